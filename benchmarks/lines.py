@@ -11,11 +11,20 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def key(recipe: RunRecipe, arm: str, seed: int) -> str:
-    """What identifies a line: everything that was asked, the arm and the seed."""
-    # Which other arms and seeds ran beside it does not matter to a student.
+    """What identifies a line: everything that was asked and matters to the student, the arm and the seed."""
     asked = recipe.model_dump(mode="json", exclude={"arms", "seeds", "name", "summary"})
     asked |= {"arm": recipe.arms[arm].model_dump(mode="json"), "name": arm, "seed": seed}
+    asked["labels"]["seed"] = recipe.labels_seed(seed)
+    if not recipe.arms[arm].objectives:
+        del asked["teacher"], asked["bridge"]
+        if recipe.labels.per_class is None and recipe.labels.fraction in (None, 1.0):
+            del asked["labels"]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def key_of(line: dict[str, Any]) -> str:
+    """The key of a recorded line, from what it says that it was asked."""
+    return key(RunRecipe.model_validate(line["recipe"]), line["arm"], line["seed"])
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -46,7 +55,6 @@ def lines_of(
         files = [f for f in report["tflite"] if (f["student"], f["seed"]) == (name, seed)]
         found.append(
             {
-                "key": key(recipe, name, seed),
                 "experiment": experiment,
                 "variant": variant,
                 "arm": name,

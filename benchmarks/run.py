@@ -52,7 +52,7 @@ def execute(asked: argparse.Namespace) -> None:
     for variant in experiment.variants:
         recipe = experiment.asked(variant, tiny=asked.tiny)
         wanted = {lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
-        missing = wanted - {line["key"] for line in lines.read(results)}
+        missing = wanted - {lines.key_of(line) for line in lines.read(results)}
         if not missing:
             print(f"{asked.experiment}, {variant}: recorded already")
             continue
@@ -60,7 +60,7 @@ def execute(asked: argparse.Namespace) -> None:
         report = pipeline.run(recipe, out, data_dir=asked.data_dir, resume=(out / "run.json").exists())
         recorded = json.loads((out / "run.json").read_text())
         made = lines.lines_of(report, recipe, asked.experiment, variant, recorded)
-        lines.append(results, [line for line in made if line["key"] in missing])
+        lines.append(results, [line for line in made if lines.key_of(line) in missing])
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class _Stages:
         if source:
             _teacher_stage(source, self.teacher_data, folder, self.reporter)
         pairs = [(name, seed) for seed in self.recipe.seeds for name in self.recipe.arms]
-        for seed in self.recipe.seeds:
+        for seed in self.recipe.bridge_seeds:
             self._fit_bridge(seed)
         for name, seed in pairs:
             self._train_student(name, seed)
@@ -193,7 +193,9 @@ class _Stages:
         labels = self.recipe.labels
         if labels.per_class is None and labels.fraction in (None, 1.0):
             return self.dataset.train
-        return data.hide_labels(self.dataset.train, seed, fraction=labels.fraction, per_class=labels.per_class)
+        return data.hide_labels(
+            self.dataset.train, self.recipe.labels_seed(seed), fraction=labels.fraction, per_class=labels.per_class
+        )
 
     def _fit_bridge(self, seed: int) -> None:
         bridge = self._bridge(self.teacher)
@@ -235,7 +237,8 @@ class _Stages:
         """The teacher and the bridge of a seed; a fitted bridge is read from its stage."""
         bridge = self._bridge(self.teacher)
         if isinstance(bridge, bridges.Fitted):
-            bridge.network = teachers.load(self.folder.stage(f"bridge-{seed}") / "network.keras")
+            fitted = self.folder.stage(f"bridge-{self.recipe.labels_seed(seed)}")
+            bridge.network = teachers.load(fitted / "network.keras")
         return self.teacher, bridge
 
     def _fit(
@@ -355,7 +358,8 @@ class _Stages:
         content = summarize(self.recipe, self.dataset, self.folder, self.teacher)
         write_json(self.folder.path / "report.json", content)
         trained = ["teacher"] if self.recipe.teacher.train else []
-        trained += [f"bridge-{seed}" for seed in self.recipe.seeds if self.folder.stage(f"bridge-{seed}").exists()]
+        stages = [f"bridge-{seed}" for seed in self.recipe.bridge_seeds]
+        trained += [stage for stage in stages if self.folder.stage(stage).exists()]
         write_metrics(self.folder, [*trained, *(f"{name}-{seed}" for name, seed in pairs)])
         report.write(self.folder.path)
         return content

@@ -30,6 +30,10 @@ class Labels(Section):
 
     fraction: Fraction | None = None
     per_class: Count | None = None
+    seed: int | None = Field(
+        default=None,
+        description="of which labels those are, and of the bridge, for all students; by default each student's seed",
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Labels":
@@ -162,3 +166,12 @@ class RunRecipe(Section):
         if not self.arms or not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("expected at least one arm and one seed, and no seed twice")
         return self
+
+    def labels_seed(self, seed: int) -> int:
+        """The seed of the labels that the student of `seed` sees, and of its bridge, which must not have seen others."""
+        return seed if self.labels.seed is None else self.labels.seed
+
+    @property
+    def bridge_seeds(self) -> list[int]:
+        """Of the bridges that the students need, each once."""
+        return list(dict.fromkeys(self.labels_seed(seed) for seed in self.seeds))
