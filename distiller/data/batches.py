@@ -1,13 +1,18 @@
 """Batches for training and evaluation, the same on every backend and after every restart."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from distiller.data.augmentation import Augmentation
+from distiller.data.mixing import Mixing
 from distiller.data.splits import Split
 from distiller.errors import InputError
+
+if TYPE_CHECKING:
+    from distiller.teachers.cache import Cache
 
 
 class Batches(keras.utils.PyDataset):
@@ -19,12 +24,22 @@ class Batches(keras.utils.PyDataset):
     `seed` and t alone: `fit(…, shuffle=False)` with the `Replay` callback continues where an interrupted run stopped.
     Without `shuffle=False` Keras shuffles the batches of each epoch once more, by Python's global generator.
 
+    With a cache a batch is (pixels, {"labels": …, "taught": {name: answers}}), and a `Distiller` does not run its
+    teacher. Students of several seeds see the views of one cache where they name its seed as `views`.
+
     Args:
         split: images and labels.
         batch_size: samples a batch.
-        seed: of the shuffle and the augmentation.
+        seed: of the shuffle.
         steps: batches an epoch; by default as many as fit in one pass, at least one.
         augmentation: random views; none by default.
+        views: seed of the augmentation; by default `seed`.
+        cycle: passes over the data after which the views repeat, not the shuffle; never by default.
+        taught: a `distiller.teachers.Cache` of these images in these views.
+
+    Raises:
+        InputError: no samples or an impossible number, mixed images, or the cache is of other images or views, or has
+            fewer passes than `cycle`.
     """
 
     def __init__(
@@ -35,6 +50,9 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         steps: int | None = None,
         augmentation: Augmentation | None = None,
+        views: int | None = None,
+        cycle: int | None = None,
+        taught: "Cache | None" = None,
     ):
         super().__init__()
         if batch_size < 1 or not len(split):
@@ -42,11 +60,21 @@ class Batches(keras.utils.PyDataset):
                 f"Expected samples and a batch size of 1 or more. Received: {len(split)} samples, "
                 f"batch_size={batch_size}"
             )
+        if isinstance(augmentation, Mixing):
+            raise InputError(f"Expected an Augmentation of single images. Received: {augmentation}, which mixes them")
+        if cycle is not None and cycle < 1:
+            raise InputError(f"Invalid value for `cycle`. Expected 1 or more passes. Received: cycle={cycle}")
         self.split = split
         self.batch_size = batch_size
         self.seed = seed
         self.steps = steps or max(1, len(split) // batch_size)
         self.augmentation = augmentation or Augmentation()
+        self.views = seed if views is None else views
+        self.cycle = 1 if self.augmentation == Augmentation() else cycle
+        self.taught = taught
+        if taught:
+            taught.check(split, self.augmentation, self.views)
+            taught.require(self.cycle or 1)
         self.epoch = 0
         self._next_epoch = 0
         self._order = lru_cache(maxsize=4)(self._shuffled)
@@ -57,6 +85,16 @@ class Batches(keras.utils.PyDataset):
         """Batches an epoch."""
         return self.steps
 
+    def passes(self, epochs: int) -> int:
+        """How many passes over the data, each with views of its own, so many epochs see; the last may be partial."""
+        passes = -(-epochs * self.steps * self.batch_size // len(self.split))
+        return min(passes, self.cycle or passes)
+
+    def require(self, epochs: int) -> None:
+        """Raise InputError unless the cache, where there is one, is enough for so many epochs."""
+        if self.taught:
+            self.taught.require(self.passes(epochs))
+
     def seek(self, epoch: int) -> None:
         """Make the next epoch this one."""
         self._next_epoch = epoch
@@ -64,16 +102,26 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_begin(self) -> None:
         """Keras calls this before it reads an epoch's batches."""
         self.epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
+        self.require(self.epoch + 1)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         first = (self.epoch * self.steps + index) * self.batch_size
         turns, places = np.divmod(np.arange(first, first + self.batch_size), len(self.split))
         samples = np.concatenate([self._order(t)[places[turns == t]] for t in np.unique(turns)])
         images = self.split.images[samples]
         if self.augmentation != Augmentation():
-            draws = np.concatenate([self._draws(t)[samples[turns == t]] for t in np.unique(turns)])
+            draws = np.concatenate([self._draws(self._view(t))[samples[turns == t]] for t in np.unique(turns)])
             images = self.augmentation(images, draws)
-        return images.astype("float32"), self.split.labels[samples]
+        labels = self.split.labels[samples]
+        if not self.taught:
+            return images.astype("float32"), labels
+        parts = [self.taught.rows(self._view(t), samples[turns == t]) for t in np.unique(turns)]
+        answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return images.astype("float32"), {"labels": labels, "taught": answers}
+
+    def _view(self, turn: int) -> int:
+        """The pass whose views pass `turn` shows."""
+        return int(turn % self.cycle if self.cycle else turn)
 
     def _shuffled(self, turn: int) -> np.ndarray:
         # A key that no augmentation has: their second word is the pass itself.
@@ -81,7 +129,7 @@ class Batches(keras.utils.PyDataset):
         return np.random.Generator(np.random.Philox(key=key)).permutation(len(self.split))
 
     def _drawn(self, turn: int) -> np.ndarray:
-        return self.augmentation.draws(self.seed, turn, len(self.split))
+        return self.augmentation.draws(self.views, turn, len(self.split))
 
 
 class Replay(keras.callbacks.Callback):
@@ -90,6 +138,10 @@ class Replay(keras.callbacks.Callback):
     def __init__(self, batches: Batches):
         super().__init__()
         self.batches = batches
+
+    def on_train_begin(self, logs=None) -> None:
+        """Called by Keras: what a cache lacks shows before the first step."""
+        self.batches.require(self.params["epochs"])
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         """Called by Keras."""
