@@ -1,5 +1,6 @@
-"""A linear head on the frozen teacher's features."""
+"""A small head on the frozen teacher's features."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -8,27 +9,40 @@ import numpy as np
 from distiller.bridges.bridge import Fitted
 from distiller.errors import InputError
 from distiller.models.normalization import fuse
+from distiller.objectives.objective import positive
 from distiller.taps import check_logits, entry, penultimate
+
+Layers = list[tuple[np.ndarray, np.ndarray]]
 
 
 class Probe(Fitted):
-    """A linear classifier on what the last layer of the frozen teacher sees, fitted in the student's classes.
+    """A classifier on what the last layer of the frozen teacher sees, fitted in the student's classes.
 
-    Logistic regression with an L2 penalty (Alain & Bengio 2016, 1610.01644) on standardised features, by scikit-learn.
-    The teacher's features stay as they are, so a feature objective sees the teacher itself.
+    Logistic regression with an L2 penalty (Alain & Bengio 2016, 1610.01644) on standardised features, or with `hidden`
+    a perceptron with one hidden layer, both by scikit-learn. The teacher's features stay as they are, so a feature
+    objective sees the teacher itself.
 
     Args:
-        strength: inverse of the penalty, scikit-learn's `C`.
+        strength: inverse of the penalty, scikit-learn's `C`: the sum of the images' losses + ½ ‖weights‖² / strength.
+        hidden: units (ReLU) of a hidden layer; None for a linear head. With few labels or a small `strength` it may
+            learn less than the linear one: compare `accuracy`.
+        seed: of the hidden layer's initial weights and of the order of its images; the linear head has no chance in it.
 
     After `fit`, `accuracy` is that on the held-out images, a fraction.
+
+    Raises:
+        InputError: a strength that is not positive, or fewer hidden units than 1.
     """
 
     accuracy: float | None = None
 
-    def __init__(self, strength: float = 0.1):
-        if not strength > 0:
-            raise InputError(f"Invalid value for `strength`. Expected a positive number. Received: {strength}")
-        self.strength = strength
+    def __init__(self, strength: float = 0.1, *, hidden: int | None = None, seed: int = 0):
+        self.strength = positive("strength", strength)
+        self.hidden, self.seed = hidden, seed
+        if hidden is not None and hidden < 1:
+            raise InputError(
+                f"Invalid value for `hidden`. Expected 1 or more units, or None. Received: hidden={hidden}"
+            )
 
     def fit(self, teacher: keras.Model, train: Any, validation: Any, classes: int) -> "Probe":
         """Fit the head.
@@ -39,47 +53,83 @@ class Probe(Fitted):
                 out.
             classes: the student's number of classes.
         """
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
         check_logits(teacher, role="teacher")
         body = keras.Model(entry(teacher), penultimate(teacher))
-        (features, labels), (held_features, held_labels) = (
-            _labelled_features(body, pair) for pair in (train, validation)
-        )
-        if set(np.unique(labels)) != set(range(classes)):
-            raise InputError(
-                f"Expected labelled images of each of the {classes} classes. Received: classes {np.unique(labels)}"
-            )
-        head = make_pipeline(StandardScaler(), LogisticRegression(C=self.strength, max_iter=500))
-        head.fit(features, labels)
-        self.accuracy = float(head.score(held_features, held_labels))
-        self.network = _with_head(teacher, *_linear(head, classes))
+        (features, labels), held = labelled_outputs(body, train, validation, classes)
+        scaler, classifier = self._fit(features, labels)
+        self.accuracy = float(classifier.score(scaler.transform(held[0]), held[1]))
+        self.network = _with_head(teacher, _layers(scaler, classifier))
         return self
 
+    def _fit(self, features: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.neural_network import MLPClassifier
+        from sklearn.preprocessing import StandardScaler
 
-def _labelled_features(body: keras.Model, pair: Any) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = pair
-    kept = np.asarray(labels) >= 0
-    if not kept.any():
-        raise InputError("Expected labelled images. Received: none")
-    return body.predict(images[kept], batch_size=256, verbose=0).astype("float32"), np.asarray(labels)[kept]
+        scaler = StandardScaler().fit(features)
+        if self.hidden is None:
+            linear = LogisticRegression(C=self.strength, max_iter=500)
+            return scaler, linear.fit(scaler.transform(features), labels)
+        # scikit-learn adds ½ alpha ‖weights‖² to the sum of the losses of a batch.
+        batch = min(200, len(labels))
+        alpha = batch / (self.strength * len(labels))
+        perceptron = MLPClassifier((self.hidden,), alpha=alpha, batch_size=batch, max_iter=500, random_state=self.seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the 500 epochs are a budget
+            return scaler, perceptron.fit(scaler.transform(features), labels)
 
 
-def _linear(head: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Standardisation and regression as one kernel (channels, classes) and bias (classes,)."""
-    scaler, regression = (step for _, step in head.steps)
-    kernel = regression.coef_.T / scaler.scale_[:, None]
-    bias = regression.intercept_ - scaler.mean_ @ kernel
-    if classes == 2:  # scikit-learn keeps one score for two classes
-        kernel = np.concatenate([np.zeros_like(kernel), kernel], axis=1)
-        bias = np.concatenate([np.zeros_like(bias), bias])
-    return kernel, bias
+def labelled_outputs(
+    network: keras.Model, train: Any, validation: Any, classes: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What `network` answers to the labelled images of two pairs (images, labels), and their labels.
+
+    Returns:
+        For each pair float32 outputs (n, …) and labels (n,), without the images of label −1.
+
+    Raises:
+        InputError: no labelled images, labels out of range, or a class without images in `train`.
+    """
+    kept = []
+    for images, labels in (train, validation):
+        labels = np.asarray(labels)
+        if not (labels >= 0).any():
+            raise InputError("Expected labelled images. Received: none")
+        if labels.max() >= classes:
+            raise InputError(f"Expected labels below {classes}, the number of classes. Received: {labels.max()}")
+        kept.append((images[labels >= 0], labels[labels >= 0]))
+    found = np.unique(kept[0][1])
+    if len(found) < classes:
+        raise InputError(f"Expected labelled images of each of the {classes} classes. Received: classes {found}")
+    return [(network.predict(images, batch_size=256, verbose=0).astype("float32"), labels) for images, labels in kept]
 
 
-def _with_head(teacher: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
-    head = keras.layers.Dense(len(bias), dtype="float32", name="probe")
-    network = keras.Model(entry(teacher), head(penultimate(teacher)), name=f"{teacher.name}_probe")
-    head.set_weights([kernel, bias])
+def _layers(scaler: Any, classifier: Any) -> Layers:
+    """Kernels (inputs, units) and biases (units,) of the head, from plain features to logits."""
+    if hasattr(classifier, "coefs_"):
+        layers = list(zip(classifier.coefs_, classifier.intercepts_, strict=True))
+    else:
+        layers = [(classifier.coef_.T, classifier.intercept_)]
+    kernel, bias = layers[0]
+    kernel = kernel / scaler.scale_[:, None]
+    layers[0] = kernel, bias - scaler.mean_ @ kernel
+    kernel, bias = layers[-1]
+    if kernel.shape[1] == 1:  # scikit-learn keeps one score for two classes
+        layers[-1] = np.pad(kernel, ((0, 0), (1, 0))), np.pad(bias, (1, 0))
+    return layers
+
+
+def _with_head(teacher: keras.Model, weights: Layers) -> keras.Model:
+    name = f"{teacher.name}_probe"
+    *hidden, (_, bias) = weights
+    # The hidden layer is named after the teacher, which may have a probe's head itself: names of layers are unique.
+    layers = [keras.layers.Dense(len(b), "relu", dtype="float32", name=f"{name}_hidden") for _, b in hidden]
+    layers.append(keras.layers.Dense(len(bias), dtype="float32", name="probe"))
+    output = penultimate(teacher)
+    for layer in layers:
+        output = layer(output)
+    network = keras.Model(entry(teacher), output, name=name)
+    for layer, values in zip(layers, weights, strict=True):
+        layer.set_weights(values)
     return fuse(network)

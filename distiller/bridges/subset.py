@@ -1,6 +1,7 @@
 """Some of the teacher's own classes."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -31,7 +32,8 @@ class Subset(Bridge):
     """
 
     def __init__(self, classes: Sequence[int | str], names: Sequence[str] | None = None):
-        self.indices = [_index(item, names) for item in classes]
+        self.indices = [class_index(item, names, owner="teacher") for item in classes]
+        self.names = names
         if len(self.indices) < 2 or len(set(self.indices)) < len(self.indices):
             raise InputError(f"Expected two or more different classes. Received: {list(classes)}")
 
@@ -39,21 +41,18 @@ class Subset(Bridge):
         """The teacher with the logits of its other classes left out."""
         if len(self.indices) != classes:
             raise InputError(f"The subset has {len(self.indices)} classes and the student {classes}. Expected as many")
-        if max(self.indices) >= teacher.output_shape[-1]:
-            raise InputError(
-                f"Expected classes below {teacher.output_shape[-1]}, the teacher's number of classes. "
-                f"Received: {max(self.indices)}"
-            )
-        logits = Select(self.indices, name="subset")(teacher.outputs[0])
-        return keras.Model(entry(teacher), logits, name=f"{teacher.name}_subset")
+        check_classes(teacher, self.indices, self.names)
+        # Named after the teacher, which may be a bridged network itself: names of layers are unique.
+        name = f"{teacher.name}_subset"
+        return keras.Model(entry(teacher), Select(self.indices, name=name)(teacher.outputs[0]), name=name)
 
 
 @keras.saving.register_keras_serializable("distiller")
 class Select(keras.layers.Layer):
-    """Columns of the last axis: (batch, n) to (batch, len(indices))."""
+    """Columns of the last axis: (batch, n) to (batch, len(indices)), in float32."""
 
     def __init__(self, indices: Sequence[int], **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.indices = list(indices)
 
     def call(self, inputs):
@@ -65,13 +64,34 @@ class Select(keras.layers.Layer):
         return {**super().get_config(), "indices": self.indices}
 
 
-def _index(item: int | str, names: Sequence[str] | None) -> int:
+def class_index(item: int | str, names: Sequence[str] | None, *, owner: str) -> int:
+    """The index of a class of `owner`, the "teacher" or the "student", that is given by name or by index.
+
+    Raises:
+        InputError: no such class, or a name where `names` is None.
+    """
     if isinstance(item, str):
         if names is None:
-            raise InputError(f"Expected `names`, the teacher's classes, to find class {item!r} in")
+            raise InputError(f"Expected the names of the {owner}'s classes, to find class {item!r} in. Received: none")
         if item not in names:
-            raise InputError(unknown("class of the teacher", item, names))
+            raise InputError(unknown(f"class of the {owner}", item, names))
         return list(names).index(item)
-    if item < 0 or (names is not None and item >= len(names)):
-        raise InputError(f"Expected a class index from 0 to {len(names or ()) - 1 or '…'}. Received: {item}")
-    return int(item)
+    try:
+        index = -1 if isinstance(item, bool) else operator.index(item)
+    except TypeError:
+        index = -1
+    if index < 0 or (names is not None and index >= len(names)):
+        known = "an index of 0 or more" if names is None else f"a name or an index from 0 to {len(names) - 1}"
+        raise InputError(f"Expected classes of the {owner} as {known}. Received: {item!r}")
+    return index
+
+
+def check_classes(teacher: keras.Model, indices: Iterable[int], names: Sequence[str] | None) -> None:
+    """Raise InputError unless `teacher` has one output, with the classes at `indices` and as many as `names`."""
+    if len(teacher.outputs) != 1:
+        raise InputError(f"Expected a teacher of one output. Received: {len(teacher.outputs)} outputs")
+    known, highest = teacher.output_shape[-1], max(indices)
+    if highest >= known:
+        raise InputError(f"Expected classes below {known}, the teacher's number of classes. Received: {highest}")
+    if names is not None and len(names) != known:
+        raise InputError(f"Expected a name for each of the teacher's {known} classes. Received: {len(names)} names")
