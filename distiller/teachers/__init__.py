@@ -1,5 +1,6 @@
 """Teachers: where they come from."""
 
+from distiller.teachers.diagnosis import diagnose
 from distiller.teachers.loading import load
 
-__all__ = ["load"]
+__all__ = ["diagnose", "load"]

@@ -1,0 +1,117 @@
+"""`distiller diagnose`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from distiller.cli import images
+from distiller.cli.options import DataDir, Json
+
+if TYPE_CHECKING:
+    from distiller.teachers.diagnosis import Diagnosis
+
+EPILOG = """[bold]Examples[/bold]
+
+distiller diagnose wide_cifar100 --data cifar100 --data-dir ~/tensorflow_datasets
+
+distiller diagnose runs/demo/teacher.keras --data digits --student runs/demo/distilled-0.keras --out runs/diagnosis
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("diagnose", epilog=EPILOG)(diagnose)
+
+
+def diagnose(
+    teacher: Annotated[
+        str, typer.Argument(help="Name of packaged weights, or path of a .keras file.", show_default=False)
+    ],
+    data: images.Data,
+    data_dir: DataDir = None,
+    student: Annotated[
+        Path | None, typer.Option(help="A .keras file, trained or not, to compare with.", show_default=False)
+    ] = None,
+    split: Annotated[
+        Literal["validation", "test"],
+        typer.Option(help="Which images. Who chooses a teacher by the test images cannot report on them any more."),
+    ] = "validation",
+    held_out: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=0.999,
+            help="Share of the training images that is the validation split, as when the teacher was trained. "
+            "By default what packaged weights were trained with, else 0.1.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: images.Classes = None,
+    size: images.Size = 32,
+    samples: Annotated[int, typer.Option(min=2, help="Images of a pair of classes for the mutual information.")] = 60,
+    draws: Annotated[int, typer.Option(min=2, help="Random views of each of them.")] = 20,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for diagnosis.json and the figures.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Is this teacher fit to teach? Label smoothing, mutual information, calibration, soft targets, capacity gap."""
+    from distiller.cli.backend import load_backend
+
+    load_backend()
+    from distiller import data as sources
+    from distiller import models, teachers
+    from distiller.progress import Reporter
+
+    file = teacher.endswith(".keras") or Path(teacher).exists()
+    network = teachers.load(teacher) if file else models.load(teacher)
+    recipe = None if file else models.card(teacher)["recipe"]
+    if held_out is None:
+        held_out = recipe["data"]["validation"] if recipe and recipe["data"]["name"] == data else 0.1
+    views = sources.Augmentation(recipe["training"]["crop"], recipe["training"]["flip"]) if recipe else None
+    dataset = sources.load(data, data_dir=data_dir, validation=held_out, image_size=(size, size))
+    dataset = dataset.only(classes.split(",")) if classes else dataset
+    with Reporter().task("diagnose, percent", 100) as task:
+        found = teachers.diagnose(
+            network,
+            getattr(dataset, split),
+            student=None if student is None else teachers.load(student),
+            classes=dataset.classes,
+            augmentation=views,
+            examples=samples,
+            draws=draws,
+            progress=lambda done, total: task.advance_to(100 * done // total),
+        )
+    if out is not None:
+        from distiller.teachers.diagnosis import figure
+
+        figure.draw(found, out)
+        (out / "diagnosis.json").write_text(found.to_json() + "\n")
+    if json:
+        print(found.to_json())
+    else:
+        _print(found, f"{teacher} on {split} images of {dataset.name}", out)
+
+
+def _print(found: "Diagnosis", title: str, out: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from distiller.teachers.diagnosis import words
+
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False)
+    for column in ("what", "found", "which means"):
+        table.add_column(column, overflow="fold")
+    for row in words.rows(found):
+        table.add_row(*map(Text, row))
+    console.print(table)
+    print()
+    print("What speaks against it:" if found.concerns else "Nothing speaks against this teacher.")
+    for concern in found.concerns:
+        console.print(f"- {concern}", highlight=False, markup=False)
+    if out is not None:
+        print(f"Figures and diagnosis.json: {out}")
