@@ -1,24 +1,41 @@
 """A Keras model that trains a student from a teacher."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from distiller import objectives as catalogue
+from distiller.adjustable import Adjustable, Number, as_number
 from distiller.bridges import Bridge
+from distiller.bridges.ready import Ready, joined, parted
 from distiller.errors import InputError
+from distiller.first_step import FirstStep, check_targets, first_batch
+from distiller.labels import LabelsTerm, counts, may_be_marked
 from distiller.models.normalization import fuse
 from distiller.nearest import unknown
 from distiller.objectives import Objective
-from distiller.objectives.objective import Taps
+from distiller.pairing import Pairing
 from distiller.steps import step_class
-from distiller.taps import LOGITS, check_logits, tap
+from distiller.taps import LOGITS
+from distiller.targets import LABELS, Targets, without_marks
+from distiller.terms import objective_term
 
-LABELS = "labels"
-Weight: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
+
+class Loss(NamedTuple):
+    """What a batch costs.
+
+    Attributes:
+        task: weighted loss of the labels, and all regularisers; a scalar of float32.
+        distillation: weighted loss of the objectives.
+        terms: every term by name, unweighted.
+    """
+
+    task: Any
+    distillation: Any
+    terms: dict[str, Any]
 
 
 @keras.saving.register_keras_serializable("distiller")
@@ -32,8 +49,13 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     Each term is a mean over samples of sample weight × loss; the labels' term takes the mean over the labelled
     samples, those whose label is not −1. Labels may be integers, probabilities (batch, C_s), or a dict
-    {"labels": …, "ids": …} for objectives that remember samples. A step runs the teacher once, in inference mode, and
-    the student once.
+    {"labels": …, "ids": …, "taught": …}: ids for objectives that remember samples, and the teacher's outputs where a
+    `teachers.Cache` has them. A step runs the teacher once, in inference mode, and the student once. With
+    `optimizers.DOT` the two sums of the loss have a gradient each.
+
+    Networks of several outputs have labels, losses and metrics by the name of the output, as in Keras, and objectives
+    name the outputs or layers that they compare. Logits of sequences, (batch, positions, classes), are compared
+    position by position; what a mask hides counts in no term.
 
     Args:
         teacher: network with logits (batch, C_t) for the same inputs as the student's. It is not changed.
@@ -41,8 +63,9 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         objectives: name → objective (an `Objective`, a name of the table, or a dict of a name and arguments); the
             names are those of the metrics.
         weights: name → number or `keras.optimizers.schedules` schedule over steps, for the objectives and "labels";
-            1.0 where not given.
-        bridge: from the teacher's label space to the student's, where they differ.
+            1.0 where not given. `set_weight` changes a number during the training.
+        bridge: from the teacher's label space to the student's, where they differ: one for all objectives, or by the
+            name of the objective.
 
     Raises:
         InputError: the two networks, the layers or the weights named do not fit.
@@ -68,35 +91,32 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         teacher: keras.Model,
         student: keras.Model,
         objectives: Mapping[str, Objective | str | dict[str, Any]],
-        weights: Mapping[str, Weight] | None = None,
-        bridge: Bridge | None = None,
+        weights: Mapping[str, Number] | None = None,
+        bridge: Bridge | Mapping[str, Bridge] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.student = student
         self.objectives = {name: catalogue.get(objective) for name, objective in objectives.items()}
-        self.weights_of_terms = _check_weights(weights or {}, self.objectives)
-        student_taps = tap(student, _tapped(self.objectives, "student_layer"), role="student")
-        check_logits(teacher, role="teacher")
-        _check_inputs(teacher, student)
-        bridged = (bridge or Bridge()).teacher(teacher, student.output_shape[-1])
-        teacher_taps = tap(bridged, _tapped(self.objectives, "teacher_layer"), role="teacher")
-        # Behind functions, which Keras does not track: the taps have no variables of their own, and the teacher is
-        # not trained with the student.
-        self.student_outputs: Callable[..., dict[str, Any]] = _untracked(student_taps)
-        self._run_teacher: Callable[..., dict[str, Any]] = _untracked(teacher_taps)
-        self._bridged_teacher = lambda: bridged
+        self.term_weights = _term_weights(weights or {}, self.objectives)
+        self.pairing = Pairing(teacher, student, self.objectives, bridge)
+        self.heads = self.pairing.heads
         for name, objective in self.objectives.items():
-            _check_objective(name, objective, teacher_taps, student_taps)
+            _build(name, objective, self.pairing)
         self._also = {name: _also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
+        for part in self._flatten_layers():
+            if isinstance(part, Adjustable):
+                part.clock = self._step
         self.built = True
 
     def call(self, inputs, training=None, mask=None):
         """The student's logits (batch, C_s)."""
         return self.student(inputs, training=training, mask=mask)
 
-    def compile(self, optimizer="rmsprop", loss=None, metrics=None, weighted_metrics=None, **kwargs: Any) -> None:
+    def compile(
+        self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs: Any
+    ) -> None:
         """As `keras.Model.compile`; `loss` is that of the labels. Metrics see the labelled samples, weighted."""
         if loss is None:
             raise InputError(
@@ -104,37 +124,84 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: None"
             )
         # As weighted metrics they can leave the unlabelled samples out.
-        seen = [*(metrics or []), *(weighted_metrics or [])]
-        super().compile(optimizer=optimizer, loss=loss, weighted_metrics=seen, **kwargs)
-        self._labels_loss = keras.losses.get(loss)
+        seen = _joined(metrics, weighted_metrics)
+        super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=seen, **kwargs)
+        self._labels_term = LabelsTerm(loss, loss_weights, self.pairing.outputs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the Distiller that was saved; its optimiser's variables are there to be loaded."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def targets(self, data) -> tuple[Any, "Targets"]:
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs: Any):
+        """As `keras.Model.fit`. The first batch is looked at before the training, and its loss after the first step.
+
+        Raises:
+            InputError: labels out of range, or a teacher or images that hold no numbers.
+        """
+        batch = first_batch(x, y, batch_size or 32)
+        if batch is not None:
+            check_targets(self, batch)
+        watch = FirstStep(self, batch)
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(watch)
+        else:
+            callbacks = [
+                *(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []),
+                watch,
+            ]
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks, **kwargs)
+
+    def set_weight(self, name: str, weight: float) -> None:
+        """Change the weight of an objective or of "labels", also between the epochs of a training.
+
+        Raises:
+            InputError: there is no term of that name, or the weight is no number of at least 0.
+            TypeError: the weight follows a schedule.
+        """
+        if name not in self.term_weights:
+            raise InputError(unknown("weight", name, self.term_weights))
+        self.term_weights[name].assign(_checked_weight(name, weight))
+
+    @property
+    def label_losses(self) -> dict[str, Any]:
+        """The losses of the labels, by the name of the student's output."""
+        return self._labels_term.losses
+
+    def targets(self, data) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(y, list | tuple) and len(y) == len(self.pairing.outputs):
+            y = dict(zip(self.pairing.outputs, y, strict=True))
         return x, Targets(y, weights)
 
-    def teacher_outputs(self, x) -> dict[str, Any]:
-        """What the teacher answers to a batch, without a gradient: `LOGITS` and the tapped layers, by name."""
-        return {name: ops.stop_gradient(value) for name, value in self._run_teacher(x, training=False).items()}
+    def teacher_outputs(self, x, targets: Targets | None = None) -> dict[str, Any]:
+        """What the teacher answers to a batch, without a gradient: stored in `targets`, or else made now."""
+        taught = self.pairing.taught(x) if targets is None or targets.taught is None else targets.taught
+        return {name: ops.stop_gradient(value) for name, value in taught.items()}
 
-    def combine(self, taught: dict, outputs: dict, targets: "Targets") -> tuple[Any, dict[str, Any]]:
-        """The training loss of a batch and its unweighted terms by name, each a scalar of float32."""
-        terms = {LABELS: self._labels_term(targets, outputs[LOGITS])}
+    def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
+        """What the student answers to a batch: its logits and the tapped layers, by name."""
+        return self.pairing.student(x, training=training)
+
+    def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
+        """The training loss of a batch."""
+        terms = {LABELS: self._labels_term(targets, outputs, self.mean_over_replicas)}
         for name, objective in self.objectives.items():
-            compared = _pick(taught, objective.teacher_layer), _pick(outputs, objective.student_layer)
             also = {key: value for key, value in (("ids", targets.ids), ("training", True)) if key in self._also[name]}
-            terms[name] = _mean(objective(*compared, targets.labels, **also), targets.weights)
-        loss = ops.sum([self._weight(name) * term for name, term in terms.items()])
-        return (ops.add(loss, ops.sum(self.losses)) if self.losses else loss), terms
+            terms[name] = objective_term(
+                name, objective, self.pairing, taught, outputs, targets, self.mean_over_replicas, **also
+            )
+        weighted = {name: self.term_weights[name].now() * term for name, term in terms.items()}
+        task = weighted.pop(LABELS)
+        if self.losses:
+            task = ops.add(task, ops.sum(self.losses))
+        return Loss(task, ops.sum(list(weighted.values())) if weighted else ops.zeros(()), terms)
 
-    def update_metrics(self, loss, terms: dict, outputs: dict, targets: "Targets") -> dict[str, Any]:
+    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:
         """Count a batch in every metric; returns their results."""
-        samples = ops.shape(outputs[LOGITS])[0]
+        names = self.pairing.outputs
+        samples = ops.shape(outputs[names[0]])[0]
         for name, tracker in self._trackers.items():
             if name in terms:
                 tracker.update_state(terms[name], sample_weight=samples)
@@ -142,14 +209,14 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=samples)
             elif metric.name not in self._trackers:
-                labels, weights = _without_marks(targets.labels), targets.labelled(weighted=True)
-                metric.update_state(labels, outputs[LOGITS], sample_weight=weights)
+                labels, answers, weights = _as_keras_takes_it(targets, outputs, names)
+                metric.update_state(labels, answers, sample_weight=weights)
         return self.get_metrics_result()
 
-    def evaluate_student(self, x, targets: "Targets") -> dict[str, Any]:
+    def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
         """Count a batch without the teacher: the labels' loss and the compiled metrics; returns their results."""
-        outputs = {LOGITS: self.student(x, training=False)}
-        term = self._labels_term(targets, outputs[LOGITS])
+        outputs = self.student_outputs(x)
+        term = self._labels_term(targets, outputs, self.mean_over_replicas)
         results = self.update_metrics(term, {LABELS: term}, outputs, targets)
         return {name: value for name, value in results.items() if name not in self.objectives}
 
@@ -163,64 +230,73 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     @property
     def teacher(self) -> keras.Model:
-        """The teacher in the student's classes, behind its bridge; not among the layers that are trained."""
-        return self._bridged_teacher()
+        """The teacher behind its bridge, not among the layers that are trained.
+
+        Of several, the first that speaks in the student's classes.
+        """
+        networks = self.teachers
+        return next((n for name, n in networks.items() if name not in self.heads), next(iter(networks.values())))
+
+    @property
+    def teachers(self) -> dict[str, keras.Model]:
+        """The teacher behind each of its bridges, by the first objective that has the bridge."""
+        return self.pairing.networks
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor; the teacher is the one behind the bridge."""
+        """The arguments of the constructor; the teachers are those behind the bridges."""
         parts = {
-            "teacher": self.teacher,
             "student": self.student,
             "objectives": self.objectives,
-            "weights": self.weights_of_terms,
+            "weights": {name: weight.value for name, weight in self.term_weights.items()},
+            "networks": joined(self.teachers),
         }
-        return {"name": self.name, **{key: keras.saving.serialize_keras_object(part) for key, part in parts.items()}}
+        serialized = {key: keras.saving.serialize_keras_object(part) for key, part in parts.items()}
+        return {"name": self.name, **serialized, "first": self.pairing.first, "auxiliary": list(self.heads)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "Distiller":
         """A Distiller of that configuration, with new networks."""
         parts = {key: keras.saving.deserialize_keras_object(value, custom_objects) for key, value in config.items()}
-        fuse(parts["teacher"])
-        fuse(parts["student"])
-        return cls(**parts)
+        networks, first, auxiliary = (parts.pop(key) for key in ("networks", "first", "auxiliary"))
+        for network in (parts["student"], *networks.values()):
+            fuse(network)
+        bridges = {name: Ready(network, auxiliary=name in auxiliary) for name, network in parted(networks).items()}
+        teacher = next(iter(bridges.values())).network
+        return cls(teacher=teacher, bridge={name: bridges[first[name]] for name in first}, **parts)
 
     @property
     def adapters(self) -> dict[str, str]:
         """The adapters that objectives made where shapes differ, by name, in plain words."""
         return {name: objective.adapter for name, objective in self.objectives.items() if objective.adapter}
 
-    def _labels_term(self, targets: "Targets", logits):
-        loss = getattr(self._labels_loss, "call", self._labels_loss)
-        per_sample = loss(_without_marks(targets.labels), ops.cast(logits, "float32"))
-        total = ops.sum(per_sample * targets.labelled(weighted=True))
-        return total / ops.maximum(self.mean_over_replicas(ops.sum(targets.labelled())), 1.0)
-
-    def _weight(self, name: str):
-        weight = self.weights_of_terms[name]
-        return weight(self.optimizer.iterations) if callable(weight) else weight
+    def _step(self):
+        """How often the optimiser has updated the student."""
+        return 0 if self.optimizer is None else self.optimizer.iterations
 
 
-class Targets:
-    """What a batch says of its samples: labels, −1 where unknown; weights or None; ids or None."""
-
-    def __init__(self, y, weights=None):
-        given = y if isinstance(y, Mapping) else {LABELS: y}
-        self.labels, self.ids, self.weights = given[LABELS], given.get("ids"), weights
-
-    def labelled(self, *, weighted: bool = False):
-        """1 for labelled samples and 0 for the others, times their weights if `weighted`; float32 (batch,)."""
-        known = ops.cast(ops.greater_equal(self.labels, 0), "float32")
-        known = ops.min(ops.reshape(known, (ops.shape(known)[0], -1)), axis=-1)
-        if not weighted or self.weights is None:
-            return known
-        return known * ops.reshape(ops.cast(self.weights, "float32"), (-1,))
+def _as_keras_takes_it(targets: Targets, outputs: Mapping, names: list[str]) -> tuple[Any, Any, Any]:
+    """Labels, answers and weights: of one output, or dicts of several."""
+    found = {}
+    for name in names:
+        labels = targets.of(name)
+        if labels is not None:
+            like = ops.zeros(ops.shape(outputs[name])[:-1])
+            marked = without_marks(labels) if may_be_marked(labels, name) else labels
+            found[name] = marked, outputs[name], counts(targets, name, outputs, like)
+    if names == [LOGITS]:
+        return found[LOGITS]
+    return tuple({name: parts[place] for name, parts in found.items()} for place in range(3))
 
 
-def _untracked(network: keras.Model) -> Callable[..., dict[str, Any]]:
-    def run(x, training=False):
-        return network(x, training=training)
-
-    return run
+def _joined(metrics, weighted):
+    """Metrics and weighted metrics in one structure."""
+    if not isinstance(metrics, Mapping) and not isinstance(weighted, Mapping):
+        return [*(metrics or []), *(weighted or [])]
+    both: dict[str, list] = {}
+    for group in (metrics or {}, weighted or {}):
+        for name, some in group.items():
+            both.setdefault(name, []).extend(some if isinstance(some, list | tuple) else [some])
+    return both
 
 
 def _also_takes(objective: Objective) -> set[str]:
@@ -229,54 +305,33 @@ def _also_takes(objective: Objective) -> set[str]:
     return wanted & inspect.signature(objective.call).parameters.keys()
 
 
-def _tapped(objectives: Mapping[str, Objective], side: str) -> list[str]:
-    names: list[str] = []
-    for objective in objectives.values():
-        taps: Taps = getattr(objective, side)
-        names.extend([taps] if isinstance(taps, str) else taps or [])
-    return names
-
-
-def _pick(outputs: dict, taps: Taps):
-    if taps is None:
-        return outputs[LOGITS]
-    return outputs[taps] if isinstance(taps, str) else [outputs[name] for name in taps]
-
-
-def _mean(per_sample, sample_weight):
-    if sample_weight is not None:
-        per_sample = per_sample * ops.reshape(ops.cast(sample_weight, per_sample.dtype), (-1,))
-    return ops.mean(per_sample)
-
-
-def _without_marks(y):
-    return ops.maximum(y, ops.zeros_like(y))
-
-
-def _check_weights(weights: Mapping[str, Weight], objectives: Mapping[str, Objective]) -> dict[str, Weight]:
+def _term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Objective]) -> dict[str, Adjustable]:
     if LABELS in objectives:
         raise InputError(f"{LABELS!r} is the name of the hard labels' term. Name the objective otherwise")
     known = (LABELS, *objectives)
-    for name, weight in weights.items():
+    for name in weights:
         if name not in known:
             raise InputError(unknown("weight", name, known))
-        if not callable(weight) and not weight >= 0:
-            raise InputError(f"Invalid weight for {name!r}. Expected a number ≥ 0 or a schedule. Received: {weight}")
-    return {name: weights.get(name, 1.0) for name in known}
+    return {name: Adjustable(_checked_weight(name, as_number(weights.get(name, 1.0)))) for name in known}
 
 
-def _check_inputs(teacher: keras.Model, student: keras.Model) -> None:
-    shapes = [getattr(model, "input_shape", None) for model in (teacher, student)]
-    if shapes[0] != shapes[1]:
-        raise InputError(f"Expected teacher and student to take the same input. Received: {shapes[0]} and {shapes[1]}")
+def _checked_weight(name: str, weight: Number) -> Number:
+    if not callable(weight) and not 0 <= weight < float("inf"):
+        raise InputError(f"Invalid weight for {name!r}. Expected a number ≥ 0 or a schedule. Received: {weight}")
+    return weight
 
 
-def _check_objective(name: str, objective: Objective, teacher: keras.Model, student: keras.Model) -> None:
+def _build(name: str, objective: Objective, pairing: Pairing) -> None:
     """Build an objective on the shapes that it will see; what does not fit shows here."""
-    compared = _pick(teacher.output, objective.teacher_layer), _pick(student.output, objective.student_layer)
-    specs = keras.tree.map_structure(lambda t: keras.KerasTensor(t.shape, dtype=t.dtype), compared)
+    compared = pairing.compared(name, objective, *pairing.symbols())
+
+    def spec(tensor):
+        shape = tensor.shape if objective.student_layer is not None else (None, tensor.shape[-1])
+        return keras.KerasTensor(shape, dtype=tensor.dtype)
+
     try:
         ids = {"ids": keras.KerasTensor((None,), dtype="int32")} if objective.needs_ids else {}
+        specs = keras.tree.map_structure(spec, compared)
         loss = objective(*specs, keras.KerasTensor((None,), dtype="int32"), **ids)
     except (ValueError, TypeError) as error:
         raise InputError(f"Objective {name!r} does not fit the networks: {error}") from error

@@ -144,3 +144,9 @@ class DOT(keras.optimizers.Optimizer):
         """The arguments of the constructor."""
         own = {"momentum": self.momentum, "delta": self.delta, "nesterov": self.nesterov}
         return {**super().get_config(), **own}
+
+
+def pairs_gradients(optimizer: keras.optimizers.Optimizer) -> DOT | None:
+    """The optimiser itself, or the one inside a loss scaling, if it wants a gradient of each of the two losses."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return inner if isinstance(inner, DOT) else None

@@ -4,32 +4,76 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
+from keras import ops
 
 from distiller.errors import InputError
 from distiller.nearest import unknown
+from distiller.subclassed import is_subclassed, with_features
 
-# Not a name that a layer can have.
-LOGITS = "@logits"
+# Not names that a layer can have.
+LOGITS, MASK = "@logits", "@mask"
 
 
 def tap(model: keras.Model, layers: Iterable[str | int], *, role: str) -> keras.Model:
-    """A network that shares `model`'s layers and returns a dict: `LOGITS` and every named layer's output.
+    """A network that shares `model`'s layers and returns a dict: its outputs and every named layer's output.
+
+    The key of the logits is `LOGITS`. A network of several outputs has each of them under its name, and no `LOGITS`.
+    Where a mask reaches the logits (`keras.layers.Masking`, `Embedding(mask_zero=True)`), it is there as `MASK`.
 
     Args:
-        model: a functional or Sequential network with one output, the logits (batch, classes).
+        model: a network whose outputs are logits (batch, …, classes): functional, Sequential, or subclassed and built.
+            A subclassed one names its features itself: its method `named_features(inputs, training)` returns a dict
+            with "logits" and whatever else may be compared.
         layers: names of its layers, or their places in `model.layers`; a layer of a nested model is `outer/inner`,
-            where each part may be a name or a place.
+            where each part may be a name or a place. Of a subclassed model, names of its features.
         role: "teacher" or "student", for the messages.
 
     Raises:
-        InputError: `model` is subclassed or not built, has several outputs, ends in a softmax, or has no layer of a
-            name; the message has the nearest names.
+        InputError: `model` is not built, ends in a softmax, or has no layer of a name; the message has the nearest
+            names.
     """
-    check_logits(model, role=role)
+    if is_subclassed(model):
+        network = with_features(model, role=role)
+        features = dict(network.output)
+        for name in layers:
+            if name not in features:
+                raise InputError(unknown(f"feature of the {role}", name, features))
+        return keras.Model(network.inputs[0], {LOGITS: features["logits"], **{name: features[name] for name in layers}})
+    check_outputs(model, role=role)
     paths = {name: _path(model, name, role) for name in layers}
     outputs = _outputs(model, [path for path in paths.values() if path])
     named = {name: outputs[path] for name, path in paths.items()}
-    return keras.Model(entry(model), {LOGITS: outputs[()], **named}, name=f"{role}_taps")
+    answers = {name: outputs[place] for place, name in enumerate(output_names(model))}
+    return keras.Model(entry(model), {**_with_mask(answers), **named}, name=f"{role}_taps")
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """`LOGITS`, or for several outputs the name of each: its key in the dict that `model` returns, or its layer."""
+    if len(model.outputs) == 1:
+        return [LOGITS]
+    return sorted(model.output) if isinstance(model.output, dict) else list(model.output_names)
+
+
+def _with_mask(answers: dict[str, Any]) -> dict[str, Any]:
+    if LOGITS not in answers:
+        return answers
+    rows = _Rows()
+    mask = rows(answers[LOGITS])
+    return {**answers, MASK: mask} if rows.masked else answers
+
+
+class _Rows(keras.layers.Layer):
+    """The mask of its input, (batch, …) of float32; `masked` says whether there is one."""
+
+    masked = False
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        self.masked = self.masked or mask is not None
+        return ops.ones(ops.shape(inputs)[:-1]) if mask is None else ops.cast(mask, "float32")
 
 
 Path = tuple[keras.Layer, ...]
@@ -62,15 +106,15 @@ def _names(model: keras.Model) -> list[str]:
     )
 
 
-def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path, keras.KerasTensor]:
-    """The outputs at `paths` and, at (), of the model: symbols that follow from `entry(model)`."""
+def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path | int, keras.KerasTensor]:
+    """The model's outputs, at their places, and those at `paths`: symbols that follow from `entry(model)`."""
     inner: dict[keras.Layer, list[Path]] = {}
     for path in paths:
         if len(path) > 1:
             inner.setdefault(path[0], []).append(path)
     if not inner:
-        return {(): model.outputs[0], **{path: path[0].output for path in paths}}
-    found: dict[Path, keras.KerasTensor] = {}
+        return {**dict(enumerate(model.outputs)), **{path: path[0].output for path in paths}}
+    found: dict[Path | int, keras.KerasTensor] = {}
 
     def call(layer: keras.Layer, *arguments, **options):
         """Call a nested model with taps in place of the plain one; the layers, and their weights, are the same."""
@@ -80,18 +124,19 @@ def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path, keras.KerasTen
             within = _outputs(layer, [path[1:] for path in inner[layer]])
             order = list(within)
             answers = keras.Model(entry(layer), [within[key] for key in order])(*arguments, **options)
-            found.update({(layer, *key): answer for key, answer in zip(order, answers, strict=True)})
+            for key, answer in zip(order, answers, strict=True):
+                found[(layer, *key) if isinstance(key, tuple) else (layer,)] = answer
         return found[layer,]
 
     if isinstance(model, keras.Sequential):
         output = entry(model)
         for layer in model.layers:
             output = call(layer, output)
-        return {(): output, **found}
+        return {0: output, **found}
     clone = keras.models.clone_model(
         model, input_tensors=entry(model), clone_function=lambda layer: layer, call_function=call
     )
-    return {(): clone.outputs[0], **found}
+    return {**dict(enumerate(clone.outputs)), **found}
 
 
 def entry(model: keras.Model) -> Any:
@@ -100,21 +145,42 @@ def entry(model: keras.Model) -> Any:
     return model.inputs[0] if len(model.inputs) == 1 else model.inputs
 
 
-def check_logits(model: keras.Model, *, role: str) -> None:
-    """Raise InputError unless `model` is a network with one input and one output of logits (batch, classes)."""
+def check_outputs(model: keras.Model, *, role: str) -> None:
+    """Raise InputError unless `model` is a network whose outputs may be logits, (batch, …, classes)."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise InputError(
             f"Expected the {role} to be a functional or built Sequential keras.Model. Received: {type(model).__name__}"
         )
+    if any(len(output.shape) < 2 for output in model.outputs):
+        shapes = [tuple(output.shape) for output in model.outputs]
+        raise InputError(f"Expected the {role} to have outputs of shape (batch, …, classes). Received: {shapes}")
+    for last in _last_layers(model):
+        if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
+            raise InputError(
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax; "
+                "take it off, and use losses with from_logits=True"
+            )
+
+
+def _last_layers(model: keras.Model) -> list[keras.Layer]:
+    """The layers that make the outputs; of a nested model, its own."""
+    if len(model.outputs) == 1:
+        last = [model.layers[-1]]
+    else:
+        last = [layer for layer in model.layers if layer.name in model.output_names]
+    return [
+        inner
+        for layer in last
+        for inner in (_last_layers(layer) if isinstance(layer, keras.Model) and not is_subclassed(layer) else [layer])
+    ]
+
+
+def check_logits(model: keras.Model, *, role: str) -> None:
+    """Raise InputError unless `model` is a network with one output of logits (batch, classes)."""
+    check_outputs(model, role=role)
     if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
         shapes = [tuple(output.shape) for output in model.outputs]
         raise InputError(f"Expected the {role} to have one output of shape (batch, classes). Received: {shapes}")
-    activation = getattr(model.layers[-1], "activation", None)
-    if isinstance(model.layers[-1], keras.layers.Softmax) or activation is keras.activations.softmax:
-        raise InputError(
-            f"Expected the {role} to return logits. Its last layer {model.layers[-1].name!r} is a softmax; "
-            "take it off, and use losses with from_logits=True"
-        )
 
 
 def penultimate(model: keras.Model) -> keras.KerasTensor:

@@ -26,6 +26,13 @@ class Bridge:
             )
         return teacher
 
+    def head(self, teacher: keras.Model) -> keras.Layer | None:
+        """A layer on the student's last features that answers in the bridged teacher's classes, in place of its logits.
+
+        None, as in most bridges, where the student's own logits are compared.
+        """
+        return None
+
 
 class Fitted(Bridge):
     """A bridge that learns from labelled images before it serves."""

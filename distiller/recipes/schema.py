@@ -168,7 +168,7 @@ class RunRecipe(Section):
         return self
 
     def labels_seed(self, seed: int) -> int:
-        """The seed of the labels that the student of `seed` sees, and of its bridge, which must not have seen others."""
+        """Of the labels that the student of `seed` sees, and of its bridge, which must not have seen others."""
         return seed if self.labels.seed is None else self.labels.seed
 
     @property

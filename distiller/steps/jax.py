@@ -5,11 +5,13 @@ from typing import Any
 
 import keras
 
+from distiller.optimizers import pairs_gradients
+
 State = tuple[list[Any], ...]
 
 
 class JaxStep:
-    """One teacher forward, one student forward under `jax.grad`, one update."""
+    """One teacher forward, one student forward under `jax.vjp`, one update."""
 
     def train_step(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
         """Train on one batch; `state` holds trainable, other, optimiser and metric variables."""
@@ -17,9 +19,10 @@ class JaxStep:
 
         trainable, fixed, slots, counts = state
         x, targets = self.targets(data)
-        taught = self.teacher_outputs(x)
+        taught = self.teacher_outputs(x, targets)
+        two = pairs_gradients(self.optimizer)
 
-        def scaled_loss(values: list[Any]):
+        def scaled_losses(values: list[Any]):
             mapping = _pair(
                 (self.trainable_variables, values),
                 (self.non_trainable_variables, fixed),
@@ -27,12 +30,18 @@ class JaxStep:
             )
             with keras.StatelessScope(state_mapping=mapping) as scope:
                 outputs = self.student_outputs(x, training=True)
-                loss, terms = self.combine(taught, outputs, targets)
-                scaled = self.optimizer.scale_loss(loss)
-            return scaled, (loss, terms, outputs, _now(scope, self.non_trainable_variables, fixed))
+                parts = self.combine(taught, outputs, targets)
+                loss = parts.task + parts.distillation
+                scaled = [self.optimizer.scale_loss(part) for part in (parts[:2] if two else (loss,))]
+            return scaled, (loss, parts.terms, outputs, _now(scope, self.non_trainable_variables, fixed))
 
-        gradients, (loss, terms, outputs, fixed) = jax.grad(scaled_loss, has_aux=True)(trainable)
-        trainable, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
+        scaled, backward, (loss, terms, outputs, fixed) = jax.vjp(scaled_losses, trainable, has_aux=True)
+        gradients = [
+            backward([float(i == j) * jax.numpy.ones_like(s) for j, s in enumerate(scaled)])[0]
+            for i in range(len(scaled))
+        ]
+        packed = two.pack(*gradients) if two else gradients[0]
+        trainable, slots = self.optimizer.stateless_apply(slots, packed, trainable)
         with keras.StatelessScope(state_mapping=_pair((self.metrics_variables, counts))) as scope:
             logs = self.update_metrics(loss, terms, outputs, targets)
         return logs, (trainable, fixed, slots, _now(scope, self.metrics_variables, counts))

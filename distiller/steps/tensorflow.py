@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from distiller.optimizers import pairs_gradients
+
 
 class TensorFlowStep:
     """One teacher forward, one student forward on a gradient tape, one update."""
@@ -11,15 +13,20 @@ class TensorFlowStep:
         import tensorflow as tf
 
         x, targets = self.targets(data)
-        taught = self.teacher_outputs(x)
-        with tf.GradientTape() as tape:
-            outputs = self.student_outputs(x, training=True)
-            loss, terms = self.combine(taught, outputs, targets)
-            # Gradients are summed over the replicas of a strategy, and the loss is a mean.
-            scaled = self.optimizer.scale_loss(loss / tf.distribute.get_strategy().num_replicas_in_sync)
+        taught = self.teacher_outputs(x, targets)
+        optimizer = self.optimizer
+        two = pairs_gradients(optimizer)
+        # Gradients are summed over the replicas of a strategy, and the loss is a mean.
+        share = 1 / tf.distribute.get_strategy().num_replicas_in_sync
         variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-        return self.update_metrics(loss, terms, outputs, targets)
+        with tf.GradientTape(persistent=two is not None) as tape:
+            outputs = self.student_outputs(x, training=True)
+            parts = self.combine(taught, outputs, targets)
+            loss = parts.task + parts.distillation
+            scaled = [optimizer.scale_loss(part * share) for part in (parts[:2] if two else (loss,))]
+        gradients = [tape.gradient(part, variables) for part in scaled]
+        optimizer.apply(two.pack(*gradients, variables) if two else gradients[0], variables)
+        return self.update_metrics(loss, parts.terms, outputs, targets)
 
     def test_step(self: Any, data: Any) -> dict[str, Any]:
         """Evaluate the student on one batch; returns the metrics so far."""

@@ -77,18 +77,90 @@ def test_two_levels():
     np.testing.assert_allclose(found, keras.Model(inner.input, inner.get_layer("low").output)(IMAGES), rtol=1e-5)
 
 
-def test_a_model_of_several_outputs_is_refused():
+def test_several_outputs_have_their_names():
     inputs = keras.Input((2,))
-    with pytest.raises(InputError, match="one output"):
-        tap(keras.Model(inputs, [inputs + 1, inputs + 2]), [], role="teacher")
+    kind, size = keras.layers.Dense(3, name="kind")(inputs), keras.layers.Dense(1, name="size")(inputs)
+    for outputs in ([kind, size], {"kind": kind, "size": size}):
+        model = keras.Model(inputs, outputs)
+        tapped = tap(model, [], role="teacher")
+        assert set(tapped.output) == {"kind", "size"}
+        x = np.ones((4, 2), "float32")
+        np.testing.assert_allclose(tapped(x)["kind"], model.get_layer("kind")(x), rtol=1e-6)
 
 
-def test_a_subclassed_model_is_refused():
-    class Mine(keras.Model):
-        pass
+def test_a_softmax_among_several_outputs_is_refused():
+    inputs = keras.Input((2,))
+    outputs = [keras.layers.Dense(3, name="kind", activation="softmax")(inputs), keras.layers.Dense(1)(inputs)]
+    with pytest.raises(InputError, match="'kind' is a softmax"):
+        tap(keras.Model(inputs, outputs), [], role="teacher")
 
-    with pytest.raises(InputError, match="functional or built Sequential"):
-        tap(Mine(), [], role="student")
+
+class Mine(keras.Model):
+    """A subclassed network that names its features."""
+
+    def __init__(self):
+        super().__init__()
+        self.low = keras.layers.Dense(5, activation="relu")
+        self.head = keras.layers.Dense(3)
+
+    def named_features(self, inputs, training=None):
+        low = self.low(inputs)
+        return {"low": low, "logits": self.head(low)}
+
+    def call(self, inputs, training=None):
+        return self.named_features(inputs, training)["logits"]
+
+
+class TestSubclassed:
+    def test_it_names_its_features(self):
+        model, x = Mine(), np.ones((4, 2), "float32")
+        model(x)
+        outputs = tap(model, ["low"], role="student")(x)
+        np.testing.assert_allclose(outputs["low"], model.low(x), rtol=1e-6)
+        np.testing.assert_allclose(outputs[LOGITS], model(x), rtol=1e-6)
+
+    def test_without_names_it_has_its_logits(self):
+        class Plain(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.head = keras.layers.Dense(3)
+
+            def call(self, inputs):
+                return self.head(inputs)
+
+        model, x = Plain(), np.ones((4, 2), "float32")
+        model(x)
+        np.testing.assert_allclose(tap(model, [], role="student")(x)[LOGITS], model(x), rtol=1e-6)
+        with pytest.raises(InputError, match="Unknown feature of the student 'low'"):
+            tap(model, ["low"], role="student")
+
+    def test_weights_are_shared(self):
+        model = Mine()
+        model(np.ones((4, 2), "float32"))
+        assert {id(v) for v in tap(model, [], role="student").variables} == {id(v) for v in model.variables}
+
+    def test_the_nearest_feature_is_named(self):
+        model = Mine()
+        model(np.ones((4, 2), "float32"))
+        with pytest.raises(InputError, match="Did you mean 'low'"):
+            tap(model, ["lwo"], role="teacher")
+
+    def test_it_has_to_be_built(self):
+        with pytest.raises(InputError, match="built by a call on one tensor"):
+            tap(Mine(), [], role="student")
+
+    def test_its_features_have_logits(self):
+        class Wrong(Mine):
+            def named_features(self, inputs, training=None):
+                return {"low": self.low(inputs)}
+
+            def call(self, inputs):
+                return self.head(self.low(inputs))
+
+        model = Wrong()
+        model(np.ones((4, 2), "float32"))
+        with pytest.raises(InputError, match=r"dict with 'logits'. Received: \['low'\]"):
+            tap(model, [], role="student")
 
 
 def test_penultimate_needs_a_dense_head():

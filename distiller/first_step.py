@@ -1,0 +1,83 @@
+"""Errors that show in the first batch: before the training, or after its first step."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from distiller.errors import InputError
+from distiller.targets import Targets
+
+
+def first_batch(x: Any, y: Any, batch_size: int) -> Any:
+    """The first batch of what `fit` is given, as (x, y); None where looking would use it up."""
+    if isinstance(x, keras.utils.PyDataset):
+        return x[0] if x.num_batches else None
+    if y is None:
+        return next(iter(x), None) if hasattr(x, "element_spec") else None  # a tf.data.Dataset starts anew each time
+    return keras.tree.map_structure(lambda part: part[:batch_size], (x, y))
+
+
+def check_targets(distiller: Any, batch: Any) -> None:
+    """Raise InputError where inputs are no numbers, labels no classes of the student, or ids are missing."""
+    x, targets = distiller.targets(batch)
+    if not _finite(x):
+        raise InputError("The images hold NaN or infinity. Expected numbers")
+    outputs = distiller.pairing.student.output
+    for name in distiller.pairing.outputs:
+        _check_labels(name, targets, outputs[name].shape, distiller.label_losses.get(name))
+    for name, objective in distiller.objectives.items():
+        if objective.needs_ids and targets.ids is None:
+            raise InputError(
+                f"Objective {name!r} remembers samples by their ids. "
+                'Expected y={"labels": …, "ids": …}. Received: no ids'
+            )
+
+
+def _check_labels(name: str, targets: Targets, shape: tuple, loss: Any) -> None:
+    given = targets.of(name)
+    if given is None:
+        return
+    labels = keras.ops.convert_to_numpy(given)
+    where = f"Labels of {name!r}" if isinstance(targets.labels, dict) else "Labels"
+    if np.issubdtype(labels.dtype, np.floating) and not np.isfinite(labels).all():
+        raise InputError(f"{where} hold NaN or infinity. Expected numbers")
+    sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    if sparse and labels.size and not -1 <= labels.min() <= labels.max() < shape[-1]:
+        raise InputError(
+            f"{where} are out of range. Expected classes 0 … {shape[-1] - 1}, or −1 for unlabelled. "
+            f"Received: {labels.min()} … {labels.max()}"
+        )
+
+
+class FirstStep(keras.callbacks.Callback):
+    """Ends a training whose loss is no number after its first step, and says why."""
+
+    def __init__(self, distiller: Any, batch: Any):
+        super().__init__()
+        self.distiller, self.batch, self.done = distiller, batch, False
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Called by Keras."""
+        if self.done:
+            return
+        self.done = True
+        wrong = [name for name, value in (logs or {}).items() if not np.isfinite(float(value))]
+        if wrong:
+            raise InputError(_reason(self.distiller, self.batch, wrong))
+
+
+def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
+    if batch is not None:
+        x, targets = distiller.targets(batch)
+        outputs = distiller.teacher_outputs(x, targets)
+        for name, value in outputs.items():
+            if not _finite(value):
+                return f"The teacher answers NaN or infinity ({name}) to the first batch. Expected numbers"
+    terms = ", ".join(repr(name) for name in wrong if name != "loss") or repr("loss")
+    return f"After the first step {terms} is no finite number. Try a smaller learning rate or weight"
+
+
+def _finite(structure: Any) -> bool:
+    arrays = (keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(structure))
+    return all(np.isfinite(array.astype("float64")).all() for array in arrays)

@@ -1,0 +1,69 @@
+"""The hard labels' term of the loss."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from distiller.errors import InputError
+from distiller.taps import LOGITS, MASK
+from distiller.targets import Targets, known, rows, without_marks
+
+
+class LabelsTerm:
+    """The mean over labelled rows of mask · weight · loss; for several outputs, the weighted sum of theirs.
+
+    Args:
+        loss: as in `keras.Model.compile`: one, or for several outputs a dict or list of them.
+        shares: weights of the outputs, as `loss_weights` in `keras.Model.compile`; 1 where not given.
+        outputs: names of the student's outputs.
+
+    Raises:
+        InputError: losses or weights are not those of the outputs.
+    """
+
+    def __init__(self, loss: Any, shares: Any, outputs: Sequence[str]):
+        self.losses = {name: keras.losses.get(one) for name, one in _by_output("loss", loss, outputs).items()}
+        self.shares = _by_output("loss_weights", shares, outputs) if shares is not None else {}
+
+    def __call__(self, targets: Targets, outputs: Mapping[str, Any], mean_over_replicas: Callable[[Any], Any]) -> Any:
+        """A scalar of float32; `mean_over_replicas` makes the number of labelled rows that of the whole batch."""
+        total = 0.0
+        for name, loss in self.losses.items():
+            labels = targets.of(name)
+            if labels is None:
+                raise InputError(f"Expected labels of the output {name!r}, which has a loss. Received: none")
+            labels = without_marks(labels) if may_be_marked(labels, name) else labels
+            per_row = getattr(loss, "call", loss)(labels, ops.cast(outputs[name], "float32"))
+            given = counts(targets, name, outputs, per_row)
+            labelled = counts(targets, name, outputs, per_row, weighted=False)
+            mean = ops.sum(per_row * given) / ops.maximum(mean_over_replicas(ops.sum(labelled)), 1.0)
+            total = total + self.shares.get(name, 1.0) * mean
+        return total
+
+
+def counts(targets: Targets, output: str, outputs: Mapping[str, Any], like: Any, *, weighted: bool = True) -> Any:
+    """How much each row of an output counts for its labels: labelled · mask · weight, float32, shaped as `like`."""
+    labels = targets.of(output)
+    marked = known(labels, like) if may_be_marked(labels, output) else ops.ones(ops.shape(like))
+    weights = targets.weights if weighted else None
+    given = rows(ops.expand_dims(like, -1), mask=outputs.get(MASK), weights=weights)
+    return marked if given is None else marked * given
+
+
+def may_be_marked(labels: Any, output: str) -> bool:
+    """Whether −1 marks a label as unknown: of several outputs only integers, since others may be any number."""
+    return output == LOGITS or "int" in keras.backend.standardize_dtype(labels.dtype)
+
+
+def _by_output(argument: str, given: Any, outputs: Sequence[str]) -> dict[str, Any]:
+    if isinstance(given, Mapping):
+        named = dict(given)
+    elif isinstance(given, list | tuple):
+        named = dict(zip(outputs, given, strict=False)) if len(given) == len(outputs) else {}
+    else:
+        named = {outputs[0]: given} if len(outputs) == 1 else {}
+    if not named or not set(named) <= set(outputs):
+        raise InputError(f"Expected `{argument}` by output: {list(outputs)}. Received: {given!r}")
+    return {name: one for name, one in named.items() if one is not None}

@@ -1,0 +1,162 @@
+"""Which networks run in a step, and which of their outputs each objective compares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from distiller.bridges import Bridge
+from distiller.errors import InputError
+from distiller.nearest import unknown
+from distiller.objectives import Objective
+from distiller.objectives.objective import Taps
+from distiller.subclassed import functional, is_subclassed
+from distiller.taps import LOGITS, check_outputs, entry, output_names, penultimate, tap
+
+Bridges = Bridge | Mapping[str, Bridge] | None
+
+
+class Pairing:
+    """A teacher and a student, tapped where the objectives look, with the bridges between their label spaces.
+
+    Keras tracks nothing in here: the taps have no variables of their own, and the teacher is not trained.
+
+    Args:
+        teacher: network in its own classes.
+        student: network in its own.
+        objectives: by name.
+        bridge: one for all objectives, or by the name of the objective.
+
+    Attributes:
+        student: the tapped student, a dict of outputs.
+        outputs: names of the student's outputs that have labels.
+        first: of each objective, the first that has the same bridge.
+        networks: the bridged teachers, by those first objectives.
+        heads: the student's auxiliary heads, by the same; they are trained and not exported.
+
+    Raises:
+        InputError: the networks, layers or bridges do not fit.
+    """
+
+    def __init__(
+        self, teacher: keras.Model, student: keras.Model, objectives: Mapping[str, Objective], bridge: Bridges
+    ):
+        self.bridges = _by_objective(bridge, objectives)
+        self._check(teacher, student)
+        tapped = tap(student, _layers(objectives.values(), "student_layer"), role="student")
+        self.outputs = [LOGITS] if LOGITS in tapped.output else output_names(student)
+        self.heads: dict[str, keras.Layer] = {}
+        self.networks: dict[str, keras.Model] = {}
+        self.first: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+        taps: list[keras.Model] = []
+        extra: dict[str, keras.KerasTensor] = {}
+        made: dict[int, str] = {}
+        for name in objectives:
+            its_bridge = self.bridges[name]
+            first = self.first[name] = made.setdefault(id(its_bridge), name)
+            # The outputs of a single bridge have their plain names, which stored ones have too.
+            self._keys[name] = "" if len({id(b) for b in self.bridges.values()}) == 1 else f"{first}:"
+            if first != name:
+                continue
+            sharing = [o for n, o in objectives.items() if self.bridges[n] is its_bridge]
+            self.networks[name] = self._bridged(its_bridge, teacher, tapped, sharing)
+            taps.append(_tapped(self.networks[name], sharing, self._keys[name]))
+            head = its_bridge.head(self.networks[name])
+            if head is not None:
+                self.heads[name] = head
+                extra[f"{self._keys[name]}{LOGITS}"] = head(penultimate(student))
+        if extra:
+            prefixed = {f"head:{name}": value for name, value in extra.items()}
+            tapped = keras.Model(entry(tapped), {**tapped.output, **prefixed}, name=tapped.name)
+        self.student = tapped
+        self.teachers = _merged(taps)
+
+    def taught(self, x: Any) -> dict[str, Any]:
+        """What the teachers answer to a batch, by name, in inference mode."""
+        return {name: value for network in self.teachers for name, value in network(x, training=False).items()}
+
+    def compared(self, name: str, objective: Objective, taught: Mapping, outputs: Mapping) -> tuple[Any, Any]:
+        """What an objective compares: of the teacher, and of the student."""
+        key = self._keys[name]
+        own = f"head:{key}{LOGITS}" if self.first[name] in self.heads else LOGITS
+        return _pick(taught, objective.teacher_layer, key, LOGITS), _pick(outputs, objective.student_layer, "", own)
+
+    def symbols(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What `taught` and the student answer, as symbols."""
+        return {name: value for network in self.teachers for name, value in network.output.items()}, self.student.output
+
+    def _check(self, teacher: keras.Model, student: keras.Model) -> None:
+        for role, network in (("teacher", teacher), ("student", student)):
+            if not is_subclassed(network):
+                check_outputs(network, role=role)
+        shapes = [
+            functional(network, role=role).input_shape for role, network in (("teacher", teacher), ("student", student))
+        ]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"Expected teacher and student to take the same input. Received: {shapes[0]} and {shapes[1]}"
+            )
+
+    def _bridged(
+        self, bridge: Bridge, teacher: keras.Model, student: keras.Model, objectives: list[Objective]
+    ) -> keras.Model:
+        compares_logits = any(objective.teacher_layer is None for objective in objectives)
+        if type(bridge) is Bridge and (self.outputs != [LOGITS] or not compares_logits):
+            return teacher  # layers are compared, and any two label spaces will do
+        if self.outputs != [LOGITS]:
+            raise InputError(f"Expected a student of one output with a bridge. Received: outputs {self.outputs}")
+        if type(bridge) is Bridge:
+            bridge.teacher(functional(teacher, role="teacher"), student.output[LOGITS].shape[-1])
+            return teacher
+        return bridge.teacher(functional(teacher, role="teacher"), student.output[LOGITS].shape[-1])
+
+
+def _by_objective(bridge: Bridges, objectives: Mapping[str, Objective]) -> dict[str, Bridge]:
+    if not isinstance(bridge, Mapping):
+        one = bridge or Bridge()
+        return dict.fromkeys(objectives, one)
+    for name in bridge:
+        if name not in objectives:
+            raise InputError(unknown("objective with a bridge", name, objectives))
+    plain = Bridge()
+    return {name: bridge.get(name, plain) for name in objectives}
+
+
+def _layers(objectives, side: str) -> list[str]:
+    names: list[str] = []
+    for objective in objectives:
+        taps: Taps = getattr(objective, side)
+        names.extend([taps] if isinstance(taps, str) else taps or [])
+    return names
+
+
+def _tapped(network: keras.Model, objectives: list[Objective], key: str) -> keras.Model:
+    tapped = tap(network, _layers(objectives, "teacher_layer"), role="teacher")
+    if not key:
+        return tapped
+    return keras.Model(entry(tapped), {f"{key}{name}": value for name, value in tapped.output.items()})
+
+
+def _merged(taps: list[keras.Model]) -> list[keras.Model]:
+    """One network of those that start from the same tensors, so that what they share runs once."""
+    groups: dict[tuple[int, ...], list[keras.Model]] = {}
+    for network in taps:
+        groups.setdefault(tuple(id(tensor) for tensor in network.inputs), []).append(network)
+    return [
+        same[0]
+        if len(same) == 1
+        else keras.Model(entry(same[0]), {name: value for one in same for name, value in one.output.items()})
+        for same in groups.values()
+    ]
+
+
+def _pick(outputs: Mapping, taps: Taps, key: str, logits: str) -> Any:
+    if taps is None:
+        if logits not in (name.removeprefix(key) for name in outputs):
+            raise InputError(
+                "Expected `teacher_layer` and `student_layer` of an objective on networks of several outputs. "
+                f"Received: none, with outputs {sorted(outputs)}"
+            )
+        return outputs[f"{key}{logits}"]
+    return outputs[f"{key}{taps}"] if isinstance(taps, str) else [outputs[f"{key}{name}"] for name in taps]

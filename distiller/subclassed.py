@@ -1,0 +1,64 @@
+"""Subclassed models, whose layers form no graph: they name their features themselves."""
+
+from typing import Any
+
+import keras
+
+from distiller.errors import InputError
+
+
+def is_subclassed(model: Any) -> bool:
+    """Whether `model` is a Keras model whose layers form no graph."""
+    return isinstance(model, keras.Model) and not getattr(model, "inputs", None)
+
+
+def functional(model: keras.Model, *, role: str) -> keras.Model:
+    """`model` itself, or a functional network of one layer around a subclassed one, which shares its weights.
+
+    Raises:
+        InputError: `model` is subclassed and was not built by a call on one tensor.
+    """
+    if not is_subclassed(model):
+        return model
+    inputs, answers = _symbols(model, role)
+    return keras.Model(inputs, answers["logits"], name=model.name)
+
+
+def with_features(model: keras.Model, *, role: str) -> keras.Model:
+    """A functional network around a subclassed one that returns the dict of its `named_features`, with "logits".
+
+    Raises:
+        InputError: `model` was not built by a call on one tensor, or its `named_features` returns something else.
+    """
+    inputs, answers = _symbols(model, role)
+    return keras.Model(inputs, answers, name=model.name)
+
+
+def _symbols(model: keras.Model, role: str) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
+    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+    if not isinstance(shape, tuple | list):
+        raise InputError(
+            f"Expected the {role} to be functional, Sequential, or built by a call on one tensor. "
+            f"Received: {type(model).__name__}, which is not"
+        )
+    inputs = keras.Input(tuple(shape)[1:])
+    return inputs, _Features(model)(inputs)
+
+
+class _Features(keras.layers.Layer):
+    """A subclassed model as a layer: the dict of its own `named_features`, or of its logits alone."""
+
+    def __init__(self, model: keras.Model):
+        super().__init__(dtype=model.dtype_policy)
+        self.model = model
+
+    def call(self, inputs, training=None):
+        if not hasattr(self.model, "named_features"):
+            return {"logits": self.model(inputs, training=training)}
+        answers = self.model.named_features(inputs, training=training)
+        if not isinstance(answers, dict) or "logits" not in answers:
+            raise InputError(
+                f"Expected {type(self.model).__name__}.named_features to return a dict with 'logits'. "
+                f"Received: {sorted(answers) if isinstance(answers, dict) else type(answers).__name__}"
+            )
+        return answers

@@ -1,0 +1,54 @@
+"""One term of the loss for each objective."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras import ops
+
+from distiller.objectives import Objective
+from distiller.pairing import Pairing
+from distiller.taps import LOGITS, MASK
+from distiller.targets import Targets, rows
+
+
+def objective_term(
+    name: str,
+    objective: Objective,
+    pairing: Pairing,
+    taught: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    targets: Targets,
+    mean_over_replicas: Callable[[Any], Any],
+    **also: Any,
+) -> Any:
+    """The mean of weight · loss over samples, or over the positions of sequences that no mask hides; a float32 scalar.
+
+    Logits of more than two dimensions are compared position by position: each is a sample to the objective.
+    """
+    teacher, student = pairing.compared(name, objective, taught, outputs)
+    output = LOGITS if objective.student_layer is None else objective.student_layer
+    labels = targets.of(output) if isinstance(output, str) else targets.of(LOGITS)
+    of_logits = objective.student_layer is None
+    counted = rows(student, mask=outputs.get(MASK), weights=targets.weights) if of_logits else _of_samples(targets)
+    if of_logits and len(student.shape) > 2:
+        teacher, student, labels = _flat(teacher), _flat(student), ops.reshape(labels, (-1, *labels.shape[2:]))
+        counted = None if counted is None else ops.reshape(counted, (-1,))
+    per_sample = objective(teacher, student, labels, **also)
+    if counted is None:
+        return ops.mean(per_sample)
+    if MASK not in outputs or not of_logits:
+        return ops.mean(per_sample * counted)
+    shown = mean_over_replicas(ops.sum(outputs[MASK]))
+    return ops.sum(per_sample * counted) / ops.maximum(shown, 1.0)
+
+
+def _of_samples(targets: Targets) -> Any:
+    """Weights of samples, (batch,); of weights by position, their mean."""
+    if targets.weights is None:
+        return None
+    weights = ops.cast(targets.weights, "float32")
+    return ops.mean(ops.reshape(weights, (ops.shape(weights)[0], -1)), axis=-1)
+
+
+def _flat(logits: Any) -> Any:
+    return ops.reshape(logits, (-1, logits.shape[-1]))

@@ -1,0 +1,102 @@
+"""What is wrong with the data shows before the training or at its first step, in words."""
+
+import keras
+import numpy as np
+import pytest
+from small import batch, distiller, network
+
+from distiller import objectives
+from distiller.errors import InputError
+
+
+class Data(keras.utils.PyDataset):
+    """One batch, as a PyDataset."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    @property
+    def num_batches(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.x, self.y
+
+
+def as_tf(x, y):
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+
+
+WAYS = [lambda x, y: (x, y), lambda x, y: (Data(x, y),)]
+if keras.backend.backend() == "tensorflow":
+    WAYS.append(lambda x, y: (as_tf(x, y),))
+
+
+@pytest.mark.parametrize("given", WAYS, ids=["arrays", "PyDataset", "tf.data"][: len(WAYS)])
+class TestLabels:
+    @pytest.mark.parametrize(("wrong", "message"), [(4, "0 … 3.*Received: 0 … 4"), (-2, "Received: -2")])
+    def test_out_of_range(self, given, wrong, message):
+        x, y = batch()
+        y = np.where(np.arange(len(y)) == 3, wrong, y).astype("int32")
+        model = distiller()
+        before = model.student.get_weights()
+        with pytest.raises(InputError, match=message):
+            model.fit(*given(x, y), verbose=0, shuffle=False)
+        for a, b in zip(before, model.student.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_nan_images(self, given):
+        x, y = batch()
+        x[1, 2] = np.nan
+        with pytest.raises(InputError, match="images hold NaN"):
+            distiller().fit(*given(x, y), verbose=0, shuffle=False)
+
+
+def test_nan_in_soft_labels():
+    x, y = batch()
+    soft = np.eye(4, dtype="float32")[y]
+    soft[0, 0] = np.nan
+    model = distiller()
+    model.compile("sgd", loss=keras.losses.CategoricalCrossentropy(from_logits=True))
+    with pytest.raises(InputError, match="Labels hold NaN"):
+        model.fit(x, soft, verbose=0)
+
+
+def test_a_teacher_of_nan_is_named():
+    teacher = network(seed=2)
+    weights = teacher.get_weights()
+    weights[-1][0] = np.nan
+    teacher.set_weights(weights)
+    with pytest.raises(InputError, match="teacher answers NaN"):
+        distiller(teacher=teacher).fit(*batch(), verbose=0)
+
+
+def test_a_loss_that_explodes_at_once_is_named():
+    model = distiller(weights={"soft": 1e38}, objectives={"soft": objectives.MeanSquaredLogits()})
+    with pytest.raises(InputError, match="Try a smaller"):
+        model.fit(batch()[0] * 100, batch()[1], verbose=0)
+
+
+def test_ids_are_asked_for():
+    bank = objectives.Contrastive(
+        negatives="memory", samples=8, teacher_layer="features", student_layer="features", dimensions=4
+    )
+    model = distiller(objectives={"pairs": bank})
+    with pytest.raises(InputError, match="remembers samples by their ids"):
+        model.fit(*batch(), verbose=0)
+
+
+def test_an_unknown_part_of_the_targets_is_named():
+    x, y = batch()
+    with pytest.raises(InputError, match="Did you mean 'ids'"):
+        distiller().fit(x, {"labels": y, "id": np.arange(8)}, verbose=0)
+
+
+@pytest.mark.parametrize("callbacks", [None, keras.callbacks.History(), [keras.callbacks.History()]])
+def test_callbacks_stay_as_they_were(callbacks):
+    distiller().fit(*batch(), verbose=0, callbacks=callbacks)
+    if isinstance(callbacks, list):
+        assert len(callbacks) == 1
