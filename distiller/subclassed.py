@@ -45,11 +45,12 @@ def _symbols(model: keras.Model, role: str) -> tuple[keras.KerasTensor, dict[str
     return inputs, _Features(model)(inputs)
 
 
+@keras.saving.register_keras_serializable("distiller")
 class _Features(keras.layers.Layer):
     """A subclassed model as a layer: the dict of its own `named_features`, or of its logits alone."""
 
-    def __init__(self, model: keras.Model):
-        super().__init__(dtype=model.dtype_policy)
+    def __init__(self, model: keras.Model, **kwargs: Any):
+        super().__init__(**{"dtype": model.dtype_policy, **kwargs})
         self.model = model
 
     def call(self, inputs, training=None):
@@ -62,3 +63,10 @@ class _Features(keras.layers.Layer):
                 f"Received: {sorted(answers) if isinstance(answers, dict) else type(answers).__name__}"
             )
         return answers
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "model": keras.saving.serialize_keras_object(self.model)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "_Features":
+        return cls(**{**config, "model": keras.saving.deserialize_keras_object(config["model"])})

@@ -1,0 +1,110 @@
+"""The Distiller with the distillation-oriented optimiser, and weights that change during a training."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import softmax
+from small import batch, distiller, network
+
+from distiller import Distiller, objectives
+from distiller.errors import InputError
+from distiller.optimizers import DOT
+
+SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class TestDOT:
+    def linear(self, regularizer=None):
+        inputs = keras.Input((3,))
+        return keras.Model(
+            inputs, keras.layers.Dense(3, use_bias=False, name="last", kernel_regularizer=regularizer)(inputs)
+        )
+
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_a_momentum_for_each_of_the_two_losses(self, scaled):
+        """Two steps of a linear student by hand: Zhao et al. 2023, with the gradients of softmax regression."""
+        student, teacher = self.linear(keras.regularizers.L2(0.1)), self.linear()
+        x, y = np.random.default_rng(0).normal(size=(6, 3)).astype("float32"), np.array([0, 1, 2, 0, 1, 2], "int32")
+        made = Distiller(
+            teacher=teacher,
+            student=student,
+            objectives={"soft": objectives.Hinton(temperature=2.0)},
+            weights={"labels": 0.3, "soft": 0.7},
+        )
+        optimizer = DOT(0.1, momentum=0.8, delta=0.1)
+        made.compile(keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer, loss=SPARSE)
+        kernel = student.get_weights()[0].astype("float64")
+        t = x @ teacher.get_weights()[0]
+        task, distillation = np.zeros_like(kernel), np.zeros_like(kernel)
+        for _ in range(3):
+            s = x @ kernel
+            hard = x.T @ (0.3 * (softmax(s, -1) - np.eye(3)[y]) / len(y)) + 2 * 0.1 * kernel
+            soft = x.T @ (0.7 * 2.0 * (softmax(s / 2, -1) - softmax(t / 2, -1)) / len(y))
+            task, distillation = 0.7 * task + hard, 0.9 * distillation + soft
+            kernel = kernel - 0.1 * (task + distillation)
+            made.train_on_batch(x, y)
+        np.testing.assert_allclose(student.get_weights()[0], kernel, rtol=1e-4, atol=1e-6)
+
+    def test_the_loss_is_still_the_sum(self):
+        x, y = batch()
+        with_dot = distiller(optimizer=DOT(0.1)).train_on_batch(x, y, return_dict=True)
+        plain = distiller(optimizer="sgd").train_on_batch(x, y, return_dict=True)
+        assert with_dot == pytest.approx(plain, rel=1e-5)
+
+    def test_an_adapter_has_the_plain_momentum(self):
+        """Only the distillation reaches it."""
+        hint = objectives.Hint(teacher_layer="stage1", student_layer="stage1")
+        model = distiller(network(width=4), objectives={"hint": hint}, optimizer=DOT(0.01))
+        history = model.fit(*batch(), epochs=4, verbose=0).history
+        assert history["loss"][-1] < history["loss"][0]
+
+    def test_a_saved_one_continues_the_same_trajectory(self, tmp_path):
+        model = distiller(optimizer=DOT(0.05))
+        model.fit(*batch(), epochs=2, shuffle=False, verbose=0)
+        model.save(tmp_path / "d.keras")
+        loaded = keras.saving.load_model(tmp_path / "d.keras")
+        histories = [m.fit(*batch(), epochs=2, shuffle=False, verbose=0).history for m in (model, loaded)]
+        assert histories[0] == histories[1]
+
+
+class TestWeights:
+    def losses(self, model, steps):
+        found = []
+        for _ in range(steps):
+            model.reset_metrics()
+            found.append(model.train_on_batch(*batch(), return_dict=True))
+        return found
+
+    def test_a_number_changes_without_a_new_trace(self):
+        model = distiller(weights={"labels": 0.0, "soft": 1.0}, optimizer=keras.optimizers.SGD(0.0))
+        (first,) = self.losses(model, 1)
+        compiled = model.train_function
+        model.set_weight("soft", 0.25)
+        model.set_weight("labels", 2.0)
+        (second,) = self.losses(model, 1)
+        assert model.train_function is compiled
+        assert second["loss"] == pytest.approx(0.25 * first["soft"] + 2.0 * first["labels"], rel=1e-5)
+
+    def test_a_callback_changes_it_between_epochs(self):
+        model = distiller(weights={"labels": 0.0}, optimizer=keras.optimizers.SGD(0.0))
+        turn_off = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: model.set_weight("soft", 1.0 - epoch))
+        losses = model.fit(*batch(), epochs=2, verbose=0, callbacks=[turn_off]).history["loss"]
+        assert losses[0] > 0
+        assert losses[1] == 0
+
+    def test_a_changed_number_is_saved(self, tmp_path):
+        model = distiller(weights={"labels": 0.0})
+        model.set_weight("soft", 0.125)
+        model.save(tmp_path / "d.keras")
+        loaded = keras.saving.load_model(tmp_path / "d.keras")
+        assert loaded.get_config()["weights"] == {"labels": 0.0, "soft": 0.125}
+
+    def test_errors(self):
+        ramp = keras.optimizers.schedules.PolynomialDecay(0.0, 2, 1.0)
+        model = distiller(weights={"soft": ramp})
+        with pytest.raises(InputError, match="Did you mean 'soft'"):
+            model.set_weight("sotf", 1.0)
+        with pytest.raises(InputError, match="number ≥ 0"):
+            model.set_weight("labels", -1.0)
+        with pytest.raises(TypeError, match="It follows PolynomialDecay"):
+            model.set_weight("soft", 1.0)
