@@ -1,0 +1,93 @@
+"""What the step-cost benchmark times: plain training, the teacher alone, and the Distiller with every objective."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from benchmarks.setting import SAMPLES, Setting
+from distiller import Distiller, objectives
+from distiller.errors import InputError
+from distiller.nearest import unknown
+
+STUDENT, TEACHER = "student", "teacher, forward"
+# The layer in the middle of both networks, whose features `hint` and the peers compare.
+MIDDLE = "stage2"
+Places = str | list[str] | None
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Who takes part.
+
+    `kind` is "reference", "objective" or "peer"; `places` the layers of both networks that are compared, None for the
+    logits or nothing; `make` gives its step for a setting, a function without arguments that returns arrays.
+    """
+
+    name: str
+    kind: str
+    places: Places
+    make: Callable[[Setting], Callable[[], Any]]
+
+
+def references() -> list[Contestant]:
+    """The student's own training on hard labels, and the teacher's forward pass in inference mode."""
+    return [
+        Contestant(STUDENT, "reference", None, lambda setting: setting.training(setting.new_student())),
+        Contestant(TEACHER, "reference", None, lambda setting: setting.forward(setting.shared_teacher)),
+    ]
+
+
+_USUAL: dict[str, Places] = {"logits": None, "features": MIDDLE, "relations": "features"}
+# Objectives that compare something else than is usual of their kind, as in their papers: several layers, deep maps,
+# maps before their activation.
+_OWN: dict[str, Places] = {
+    "attention": "stage3",
+    "activation_boundaries": "stage3_add",
+    "factor_transfer": "stage3",
+    "flow": ["stage1", "stage2"],
+    "overhaul": "stage3_add",
+    "knowledge_review": ["stage1", "stage2", "stage3"],
+    "projector": "features",
+    "singular_vectors": ["stage2", "stage3"],
+    "similarity_preserving": "stage3",
+}
+# Objectives in other forms than their default.
+_FORMS: dict[str, dict[str, Any]] = {
+    "contrastive, queue": {"name": "contrastive", "negatives": "queue"},
+    "contrastive, memory": {"name": "contrastive", "negatives": "memory", "samples": SAMPLES},
+}
+
+
+def distillers(wanted: Sequence[str] | None = None) -> list[Contestant]:
+    """The Distiller with each of the objectives `wanted`, all by default, in every form that changes its cost.
+
+    Raises:
+        InputError: no such objective; the message has the nearest.
+    """
+    found = []
+    for name in wanted or objectives.OBJECTIVES:
+        if name not in objectives.OBJECTIVES:
+            raise InputError(unknown("objective", name, objectives.OBJECTIVES))
+        places = _OWN.get(name, _USUAL[objectives.OBJECTIVES[name].compares])
+        forms = {name: {"name": name}} | {form: asked for form, asked in _FORMS.items() if asked["name"] == name}
+        found += [Contestant(form, "objective", places, _distilling(asked, places)) for form, asked in forms.items()]
+    return found
+
+
+def _distilling(form: dict[str, Any], places: Places) -> Callable[[Setting], Callable[[], Any]]:
+    def make(setting: Setting) -> Callable[[], Any]:
+        networks = {"teacher": setting.shared_teacher, "student": setting.new_student()}
+        compared = {f"{role}_layer": taps(network, places) for role, network in networks.items()}
+        objective = objectives.get({**form, **compared})
+        return setting.training(Distiller(**networks, objectives={"it": objective}), ids=objective.needs_ids)
+
+    return make
+
+
+def taps(network: keras.Model, places: Places) -> Places:
+    """The layers of `network` at `places`; where a stage has no activation, what comes before it is the stage."""
+    if isinstance(places, str) and places.endswith("_add") and places not in {layer.name for layer in network.layers}:
+        return places.removesuffix("_add")
+    return places

@@ -1,0 +1,51 @@
+"""What a step of the Distiller may cost, and whether it does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks import contestants, peers
+from benchmarks.timing import Ratio, ratio
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`contestant` takes at most `limit` times as long as `others` together."""
+
+    text: str
+    contestant: str
+    others: tuple[str, ...]
+    limit: float
+
+
+_FEATURES = "a step on one pair of features ≤ 0.75 × that of keras.distillation"
+_LOGITS = "a step on logits ≤ 1.00 × that of keras.distillation"
+GOALS = (
+    Goal(_LOGITS, "hinton", (peers.LOGITS,), 1.0),
+    Goal(f"{_LOGITS}, bare layers", "hinton", (peers.LOGITS_BARE,), 1.0),
+    Goal(_FEATURES, "hint", (peers.FEATURES,), 0.75),
+    Goal(f"{_FEATURES}, bare layers", "hint", (peers.FEATURES_BARE,), 0.75),
+    Goal(
+        "a step on logits ≤ 1.05 × (the student's own + the teacher's forward)",
+        "hinton",
+        (contestants.STUDENT, contestants.TEACHER),
+        1.05,
+    ),
+)
+
+
+def verdict(found: Ratio, limit: float) -> str:
+    """In a word: "met" or "missed" where the whole interval is on one side of the limit, else "open".
+
+    >>> verdict(Ratio(0.98, 0.97, 1.0), limit=1.0), verdict(Ratio(0.98, 0.97, 1.01), limit=1.0)
+    ('met', 'open')
+    """
+    return "met" if found.high <= limit else "missed" if found.low > limit else "open"
+
+
+def judged(seconds: Mapping[str, Sequence[float]]) -> list[tuple[Goal, Ratio]]:
+    """The goals whose contestants were timed, and how they stand; `seconds` as of `timing.in_turn`."""
+    return [
+        (goal, ratio(seconds[goal.contestant], *(seconds[other] for other in goal.others)))
+        for goal in GOALS
+        if {goal.contestant, *goal.others} <= seconds.keys()
+    ]

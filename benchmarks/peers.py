@@ -1,0 +1,58 @@
+"""`keras.distillation` on the networks that the Distiller gets, and on the same without the fused normalisation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from benchmarks.contestants import MIDDLE, Contestant
+from benchmarks.setting import Setting
+
+PLAIN_BARE = "student, bare layers"
+LOGITS, LOGITS_BARE = "keras.distillation, logits", "keras.distillation, logits, bare layers"
+FEATURES, FEATURES_BARE = "keras.distillation, features", "keras.distillation, features, bare layers"
+
+
+def peers(setting: Setting) -> list[Contestant]:
+    """Those that can run: features only where the two networks' agree in shape, for Keras has no adapter."""
+    # The loss as an object: by its name, Keras compares logits without a softmax.
+    logits = keras.distillation.LogitsDistillation(temperature=4.0, loss=keras.losses.KLDivergence())
+    features = keras.distillation.FeatureDistillation("mse", teacher_layer_name=MIDDLE, student_layer_name=MIDDLE)
+    found = [
+        Contestant(PLAIN_BARE, "peer", None, lambda setting: setting.training(_bare(setting.new_student()))),
+        Contestant(LOGITS, "peer", None, _distilling(logits, _as_built)),
+        Contestant(LOGITS_BARE, "peer", None, _distilling(logits, _bare)),
+    ]
+    if not agree(setting):
+        return found
+    return [
+        *found,
+        Contestant(FEATURES, "peer", MIDDLE, _distilling(features, _as_built)),
+        Contestant(FEATURES_BARE, "peer", MIDDLE, _distilling(features, _bare)),
+    ]
+
+
+def agree(setting: Setting) -> bool:
+    """Whether the features in the middle of teacher and student have one shape."""
+    teacher, student = (network.get_layer(MIDDLE) for network in (setting.shared_teacher, setting.new_student()))
+    return teacher.output.shape == student.output.shape
+
+
+def _distilling(loss: Any, prepare: Callable[[keras.Model], keras.Model]) -> Callable[[Setting], Callable[[], Any]]:
+    def make(setting: Setting) -> Callable[[], Any]:
+        # It freezes its teacher, so it has one of its own.
+        teacher, student = prepare(setting.new_teacher()), prepare(setting.new_student())
+        return setting.training(keras.distillation.Distiller(teacher, student, loss, student_loss_weight=0.1))
+
+    return make
+
+
+def _as_built(network: keras.Model) -> keras.Model:
+    return network
+
+
+def _bare(network: keras.Model) -> keras.Model:
+    """The same network as every user of Keras has it: the normalisation of a clone is not fused."""
+    clone = keras.models.clone_model(network)
+    clone.set_weights(network.get_weights())
+    return clone

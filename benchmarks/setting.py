@@ -1,0 +1,117 @@
+"""The networks, the batches and the optimiser that all contestants of a benchmark share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import keras
+
+from distiller import models
+
+CLASSES = 10
+# Ids of samples are below this, the number of CIFAR's images.
+SAMPLES = 50_000
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained, from whom, on what.
+
+    Args:
+        student: name in the zoo.
+        teacher: name in the zoo.
+        batch: images a step.
+        precision: Keras policy of both networks.
+        size: height and width of the images.
+        options: of both networks.
+        momentum: of the student's optimiser; 0 has no variables of its own.
+        eager: run a step operation by operation, which starts sooner and runs slower: for trying out, not to measure.
+    """
+
+    student: str = "resnet8"
+    teacher: str = "resnet20"
+    batch: int = 128
+    precision: str = "float32"
+    size: int = 32
+    options: dict[str, Any] = field(default_factory=dict)
+    momentum: float = 0.9
+    eager: bool = False
+
+    @classmethod
+    def tiny(cls) -> "Setting":
+        """Networks of a few channels on a few small images, to try a benchmark out."""
+        options = {"widths": (2, 2, 2), "stem": 2}
+        return cls("wide", "wide", batch=4, size=8, options=options, momentum=0.0, eager=True)
+
+    def new_student(self) -> keras.Model:
+        """A student of its own, with the same first weights as every other."""
+        return self._built(self.student)
+
+    def new_teacher(self) -> keras.Model:
+        """A teacher of its own, for who would change the shared one."""
+        return self._built(self.teacher)
+
+    @cached_property
+    def shared_teacher(self) -> keras.Model:
+        """The teacher of all who leave it as it is."""
+        return self.new_teacher()
+
+    def _built(self, name: str) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        shape = (self.size, self.size, 3)
+        return models.build(name, CLASSES, shape, dtype=self.precision, **self.options)
+
+    @cached_property
+    def _samples(self) -> list[tuple[Any, Any, Any]]:
+        """Four batches of images, labels and ids, in memory."""
+        import tensorflow as tf
+
+        random = tf.random.Generator.from_seed(0)
+        shape = (self.batch, self.size, self.size, 3)
+        return [
+            (
+                random.uniform(shape, 0.0, 255.0),
+                random.uniform(shape[:1], 0, CLASSES, tf.int32),
+                random.uniform(shape[:1], 0, SAMPLES, tf.int32),
+            )
+            for _ in range(4)
+        ]
+
+    def batches(self, *, ids: bool = False):
+        """An endless iterator of images and labels, the same for all; with `ids`, ids are beside the labels."""
+        import tensorflow as tf
+
+        # A data set of one element hands out its tensors: nothing is copied.
+        first, *rest = (
+            tf.data.Dataset.from_tensors((images, {"labels": labels, "ids": samples} if ids else labels))
+            for images, labels, samples in self._samples
+        )
+        for one in rest:
+            first = first.concatenate(one)
+        return iter(first.repeat())
+
+    def training(self, model: keras.Model, *, ids: bool = False) -> Callable[[], Any]:
+        """One training step of `model`: the function that `fit` calls for each batch, without callbacks."""
+        model.compile(
+            # What is timed is not what is learned: at this rate every objective's loss stays a number.
+            keras.optimizers.SGD(1e-6, momentum=self.momentum, nesterov=self.momentum > 0),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            run_eagerly=self.eager,
+        )
+        model.make_train_function()
+        batches = self.batches(ids=ids)
+        return lambda: model.train_function(batches)
+
+    def forward(self, network: keras.Model) -> Callable[[], Any]:
+        """The logits of `network` for a batch, in inference mode."""
+        import tensorflow as tf
+
+        batches = self.batches()
+
+        def forward(iterator):
+            return network(next(iterator)[0], training=False)
+
+        step = forward if self.eager else tf.function(forward)
+        return lambda: step(batches)

@@ -1,0 +1,65 @@
+"""The table of the step-cost benchmark, made from its recorded lines."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks import contestants, lines
+from benchmarks.goals import verdict
+from benchmarks.timing import Ratio, ratio
+
+RESULTS = "step_cost.jsonl"
+HEAD = ("step", "compares", "× student", "interval", "ms")
+_SETTING = ("student", "teacher", "batch", "precision")
+
+
+def table(path: Path | None = None) -> str:
+    """The last run of each setting in `path`, the recorded results by default, in Markdown."""
+    recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
+    last = {tuple(line["arguments"][key] for key in _SETTING): line["run"] for line in recorded}
+    return "\n\n".join(markdown([line for line in recorded if line["run"] == run]) for run in last.values())
+
+
+def markdown(run: list[dict[str, Any]]) -> str:
+    """A run's table and what it was: a row a contestant, a sentence a goal."""
+    cells = [HEAD, (":---", ":---", "---:", "---:", "---:"), *rows(run)]
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in cells), "", *(f"- {note}" for note in notes(run))])
+
+
+def rows(run: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """A row a contestant: what it is, and its times against plain training of the student in the same rounds."""
+    timed = [line for line in run if line["kind"] != "goal"]
+    student = next(line["seconds"] for line in timed if line["contestant"] == contestants.STUDENT)
+    return [_row(line, student) for line in timed]
+
+
+def notes(run: list[dict[str, Any]]) -> list[str]:
+    """A sentence a goal, and one on how and where the run was made."""
+    return [*(_goal(line) for line in run if line["kind"] == "goal"), _made(run[0])]
+
+
+def _row(line: dict[str, Any], student: list[float]) -> tuple[str, ...]:
+    found, own = ratio(line["seconds"], student), ratio(line["seconds"], [1.0] * len(student))
+    places = line["places"] if isinstance(line["places"], list) else [line["places"] or ""]
+    return line["contestant"], ", ".join(places), f"{found.median:.2f}", _interval(found), f"{1000 * own.median:.1f}"
+
+
+def _interval(found: Ratio) -> str:
+    return f"{found.low:.2f} to {found.high:.2f}"
+
+
+def _goal(line: dict[str, Any]) -> str:
+    found = Ratio(**line["ratio"])
+    return f"{verdict(found, line['limit'])}: {line['goal']}: {found.median:.3f} ({found.low:.3f} to {found.high:.3f})."
+
+
+def _made(line: dict[str, Any]) -> str:
+    asked, machine, versions = line["arguments"], line["machine"], line["versions"]
+    size, rounds = asked["size"], asked["rounds"]
+    return (
+        f"A step of {asked['batch']} images of {size}×{size} in {asked['precision']}: {asked['student']} alone, or "
+        f"with its teacher {asked['teacher']}; an objective's name is a step of the Distiller with it. Medians "
+        f"over {rounds} rounds of {asked['steps']} steps each, in turn; the interval "
+        f"{'holds the true median with 95 % or more' if rounds > 5 else 'is that of all rounds'}. "
+        f"{machine['processor']}, {machine['cores']} cores; TensorFlow {versions['tensorflow']}, "
+        f"Keras {versions['keras']}."
+    )

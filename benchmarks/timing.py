@@ -1,0 +1,106 @@
+"""Times of several contestants that share a machine: in turn, in rounds, each compared with the others of its round."""
+
+import gc
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from distiller.errors import WorkError
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long something takes: the median over rounds, and an interval that holds the true median.
+
+    `low` to `high` covers it with at least 95 %, whatever the distribution; with fewer than six rounds no interval
+    does, and it is that of all rounds.
+    """
+
+    median: float
+    low: float
+    high: float
+
+
+def in_turn(
+    steps: Mapping[str, Callable[[], Any]],
+    *,
+    rounds: int,
+    count: int,
+    seed: int = 0,
+    done: Callable[[int], None] = lambda measured: None,
+) -> dict[str, list[float]]:
+    """Seconds of one step, by contestant, one number a round.
+
+    In every round each contestant makes `count` steps. The order is drawn anew each round, so that whatever else the
+    machine does falls on all of them alike.
+
+    Args:
+        steps: contestant → one step of it, which returns arrays; compiled and warm.
+        rounds: at least 1.
+        count: steps timed a round, at least 1.
+        seed: of the orders.
+        done: called with the number of measurements so far.
+
+    Raises:
+        WorkError: a step returned something that is no number.
+    """
+    order, draw = list(steps), random.Random(seed)
+    seconds: dict[str, list[float]] = {name: [] for name in order}
+    # Collecting the graphs of dozens of networks would take longer than a step.
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(rounds):
+            draw.shuffle(order)
+            for place, name in enumerate(order, start=1):
+                taken, result = _seconds(steps[name], count)
+                if not all(np.isfinite(array).all() for array in result):
+                    raise WorkError(f"{name}: a step of round {number + 1} returned numbers that are not finite")
+                seconds[name].append(taken)
+                done(number * len(order) + place)
+    finally:
+        gc.enable()
+    return seconds
+
+
+def _seconds(step: Callable[[], Any], count: int) -> tuple[float, list[np.ndarray]]:
+    start = time.perf_counter()
+    for _ in range(count):
+        returned = step()
+    result = wait(returned)
+    return (time.perf_counter() - start) / count, result
+
+
+def wait(result: Any) -> list[np.ndarray]:
+    """The arrays that a step returned, when they are computed: an accelerator may still be at it."""
+    return [keras.ops.convert_to_numpy(array) for array in keras.tree.flatten(result)]
+
+
+def ratio(seconds: Sequence[float], *others: Sequence[float]) -> Ratio:
+    """Times of a contestant over the sum of those of `others`, round by round.
+
+    >>> ratio([2.0, 6.0, 9.0], [1.0, 2.0, 2.0], [1.0, 1.0, 1.0])
+    Ratio(median=2.0, low=1.0, high=3.0)
+    """
+    found = sorted(own / sum(rest) for own, *rest in zip(seconds, *others, strict=True))
+    place = _place(len(found))
+    return Ratio(statistics.median(found), found[place], found[-1 - place])
+
+
+def _place(rounds: int) -> int:
+    """How many of the smallest and of the largest ratios lie outside of the interval.
+
+    The number of ratios below the median of their distribution is binomial with 1/2: David & Nagaraja 2003, "Order
+    Statistics", section 7.1.
+    """
+    outside = 0
+    while 2 * sum(math.comb(rounds, below) for below in range(outside + 2)) <= 0.05 * 2**rounds:
+        outside += 1
+    return outside
