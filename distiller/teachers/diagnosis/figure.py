@@ -28,7 +28,9 @@ def reliability(found: Diagnosis, path: Path) -> Picture:
         middle, width = 50 * (place.low + place.high), 100 * (place.high - place.low)
         axes.bar(middle, 100 * place.accuracy, 0.92 * width, color=one.colour)
         share = 100 * place.samples / found.labelled
-        axes.plot(middle, share, marker=other.marker, color=other.colour, markersize=7, markeredgecolor="white")
+        axes.plot(
+            middle, share, marker=other.marker, color=other.colour, markersize=7, markeredgecolor="white", clip_on=False
+        )
     axes.plot([0, 100], [0, 100], color=INK, linestyle=(0, (5, 3)), linewidth=1.3)
     axes.set(xlim=(0, 100), ylim=(0, 102))
     axes.set_xlabel("confidence (%)", size=TEXT)
