@@ -16,8 +16,8 @@ NAMES = list(features.OBJECTIVES)
 LISTS = [name for name in NAMES if reference.EXAMPLES[name] is reference.two_layers]
 SINGLE = [name for name in NAMES if name not in LISTS]
 VECTORS = [name for name in SINGLE if name not in ("attention", "neuron_selectivity", "factor_transfer")]
-ZERO_WHEN_EQUAL = ["cosine", "attention", "neuron_selectivity", "flow", "overhaul", "singular_vectors"]
-ALWAYS = ["hint", "variational_information", "factor_transfer", "knowledge_review", "projector"]
+ZERO_WHEN_EQUAL = ["cosine", "attention", "neuron_selectivity", "flow", "singular_vectors"]
+ALWAYS = ["hint", "variational_information", "factor_transfer", "overhaul", "knowledge_review", "projector"]
 
 MAPS = [
     ((4, 4, 6), (4, 4, 6)),
@@ -149,6 +149,14 @@ class TestContract:
         assert all(g is None or not g.any() for g in to_teacher)
         assert all(g is not None and np.isfinite(g).all() for g in [*to_student, *to_adapters])
 
+    def test_finite_for_one_sample_again_and_again(self, name, rng):
+        one = reference.EXAMPLES[name](rng, 1)
+        teacher, student = keras.tree.map_structure(lambda x: np.repeat(x, BATCH, axis=0), one)
+        objective = features.OBJECTIVES[name]()
+        assert np.isfinite(ops.convert_to_numpy(objective(teacher, student))).all()
+        _, to_student, to_adapters = gradients(objective, teacher, student)
+        assert all(np.isfinite(g).all() for g in [*to_student, *to_adapters])
+
     def test_gradient_to_every_adapter(self, name, rng):
         if name in LISTS:
             pair = draw(rng, LAYERS[2][0]), draw(rng, LAYERS[2][1])
@@ -256,6 +264,22 @@ def test_three_layers_equal_the_reference(name, config, rng):
     check_equals_reference(features.OBJECTIVES[name](**config), draw(rng, teacher), draw(rng, student), **config)
 
 
+@pytest.mark.parametrize("shape", [(6, 4, 4, 1), (1, 4, 4, 5), (6, 4, 5), (6, 3, 4, 5)])
+@pytest.mark.parametrize("name", [name for name in SINGLE if name not in ("attention", "neuron_selectivity")])
+def test_functions_refuse_other_shapes(name, shape, rng):
+    """Those that broadcast would give a number that means nothing."""
+    rest = (np.ones(5),) if name == "variational_information" else ()
+    with pytest.raises(InputError, match=r"of the same shape.*Received: teacher \(6, 4, 4, 5\) and student \("):
+        getattr(features, name)(rng.normal(size=(6, 4, 4, 5)), rng.normal(size=shape), *rest)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_functions_of_lists_refuse_other_channels(name, rng):
+    teacher, student = draw(rng, LAYERS[0][0]), draw(rng, LAYERS[1][1])
+    with pytest.raises(InputError, match=r"of the same shape.*Received: teacher \(.*5.* and student \(.*3"):
+        getattr(features, name)(teacher, student)
+
+
 @pytest.mark.parametrize(
     ("name", "teacher", "student", "words"),
     [
@@ -272,6 +296,19 @@ def test_says_what_the_adapter_does(name, teacher, student, words, rng):
     objective = features.OBJECTIVES[name]()
     objective(draw(rng, teacher), draw(rng, student))
     assert words in objective.adapter
+
+
+def test_knowledge_review_takes_pooled_features_as_the_deepest_map(rng):
+    teacher, student = [(8, 8, 4), (6,)], [(8, 8, 3), (5,)]
+    objective = features.KnowledgeReview()
+    pair = draw(rng, teacher), draw(rng, student)
+    objective(*pair)
+    weights = [ops.convert_to_numpy(variable) for variable in objective.trainable_variables]
+    maps = [[first, vectors.reshape(BATCH, 1, 1, -1)] for first, vectors in pair]
+    expected = reference.knowledge_review(*maps, None, weights=weights)
+    np.testing.assert_allclose(ops.convert_to_numpy(objective(*pair)), expected, rtol=1e-4)
+    with pytest.raises(InputError, match=r"teacher's features to have shape \(batch, height, width, channels\)"):
+        features.KnowledgeReview()(draw(rng, teacher), draw(rng, [(8, 8, 3), (2, 2, 5)]))
 
 
 class TestFactorTransfer:
@@ -366,6 +403,43 @@ def test_singular_vector_gradient_points_downhill_where_singular_values_are_clos
 def test_refuses_arguments_out_of_range(name, config):
     with pytest.raises(InputError, match=f"{next(iter(config))}.*Received"):
         features.OBJECTIVES[name](**config)
+
+
+def test_singular_vectors_of_one_sample_that_is_no_number_leave_the_others(rng):
+    teacher, student = reference.two_layers(rng, BATCH)
+    expected = ops.convert_to_numpy(features.singular_vectors(teacher, student))
+    for network in (teacher, student):
+        broken = [maps.copy() for maps in network]
+        broken[0][1] = np.nan
+        pair = (broken, student) if network is teacher else (teacher, broken)
+        found = ops.convert_to_numpy(features.singular_vectors(*pair))
+        np.testing.assert_array_equal(np.isnan(found), np.arange(BATCH) == 1)
+        np.testing.assert_allclose(np.delete(found, 1), np.delete(expected, 1), rtol=1e-5)
+
+
+def test_weak_singular_vectors_are_as_exact_as_strong_ones(rng):
+    """Maps whose singular values fall by a factor of four each, of which float32 squares would leave little."""
+
+    def maps(height, channels):
+        left, right = (np.linalg.qr(rng.normal(size=(BATCH, n, 4)))[0] for n in (height**2, channels))
+        return ((left * 4.0 ** -np.arange(4)) @ np.swapaxes(right, 1, 2)).reshape(BATCH, height, height, channels)
+
+    teacher, student = ([maps(6, 5), maps(3, 12)] for _ in range(2))
+    expected = reference.singular_vectors(teacher, student, None, rank=3)
+    found = features.singular_vectors(
+        *keras.tree.map_structure(lambda x: x.astype("float32"), (teacher, student)), rank=3
+    )
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=2e-5)
+
+
+if keras.backend.backend() == "tensorflow":
+
+    def test_singular_vectors_are_the_same_when_compiled(rng):
+        import tensorflow as tf
+
+        teacher, student = draw(rng, [(4, 4, 3), (2, 2, 5)]), draw(rng, [(4, 4, 3), (2, 2, 5)])
+        compiled = tf.function(features.singular_vectors, jit_compile=True)(teacher, student)
+        np.testing.assert_allclose(compiled, features.singular_vectors(teacher, student), rtol=1e-4)
 
 
 def test_singular_vectors_refuse_a_rank_above_the_map(rng):

@@ -125,6 +125,11 @@ class TestContract:
             assert values(late(teacher, student)).any()
             np.testing.assert_allclose(values(late(teacher[:1], student[:1])), [0.0], atol=1e-6)
 
+    def test_refuses_batches_that_differ(self, name, rng):
+        teacher, student = reference.EXAMPLES[name](rng, 6)
+        with pytest.raises(InputError, match=r"same samples.*teacher of shape \(6, .* student of shape \(4, "):
+            OBJECTIVES[name]()(teacher, student[:4])
+
     def test_refuses_several_layers_and_single_numbers(self, name, rng):
         teacher, student = reference.EXAMPLES[name](rng, 4)
         objective = OBJECTIVES[name]()
@@ -132,6 +137,8 @@ class TestContract:
             getattr(relations, name)(teacher, [student, student])
         with pytest.raises(InputError, match="Expected the teacher's features to be one tensor"):
             objective.call(teacher[:, 0].reshape(-1), student)
+        with pytest.raises(InputError, match="Expected the teacher's features to be one tensor"):
+            OBJECTIVES[name]()([teacher, teacher], student)
 
     def test_descent_makes_the_loss_fall(self, name, rng):
         teacher, student = reference.EXAMPLES[name](rng, 8)
@@ -330,6 +337,8 @@ class TestContrastive:
             {"negatives": "bank"},
             {"negatives": "memory"},
             {"temperature": 0.0},
+            {"temperature": -0.07},
+            {"temperature": float("nan")},
             {"dimensions": 0},
             {"size": 0, "negatives": "queue"},
             {"momentum": 1.0},
@@ -338,6 +347,15 @@ class TestContrastive:
     def test_refuses(self, arguments):
         with pytest.raises(InputError, match="Expected"):
             Contrastive(**arguments)
+
+    def test_refuses_embeddings_of_other_dimensions(self, rng):
+        with pytest.raises(InputError, match=r"embeddings of the same shape.*teacher \(6, 5\) and student \(6, 1\)"):
+            relations.contrastive(rng.normal(size=(6, 5)), rng.normal(size=(6, 1)))
+
+    def test_refuses_channels_that_are_not_known(self):
+        specs = keras.KerasTensor((None, 5)), keras.KerasTensor((None, None))
+        with pytest.raises(InputError, match=r"the student's features.*channels known. Received: \(None, None\)"):
+            Contrastive()(*specs)
 
     # Keras converts its variables in a way that NumPy 2 deprecates.
     @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

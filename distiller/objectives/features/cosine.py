@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from distiller.objectives.adapters import AdaptedObjective
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, unit
 
 
@@ -13,17 +14,22 @@ def cosine(teacher, student, *, pooled: bool = False):
     """1 − cosine of the angle between the representations, one number a sample in 0 … 2.
 
     Cosine embedding loss with target 1, as in PyTorch's tutorial on knowledge distillation ("Cosine loss minimization
-    run"). A representation that is all zero has no direction: its loss is 1 and it gets no gradient.
+    run"), where it weighs 0.25 beside 0.75 for the labels. A representation that is all zero has no direction: its loss
+    is 1 and it gets no gradient.
 
     Args:
         teacher: features (batch, …).
         student: features of the same shape.
         pooled: average maps over their positions first, instead of flattening them.
 
+    Raises:
+        InputError: their shapes differ.
+
     >>> import numpy as np
     >>> print(np.asarray(cosine(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 1.0]]))))
     [0. 1.]
     """
+    same_shape(teacher, student, "features")
     pair = [constant(teacher), ops.cast(student, "float32")]
     if pooled and len(pair[0].shape) == 4:
         pair = [ops.mean(maps, axis=(1, 2)) for maps in pair]

@@ -7,6 +7,7 @@ from keras import ops
 
 from distiller.errors import InputError
 from distiller.objectives.adapters import BatchNorm, FeatureObjective
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, same_size, unit
 from distiller.objectives.shapes import check_pair, check_shape, describe
 
@@ -15,16 +16,21 @@ def factor_transfer(teacher, student):
     """Mean over elements of |teacher/‖teacher‖ − student/‖student‖|, one number a sample.
 
     Kim, Park & Kwak 2018, 1802.04977, the factor transfer loss with p = 1. The mean in place of the sum
-    is the authors' code's, and goes with their weight of 500.
+    is the authors' code's, and goes with their weight of 500. The 200 of other experiments belongs to factors of
+    squares, averaged over the channels.
 
     Args:
         teacher: factor (batch, …).
         student: factor of the same shape.
 
+    Raises:
+        InputError: their shapes differ.
+
     >>> import numpy as np
     >>> print(np.asarray(factor_transfer(np.array([[3.0, 4.0]]), np.array([[0.0, 1.0]]))).round(4))
     [0.4]
     """
+    same_shape(teacher, student, "factors")
     return ops.mean(ops.abs(unit(flat(constant(teacher))) - unit(flat(ops.cast(student, "float32")))), axis=-1)
 
 
@@ -32,7 +38,8 @@ def factor_transfer(teacher, student):
 class FactorTransfer(FeatureObjective):
     """The class of `factor_transfer` on maps (batch, height, width, channels), with the student's translator.
 
-    The translator is always there: three 3×3 convolutions with batch normalisation and leaky ReLU (slope 0.1).
+    The translator is always there: three 3×3 convolutions with batch normalisation and leaky ReLU (slope 0.1);
+    the authors' code has biases in place of the normalisation.
 
     Args:
         paraphraser: network, already trained, from the teacher's map to its factor: in the paper the encoder of an

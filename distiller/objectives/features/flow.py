@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from distiller.objectives.adapters import AdaptedLayersObjective
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, pool, positions
 from distiller.objectives.shapes import common_size
 
@@ -12,12 +13,16 @@ def flow(teacher, student):
     """Mean of the squared differences of the two networks' flow matrices, one number a sample.
 
     Yim et al. 2017, CVPR, equations 1 and 2: flow G = Σ_positions first ⊗ second / (height · width), a matrix of the
-    channels of a first and a second layer. The larger map of the two is pooled to the smaller by the maximum. They
-    sum the squares; the mean goes with the usual weight of 50.
+    channels of a first and a second layer. The larger map of the two is pooled to the smaller by the maximum. They sum
+    the squares and train with this alone at first, with the labels afterwards; the mean does not grow with the
+    channels, and public experiments beside the labels weigh it by 1.
 
     Args:
         teacher: two maps (batch, height, width, channels).
         student: two maps of the same numbers of channels, of any height and width.
+
+    Raises:
+        InputError: the numbers of channels differ.
 
     >>> import numpy as np
     >>> ones = np.ones((1, 2, 2, 3))
@@ -26,6 +31,7 @@ def flow(teacher, student):
     """
     teacher = _flow_matrix(*(constant(maps) for maps in teacher))
     student = _flow_matrix(*(ops.cast(maps, "float32") for maps in student))
+    same_shape(teacher, student, "flow matrices (batch, first channels, second channels)")
     return ops.mean(flat(ops.square(teacher - student)), axis=-1)
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from distiller.objectives.adapters import FeatureObjective
 from distiller.objectives.features.fusion import Fusion
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, pool
 from distiller.objectives.objective import positive
 from distiller.objectives.shapes import check_pairs, describe
@@ -19,11 +20,14 @@ def knowledge_review(teacher, student):
 
     Chen et al. 2021, 2104.09044: of each pair of maps the mean squared difference, plus ½, ¼ and ⅛ of that of the maps
     averaged down to 4×4, 2×2 and 1×1, divided by the sum of the factors. Levels that are not smaller than the map are
-    left out. Usual weight: 1, rising over the first 20 epochs.
+    left out. The authors' weights are from 0.6 to 8 by the pair of networks, rising over the first 20 epochs.
 
     Args:
         teacher: maps (batch, height, width, channels), a list.
         student: as many maps of the same shapes, already fused.
+
+    Raises:
+        InputError: their shapes differ.
 
     >>> import numpy as np
     >>> print(np.asarray(knowledge_review([np.ones((1, 8, 8, 3))], [np.zeros((1, 8, 8, 3))])))
@@ -33,6 +37,7 @@ def knowledge_review(teacher, student):
 
 
 def _context(teacher, student):
+    same_shape(teacher, student, "maps")
     difference = teacher - student
     loss = ops.mean(ops.square(flat(difference)), axis=-1)
     factor = total = 1.0
@@ -44,13 +49,28 @@ def _context(teacher, student):
     return loss / total
 
 
+def _as_map(features):
+    return features if len(features.shape) == 4 else ops.reshape(features, (-1, 1, 1, features.shape[-1]))
+
+
+def _vectors_as_maps(*sides):
+    """The shapes of both networks' layers, where a pair of vectors has become one of maps of a single position."""
+    shapes = [list(side) for side in sides]
+    for place, pair in enumerate(zip(*shapes, strict=False)):
+        if all(isinstance(shape, list | tuple) and len(shape) == 2 for shape in pair):
+            for side, (batch, channels) in zip(shapes, pair, strict=True):
+                side[place] = (batch, 1, 1, channels)
+    return shapes
+
+
 @keras.saving.register_keras_serializable("distiller")
 class KnowledgeReview(FeatureObjective):
     """The class of `knowledge_review`: `teacher_layer` and `student_layer` are lists, in the order of the network.
 
     The attention-based fusion is always there. It goes from the deepest, the last layer of the list, to the first: a
     1×1 convolution; from the second on, two attention maps that weigh it against what the deeper layers left; then a
-    3×3 convolution to the teacher's channels. Convolutions have batch normalisation. Resizing repeats neighbours.
+    3×3 convolution to the teacher's channels. Convolutions have batch normalisation. Resizing repeats neighbours. The
+    authors' deepest layer is the pooled features: a pair of vectors (batch, channels) counts as maps of one position.
 
     Args:
         channels: of the fused maps; None is 512, or the deepest student map's if they are fewer.
@@ -64,7 +84,8 @@ class KnowledgeReview(FeatureObjective):
 
     def build(self, teacher_shape, student_shape, labels_shape=None):
         """Make the fusion; InputError unless there are as many maps of both."""
-        pairs = check_pairs(teacher_shape, student_shape, expected="a list of layers, first to deepest", least=1)
+        shapes = _vectors_as_maps(teacher_shape, student_shape)
+        pairs = check_pairs(*shapes, expected="a list of layers, first to deepest", least=1)
         fused = self.channels or min(512, pairs[-1][1][-1])
         self.fusions = [
             Fusion(fused, t[-1], deepest=pair == len(pairs) - 1, dtype=self.dtype_policy)
@@ -77,6 +98,7 @@ class KnowledgeReview(FeatureObjective):
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
+        teacher, student = ([_as_map(features) for features in side] for side in (teacher, student))
         outputs: list[Any] = []
         deeper = None
         for taught, maps, fusion in reversed(list(zip(teacher, student, self.fusions, strict=True))):

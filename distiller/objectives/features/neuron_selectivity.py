@@ -14,9 +14,9 @@ from distiller.objectives.shapes import check_pair, describe
 def neuron_selectivity(teacher, student, *, degree: int = 2, offset: float = 0.0):
     """Squared maximum mean discrepancy of the channels, each a pattern over the positions; one number a sample.
 
-    Huang & Wang 2017, 1707.01219, the MMD loss: mean k(t, t′) + mean k(s, s′) − 2 · mean k(t, s) over the
-    channels t of the teacher and s of the student, each divided by its length, with the polynomial kernel
-    k(x, y) = (xᵀy + offset)^degree and their degree 2, offset 0. Usual weight: 50. A channel that is all zero stays so.
+    Huang & Wang 2017, 1707.01219, the MMD loss: mean k(t, t′) + mean k(s, s′) − 2 · mean k(t, s) over the channels t of
+    the teacher and s of the student, each divided by its length, with the polynomial kernel k(x, y) = (xᵀy +
+    offset)^degree and their degree 2, offset 0. Their weight is 50. A channel that is all zero stays so.
 
     Args:
         teacher: maps (batch, height, width, channels).

@@ -10,24 +10,30 @@ from keras import ops
 
 from distiller.errors import InputError
 from distiller.objectives.adapters import AdaptedObjective
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat
 
 
 def overhaul(teacher, student, *, margin=None):
     """Sum of (max(teacher, margin) − student)² where student > max(teacher, margin) or teacher > 0; a sample.
 
-    Heo et al. 2019, 1904.01866: the margin ReLU and the partial L2 distance, which leaves out what
-    is negative in the teacher and even lower in the student. The sum goes with the usual weight of 0.001.
+    Heo et al. 2019, 1904.01866: the margin ReLU and the partial L2 distance, which leaves out what is negative in the
+    teacher and even lower in the student. The sum goes with the authors' weight of 0.001 at the last layer and half as
+    much at each one before. They normalise the teacher by the batch too; here it answers as always.
 
     Args:
         teacher: features (batch, …, channels) before the activation.
         student: features of the same shape, before the activation.
         margin: at most 0, a number or one a channel; None takes each channel's mean of negative values in the batch.
 
+    Raises:
+        InputError: their shapes differ.
+
     >>> import numpy as np
     >>> print(np.asarray(overhaul(np.array([[2.0, -3.0, -3.0]]), np.array([[1.0, 0.0, -4.0]]), margin=-1.0)))
     [2.]
     """
+    same_shape(teacher, student, "features")
     teacher, student = constant(teacher), ops.cast(student, "float32")
     margin = mean_of_negatives(teacher) if margin is None else ops.cast(margin, "float32")
     target = ops.maximum(teacher, margin)
@@ -75,11 +81,11 @@ class Overhaul(AdaptedObjective):
         margin: at most 0, a number or one a channel of the teacher, for example
             `margin_of(teacher.get_layer("batch_norm"))`; None estimates it from each batch.
 
-    Where the channels differ, the student's pass a 1×1 convolution with batch normalisation, as in the paper. There
-    the regressor is always present; here it is left out where the channels agree.
+    The student's channels always pass a 1×1 convolution with batch normalisation, as in the paper.
     """
 
     source = "Heo et al. 2019, 1904.01866"
+    always = True
     bias = False
     batch_norm = True
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from distiller.objectives.adapters import AdaptedObjective
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, standardize
 from distiller.objectives.objective import positive
 
@@ -13,10 +14,11 @@ from distiller.objectives.objective import positive
 def projector(teacher, student, *, power: float = 4.0, epsilon: float = 1e-4):
     """log Σ |N(teacher) − N(student)|^power over the batch, positions and channels, shared out over the samples.
 
-    Miles & Mikolajczyk 2023, 2303.11098: N is batch normalisation without scale and offset, and the
-    student's features have passed the linear projector. The logarithm is of the whole batch. It is replaced by its
-    tangent at the present sum S: sample i gets log S − 1 + batch · Sᵢ / S with S constant, where Sᵢ is its part of S.
-    The mean over the batch has the value and the gradient of log S, and a sample of weight 0 counts nothing.
+    Miles & Mikolajczyk 2023, 2303.11098: N is batch normalisation without scale and offset, and the student's features
+    have passed the linear projector. The logarithm is of the whole batch. It is replaced by its tangent at the present
+    sum S: sample i gets log S − 1 + batch · Sᵢ / S with S constant, where Sᵢ is its part of S. The mean over the batch
+    has the value and the gradient of log S, and a sample of weight 0 counts nothing. The authors weigh it by 2, beside
+    a divergence of the logits at temperature 1 and the labels.
 
     Args:
         teacher: features (batch, …, channels).
@@ -24,11 +26,15 @@ def projector(teacher, student, *, power: float = 4.0, epsilon: float = 1e-4):
         power: above 0; the paper's 4, more where the teacher is much larger.
         epsilon: added to the variances.
 
+    Raises:
+        InputError: their shapes differ.
+
     >>> import numpy as np
     >>> loss = projector(np.array([[1.0], [-1.0]]), np.array([[-1.0], [1.0]]), epsilon=1e-9)
     >>> print(np.asarray(loss).round(4), np.log(32).round(4))
     [3.4657 3.4657] 3.4657
     """
+    same_shape(teacher, student, "features")
     difference = standardize(constant(teacher), epsilon) - standardize(ops.cast(student, "float32"), epsilon)
     parts = ops.sum(flat(_power(difference, power)), axis=-1)
     # Not below the smallest number whose reciprocal is finite: the sum is 0 where the two agree.

@@ -7,6 +7,7 @@ from keras import ops
 
 from distiller.errors import InputError
 from distiller.objectives.adapters import AdaptedLayersObjective
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, positions, unit
 
 SPARE = 3  # Singular vectors of the student beyond the teacher's, from which the most alike are chosen.
@@ -20,7 +21,8 @@ def singular_vectors(teacher, student, *, rank: int = 1):
     functions exp(−(vᵢ − wⱼ)² / 8) of all channels i of a layer and j of the one before it, for each vector. The
     student's vectors are those of its first rank + 3 that are most like the teacher's, with the teacher's sign; a
     vector counts if its singular value is above a thousandth of the map's length. A sign that the decomposition leaves
-    open is such that the component of largest size is positive.
+    open is such that the component of largest size is positive. Usual weight: 1; the authors also clip its gradient to
+    the length of the labels'.
 
     The gradient of a singular vector has a factor 1/(λᵢ − λⱼ), without bound where two singular values are close. So
     the decomposition itself has no gradient here: from its vectors V one step of power iteration, V ← XᵀX V / ‖XᵀX V‖,
@@ -30,6 +32,9 @@ def singular_vectors(teacher, student, *, rank: int = 1):
         teacher: two maps or more (batch, height, width, channels), a list.
         student: as many maps of the same numbers of channels, of any height and width.
         rank: number of singular vectors, from 1.
+
+    Raises:
+        InputError: the numbers of channels differ.
 
     >>> import numpy as np
     >>> maps = [np.random.default_rng(n).normal(size=(1, 4, 4, 3)) for n in range(2)]
@@ -48,15 +53,16 @@ def singular_vectors(teacher, student, *, rank: int = 1):
 
 def _directions(teacher, student, rank: int):
     """Both networks' weighed singular vectors (batch, channels, rank), the student's put in the teacher's order."""
-    values, taught = _decompose(positions(teacher), rank)
+    same_shape(teacher[:, 0, 0], student[:, 0, 0], "channels (batch, channels)")
+    values, taught = _decompose(_scaled(positions(teacher)), rank)
     largest = ops.take_along_axis(taught, ops.argmax(ops.abs(taught), axis=1, keepdims=True), axis=1)
     taught = taught * _sign(largest)
-    matrix = positions(student)
+    matrix = _scaled(positions(student))
     _, start = _decompose(ops.stop_gradient(matrix), rank + SPARE)
-    # Of any size: the direction is the same, and the products stay far from the limits of float32.
-    norms = ops.sqrt(ops.sum(ops.square(ops.stop_gradient(matrix)), axis=(1, 2), keepdims=True))
-    matrix = matrix / ops.maximum(norms, 1e-6)
-    learned = unit(ops.matmul(ops.transpose(matrix, (0, 2, 1)), ops.matmul(matrix, start)), axis=1)
+    step = unit(ops.matmul(ops.transpose(matrix, (0, 2, 1)), ops.matmul(matrix, start)), axis=1)
+    # The value is that of the decomposition: the step multiplies what is off in a weak vector by the strong ones.
+    still = ops.stop_gradient(step)
+    learned = ops.where(ops.any(still != 0, axis=1, keepdims=True), start, 0.0) + (step - still)
     cosines = ops.stop_gradient(ops.matmul(ops.transpose(learned, (0, 2, 1)), taught))
     chosen = ops.one_hot(ops.argmax(ops.abs(cosines), axis=1), cosines.shape[1], axis=1, dtype="float32")
     learned = ops.matmul(learned, chosen * _sign(cosines))
@@ -64,10 +70,31 @@ def _directions(teacher, student, rank: int):
     return weights * taught, weights * learned
 
 
+def _scaled(matrix):
+    """The matrix over its length: the directions are the same, and products stay far from the limits of float32."""
+    lengths = ops.sqrt(ops.sum(ops.square(ops.stop_gradient(matrix)), axis=(1, 2), keepdims=True))
+    return matrix / ops.maximum(lengths, 1e-6)
+
+
 def _decompose(matrix, rank: int):
     """The first singular values (batch, rank) and right singular vectors (batch, channels, rank)."""
-    _, values, vectors = ops.svd(matrix, full_matrices=False)
-    return values[:, :rank], ops.transpose(vectors[:, :rank], (0, 2, 1))
+    wide = matrix.shape[1] < matrix.shape[2]
+    tall = ops.transpose(matrix, (0, 2, 1)) if wide else matrix
+    # The eigenvectors of the small product: compiled steps take many times as long to decompose the matrix itself.
+    product = ops.matmul(ops.transpose(tall, (0, 2, 1)), tall)
+    # What is not a number stays with its sample, where the decomposition would stop the program.
+    known = ops.all(ops.isfinite(product), axis=(1, 2), keepdims=True)
+    vectors = ops.eigh(ops.where(known, product, 0.0))[1][:, :, ::-1]
+    images = ops.matmul(tall, vectors)
+    squares = ops.sum(ops.square(images), axis=1)
+    # The product has squared what is weak out of sight. The images have not: their inner products, 0 if the vectors
+    # were exact, tell how far to turn them towards each other, to first order.
+    inner = ops.matmul(ops.transpose(images, (0, 2, 1)), images[:, :, :rank])
+    gaps = squares[:, None, :rank] - squares[:, :, None]
+    near = ops.abs(inner) < 0.1 * ops.abs(gaps)
+    turn = ops.where(near, inner / ops.where(near, gaps, 1.0), 0.0)
+    first = unit(vectors[:, :, :rank] + ops.matmul(vectors, turn), axis=1)
+    return ops.sqrt(squares[:, :rank]), unit(ops.matmul(tall, first), axis=1) if wide else first
 
 
 def _sign(values):

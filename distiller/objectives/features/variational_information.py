@@ -8,6 +8,7 @@ from keras import ops
 
 from distiller.errors import InputError
 from distiller.objectives.adapters import AdaptedObjective, linear_words
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat
 from distiller.objectives.objective import positive
 from distiller.objectives.shapes import check_pair, describe
@@ -25,11 +26,15 @@ def variational_information(teacher, mean, variance):
         mean: of the same shape.
         variance: (channels,), above 0.
 
+    Raises:
+        InputError: the shapes of teacher and mean differ.
+
     >>> import numpy as np
     >>> loss = variational_information(np.array([[3.0]]), np.array([[1.0]]), np.array([1.0]))
     >>> print(np.asarray(loss))
     [2.]
     """
+    same_shape(teacher, mean, "features")
     variance = ops.cast(variance, "float32")
     error = ops.square(constant(teacher) - ops.cast(mean, "float32"))
     return ops.mean(flat(0.5 * (error / variance + ops.log(variance))), axis=-1)

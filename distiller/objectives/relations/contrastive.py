@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from distiller.errors import InputError
+from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.objective import Objective, positive
 from distiller.objectives.relations.estimation import Embeddings, identified, losses
 from distiller.objectives.relations.negatives import source
@@ -21,7 +22,8 @@ def contrastive(teacher, student, labels=None, temperature: float = 0.07, others
 
     They write M · Z and N / M with M samples in the data, which cancels. A negative is another sample not known to be
     of the same class; a sample that has none has loss 0. The mean over samples is the paper's loss, which they weigh
-    by 0.8. The pair is of this step, also where the negatives are of earlier ones.
+    by 0.8 with 16384 negatives a sample. The pair is of this step, also where the negatives are of earlier ones; their
+    code takes the other half of the pair from the memory too.
 
     Args:
         teacher: embeddings (batch, dimensions).
@@ -31,13 +33,15 @@ def contrastive(teacher, student, labels=None, temperature: float = 0.07, others
         others: where negatives are taken from; the batch by default.
 
     Raises:
-        InputError: a batch known to hold one sample, without `others`. Where only the step knows, its loss is 0.
+        InputError: embeddings of other dimensions, or a batch known to hold one sample, without `others`. Where only
+            the step knows, its loss is 0.
 
     >>> import numpy as np
     >>> print(ops.convert_to_numpy(contrastive(np.eye(2), np.eye(2), temperature=1.0)).round(3))
     [1.903 1.903]
     """
     teacher, student = compared(teacher, student, samples=2 if others is None else 1)
+    same_shape(teacher, student, "embeddings")
     samples = identified(unit(teacher), unit(student), labels)
     return losses(samples, samples if others is None else others, temperature)[0]
 
@@ -86,7 +90,13 @@ class Contrastive(Objective):
         self.embed_student = keras.layers.Dense(self.dimensions, dtype="float32", name="embed_student")
 
     def build(self, teacher_shape, student_shape, labels_shape=None, ids_shape=None):
-        """Make the embeddings, what is kept of earlier batches, and Z."""
+        """Make the embeddings, what is kept of earlier batches, and Z; InputError unless the channels are known."""
+        for role, shape in (("teacher", teacher_shape), ("student", student_shape)):
+            if not isinstance(shape[-1], int):
+                raise InputError(
+                    f"Expected the {role}'s features to be one tensor of shape (batch, channels) or "
+                    f"(batch, height, width, channels), its channels known. Received: {shape}"
+                )
         self.embed_teacher.build((None, teacher_shape[-1]))
         self.embed_student.build((None, student_shape[-1]))
         self.others.build(self.dimensions)

@@ -20,7 +20,8 @@ def correlation_congruence(teacher, student, gamma: float = 0.4, order: int = 2)
         K[i, j] = exp(−2 · gamma) · sum over p = 0 … order of (2 · gamma)^p / p! · (x_i · x_j)^p.
 
     The mean over samples is the paper's loss ‖K_t − K_s‖² / batch². The kernels are (batch, batch) whatever the widths
-    are, so that no embedding is learned. Published experiments weigh it by 0.02 and more.
+    are, so that no embedding is learned. Public experiments with this kernel weigh it by 100; the 0.02 of others
+    belongs to another loss, of samples that follow each other in the batch.
 
     Args:
         teacher: features (batch, channels), or a map (batch, height, width, channels), which is averaged over its

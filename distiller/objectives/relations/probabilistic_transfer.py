@@ -16,7 +16,7 @@ def probabilistic_transfer(teacher, student):
     Passalis & Tefas 2018, 1803.10837, section 3: p(j | i) = K(x_i, x_j) / sum over k ≠ i of K(x_i, x_k), the
     probability of j among the other samples, with the cosine kernel K(a, b) = (cos(a, b) + 1) / 2. The mean over
     samples is the paper's loss, with its sum over pairs divided by their number; published experiments weigh that mean
-    by 30000.
+    by 30000. The authors' code also counts a sample as its own neighbour.
 
     Args:
         teacher: features (batch, channels), or a map (batch, height, width, channels), which is averaged over its

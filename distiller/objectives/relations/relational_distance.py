@@ -12,7 +12,8 @@ def relational_distance(teacher, student):
 
     Park et al. 2019, 1904.05068, section 3.2.1: ψ(x_i, x_j) = ‖x_i − x_j‖ / μ, where μ is the mean distance over
     all pairs of two samples of the batch, so that scale does not count. The mean over samples is the paper's loss,
-    with its sum over pairs divided by their number. Park et al. weigh it by 25. Memory: batch² · channels.
+    with its sum over pairs divided by their number; their code also counts a sample with itself, at distance 0. Park et
+    al. weigh it by 25. Memory: batch² · channels.
 
     Args:
         teacher: features (batch, channels), or a map (batch, height, width, channels), which is averaged over its

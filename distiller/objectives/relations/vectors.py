@@ -24,9 +24,10 @@ def compared(teacher, student, vectors: Callable[[Any], Any] = pooled, *, sample
     """The vectors of teacher and student; no gradient reaches the teacher.
 
     Raises:
-        InputError: several layers, a batch of single numbers, or a batch known to be smaller than `samples`, the
-            fewest that can be related.
+        InputError: several layers, a batch of single numbers, batches known to differ, or a batch known to be smaller
+            than `samples`, the fewest that can be related.
     """
+    known = []
     for role, features in (("teacher", teacher), ("student", student)):
         shape = getattr(features, "shape", None)
         if shape is None or len(shape) < 2:
@@ -36,11 +37,18 @@ def compared(teacher, student, vectors: Callable[[Any], Any] = pooled, *, sample
                 f"(batch, height, width, channels). Received: {received}"
             )
         # While JAX traces, a size that is not known is a symbol and no integer.
-        if isinstance(shape[0], int) and shape[0] < samples:
-            raise InputError(
-                f"Expected a batch of {samples} or more samples, whose relations are compared. "
-                f"Received: {role} of shape {tuple(shape)}"
-            )
+        if isinstance(shape[0], int):
+            known.append(shape[0])
+            if shape[0] < samples:
+                raise InputError(
+                    f"Expected a batch of {samples} or more samples, whose relations are compared. "
+                    f"Received: {role} of shape {tuple(shape)}"
+                )
+    if len(set(known)) > 1:
+        raise InputError(
+            "Expected the same samples of teacher and student. "
+            f"Received: teacher of shape {tuple(teacher.shape)} and student of shape {tuple(student.shape)}"
+        )
     return ops.stop_gradient(vectors(teacher)), vectors(student)
 
 
