@@ -101,6 +101,15 @@ def test_gradient_is_finite_for_a_student_of_zeros(rng, name, classes):
     assert np.abs(steps).max() < 100
 
 
+@pytest.mark.parametrize("kind", ["zeros", "one sample again and again"])
+@pytest.mark.parametrize("name", NAMES)
+def test_finite_where_nothing_varies(rng, name, kind):
+    teacher, student = ((0 if kind == "zeros" else 1) * np.repeat(x, BATCH, axis=0) for x in pair(rng, 10, batch=1))
+    labels = np.arange(BATCH)
+    assert np.isfinite(values(build(name)(teacher, student, labels))).all()
+    assert np.isfinite(gradient(lambda x: build(name)(teacher, x, labels), student)).all()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient_follows_the_reference(rng, name):
     """Along one direction, against central differences of the float64 reference."""
@@ -119,6 +128,29 @@ def test_gradient_follows_the_reference(rng, name):
 def test_works_in_a_graph_with_an_unknown_batch(name):
     spec = keras.KerasTensor((None, 10))
     assert build(name)(spec, spec, keras.KerasTensor((None,), dtype="int32")).shape == (None,)
+
+
+@pytest.mark.parametrize(("of_teacher", "of_student"), [((6, 5), (6, 3)), ((6, 5), (6, 1)), ((6, 5), (1, 5))])
+@pytest.mark.parametrize("name", NAMES)
+def test_refuses_logits_of_other_shapes(rng, name, of_teacher, of_student):
+    """Those that broadcast would give a number that means nothing."""
+    message = f"teacher {of_teacher} and student {of_student}".replace("(", r"\(").replace(")", r"\)")
+    labels = np.zeros(of_student[0], "int32")
+    with pytest.raises(InputError, match=f"Expected logits of the same shape.*Received: {message}"):
+        build(name)(rng.normal(size=of_teacher), rng.normal(size=of_student), labels)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "standardized"])
+def test_refuses_other_classes_before_data(name):
+    teacher, student = keras.KerasTensor((None, 5)), keras.KerasTensor((None, 3))
+    with pytest.raises(InputError, match=r"Received: teacher \(\w+, 5\) and student \(\w+, 3\)"):
+        build(name)(teacher, student, keras.KerasTensor((None,), dtype="int32"))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "mean_squared_logits"])
+def test_refuses_a_single_logit(rng, name):
+    with pytest.raises(InputError, match=r"two classes or more.*Received: \(6, 1\)"):
+        build(name)(*pair(rng, 1), np.zeros(BATCH, "int32"))
 
 
 class TestDecoupled:
@@ -313,16 +345,24 @@ class TestMultiLevel:
             logits.MultiLevel(temperatures=temperatures)
 
 
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["hinton", "decoupled", "dist", "ttm", "wttm", "multi_level", "standardized"])
+def test_refuses_a_temperature_that_is_not_positive(name, temperature):
+    arguments = {
+        "multi_level": {"temperatures": [4.0, temperature]},
+        "standardized": {"objective": {"name": "hinton", "temperature": temperature}},
+    }.get(name, {"temperature": temperature})
+    with pytest.raises(InputError, match=f"temperature.*Expected .* Received: temperatures?={temperature}"):
+        objectives.get({"name": name, **arguments})
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
         ("decoupled", {"alpha": -1.0}),
         ("decoupled", {"beta": float("nan")}),
-        ("decoupled", {"temperature": 0.0}),
         ("dist", {"beta": -1.0}),
         ("dist", {"gamma": float("inf")}),
-        ("dist", {"temperature": -4.0}),
-        ("ttm", {"temperature": 0.0}),
         ("wttm", {"temperature": 0.9}),
     ],
 )

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from distiller.errors import InputError
-from distiller.objectives.logits.checks import not_negative
+from distiller.objectives.logits.checks import not_negative, several_classes
 from distiller.objectives.objective import Objective, kl_divergence, log_softmax, positive
 
 # A log-probability of classes that are left out: its exp is 0, and unlike −inf it has finite differences.
@@ -32,14 +32,18 @@ def decoupled(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8
         student: logits (batch, classes).
         labels: classes (batch,), −1 for unlabelled, or probabilities (batch, classes), or None.
         alpha: weight of TCKD, at least 0.
-        beta: weight of NCKD, at least 0.
+        beta: weight of NCKD, at least 0; the authors take 2 to 8 on CIFAR-100, by the pair of networks.
         temperature: above 0.
+
+    Raises:
+        InputError: the shapes of the logits differ, they have one class, or the labels do not fit.
 
     >>> import numpy as np
     >>> logits = np.array([[3.0, 1.0, 0.0]]), np.array([[1.0, 0.0, 0.0]])
     >>> print(round(float(decoupled(*logits, np.array([0]), temperature=1.0)[0]), 4))
     1.0536
     """
+    several_classes(teacher, student)
     log_p, log_q = log_softmax(teacher, temperature), log_softmax(student, temperature)
     target = _targets(labels, log_p)
     between, among = (_split(log_p, target), _split(log_q, target)), (_others(log_p, target), _others(log_q, target))

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from distiller.objectives.logits.checks import not_negative
+from distiller.objectives.logits.checks import not_negative, several_classes
 from distiller.objectives.logits.z_score import z_score
 from distiller.objectives.objective import Objective, log_softmax, positive
 
@@ -24,7 +24,8 @@ def dist(teacher, student, beta: float = 2.0, gamma: float = 2.0, temperature: f
 
     Each is at least 0, is 0 when the two agree, and averages to L_inter and L_intra exactly. Where P or Q is constant
     Pearson's coefficient is undefined; here its z-scores are 0, the term 0 if both are and ½ if one is. So a batch of
-    one has no intra term. The factor temperature² is that of the authors' code.
+    one has no intra term. The factor temperature² is that of the authors' code, not of the paper; beta and gamma are 1
+    there, and the sum has a weight of its own.
 
     Args:
         teacher: logits (batch, classes).
@@ -33,11 +34,15 @@ def dist(teacher, student, beta: float = 2.0, gamma: float = 2.0, temperature: f
         gamma: weight of the columns, at least 0.
         temperature: above 0; the authors use 4 for CIFAR-100 and 1 for ImageNet.
 
+    Raises:
+        InputError: their shapes differ, or they have one class.
+
     >>> import numpy as np
     >>> logits = np.log([[0.6, 0.3, 0.1], [0.2, 0.1, 0.7]]), np.log([[0.5, 0.3, 0.2], [0.6, 0.1, 0.3]])
     >>> print(np.round(dist(*logits, temperature=1.0), 4))
     [1.339  3.2509]
     """
+    several_classes(teacher, student)
     log_p, log_q = log_softmax(teacher, temperature), log_softmax(student, temperature)
     terms = [weight * _disagreement(log_p, log_q, axis) for weight, axis in ((beta, -1), (gamma, 0))]
     return temperature**2 * (terms[0] + terms[1])

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from distiller.objectives.logits.checks import several_classes
 from distiller.objectives.objective import Objective, kl_divergence, log_softmax, positive
 
 
@@ -21,11 +22,15 @@ def ttm(teacher, student, temperature: float = 10.0):
         student: logits (batch, classes).
         temperature: above 0, of the teacher alone.
 
+    Raises:
+        InputError: their shapes differ, or they have one class.
+
     >>> import numpy as np
     >>> loss = ttm(np.array([[4.0, 0.0]]), np.array([[2.0, 0.0]]), temperature=4.0)
     >>> print(round(float(loss[0]), 4))
     0.0826
     """
+    several_classes(teacher, student)
     return kl_divergence(log_softmax(teacher, temperature), log_softmax(student, 1.0))
 
 

@@ -23,6 +23,9 @@ def wttm(teacher, student, temperature: float = 10.0):
         student: logits (batch, classes).
         temperature: at least 1, of the teacher alone; at 1, U is 1.
 
+    Raises:
+        InputError: their shapes differ, or they have one class.
+
     >>> import numpy as np
     >>> loss = wttm(np.array([[4.0, 0.0]]), np.array([[2.0, 0.0]]), temperature=4.0)
     >>> print(round(float(loss[0]), 4))
