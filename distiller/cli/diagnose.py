@@ -63,16 +63,23 @@ def diagnose(
     load_backend()
     from distiller import data as sources
     from distiller import models, teachers
+    from distiller.errors import InputError
     from distiller.progress import Reporter
 
     file = teacher.endswith(".keras") or Path(teacher).exists()
     network = teachers.load(teacher) if file else models.load(teacher)
-    recipe = None if file else models.card(teacher)["recipe"]
+    card = None if file else models.card(teacher)
+    recipe = card["recipe"] if card else None
     if held_out is None:
         held_out = recipe["data"]["validation"] if recipe and recipe["data"]["name"] == data else 0.1
     views = sources.Augmentation(recipe["training"]["crop"], recipe["training"]["flip"]) if recipe else None
     dataset = sources.load(data, data_dir=data_dir, validation=held_out, image_size=(size, size))
     dataset = dataset.only(classes.split(",")) if classes else dataset
+    if card and list(dataset.classes) != card["classes"]:
+        raise InputError(
+            f"Expected the images that {teacher!r} was trained on: {card['data']}, of {len(card['classes'])} classes. "
+            f"Received: {dataset.name}, of {len(dataset.classes)}"
+        )
     with Reporter().task("diagnose, percent", 100) as task:
         found = teachers.diagnose(
             network,

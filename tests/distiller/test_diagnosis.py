@@ -16,7 +16,7 @@ from distiller.errors import InputError
 from distiller.teachers.diagnosis import figure, gap, soft_targets, words
 from distiller.teachers.diagnosis.calibration import best_temperature, calibrate
 from distiller.teachers.diagnosis.concerns import concerns
-from distiller.teachers.diagnosis.mutual_information import between_pairs, choose, mutual_information
+from distiller.teachers.diagnosis.mutual_information import Information, between_pairs, choose, mutual_information
 from distiller.teachers.diagnosis.smoothing import marks, score
 
 
@@ -258,12 +258,12 @@ class TestGap:
         assert found.student.accuracy is None
 
 
-def made_concerns(accuracy=0.9, smoothed="not", error=0.01, confidence=0.9, between=None):
+def made_concerns(accuracy=0.9, smoothed="not", error=0.01, confidence=0.9, between=None, nats=1.2):
     calibration = dataclasses.replace(
         calibrate(*random_logits(100, 10)), error=error, confidence=confidence, temperature=2.0
     )
     mark = dataclasses.replace(score(*random_logits(100, 10)), verdict=smoothed)
-    return concerns(accuracy, 10, 1000, mark, calibration, between)
+    return concerns(accuracy, 10, 1000, Information(nats, 0.3, 20, ()), mark, calibration, between)
 
 
 def made_gap(student_accuracy, parameters=500):
@@ -279,9 +279,10 @@ def made_gap(student_accuracy, parameters=500):
         ({"smoothed": "likely"}, "distil at temperature 1"),
         (
             {"error": 0.2, "confidence": 0.95},
-            "overconfident: its mean confidence is 95.0%, its accuracy 90.0%: temperature",
+            "overconfident: its mean confidence is 95.0%, its accuracy 90.0%; temperature 2.00",
         ),
         ({"error": 0.2, "confidence": 0.7}, "underconfident"),
+        ({"nats": 0.6}, "0.60 nats of mutual information"),
         ({"between": made_gap(0.9)}, "The student is as good"),
         ({"between": made_gap(None, parameters=10)}, "100 times the student's parameters"),
     ],
@@ -346,6 +347,7 @@ class TestTrainedTeachers:
     def test_json(self, found):
         content = json.loads(found[0.1].to_json())
         assert content["smoothing"]["verdict"] == "likely"
+        assert content["views"] == {"crop": 1, "flip": False}
         assert content["mutual_information"]["pairs"][0]["classes"] == [0, 1]
         assert [one["temperature"] for one in content["soft_targets"]["entropies"]] == [1, 2, 4, 8, 16]
 
@@ -475,6 +477,8 @@ def test_teachers_that_are_refused():
     images = (pixels(LOGITS), LABELS)
     inputs = keras.Input((1, 3, 1))
     flat = keras.layers.Flatten()(inputs)
+    with pytest.raises(InputError, match="a student with parameters"):
+        teachers.diagnose(linear_teacher(), images, student=keras.Model(inputs, flat))
     with pytest.raises(InputError, match="is a softmax"):
         teachers.diagnose(keras.Model(inputs, keras.layers.Softmax()(flat)), images)
     with pytest.raises(InputError, match=r"one output of shape \(batch, classes\)"):
@@ -533,6 +537,9 @@ class TestCommand:
         code, _, errors = command(tmp_path / "no.keras", "--data", "digits")
         assert (code, errors.count("\n")) == (2, 1)
         assert "does not exist" in errors
+        code, _, errors = command("wide_cifar100", "--data", "digits")
+        assert (code, errors.count("\n")) == (2, 1)
+        assert "'wide_cifar100' was trained on: cifar100, of 100 classes. Received: digits, of 10" in errors
         code, _, errors = command(file, "--data", "digits", "--classes", "3,5")
         assert (code, errors.count("\n")) == (2, 1)
         assert "names of the teacher's 10 classes. Received: 2 names" in errors

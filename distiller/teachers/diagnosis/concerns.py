@@ -1,14 +1,23 @@
 """What speaks against a teacher, in plain words."""
 
+import math
+
 from distiller.teachers.diagnosis.calibration import Calibration
 from distiller.teachers.diagnosis.gap import Gap, better_than_chance
+from distiller.teachers.diagnosis.mutual_information import Information
 from distiller.teachers.diagnosis.smoothing import Smoothing
 
 FAR_OFF = 0.1  # expected calibration error; a rule of thumb
 
 
 def concerns(
-    accuracy: float, classes: int, samples: int, smoothing: Smoothing, calibration: Calibration, gap: Gap | None
+    accuracy: float,
+    classes: int,
+    samples: int,
+    information: Information,
+    smoothing: Smoothing,
+    calibration: Calibration,
+    gap: Gap | None,
 ) -> tuple[str, ...]:
     """One sentence for each thing that speaks against the teacher, and what to do about it; none where nothing does."""
     found = []
@@ -21,6 +30,11 @@ def concerns(
         found.append(
             "It was likely trained with label smoothing, and such a teacher tells less of how classes resemble each "
             "other: train it without, or distil at temperature 1."
+        )
+    if information.nats <= math.log(2):
+        found.append(
+            f"Through random views its logits tell no more of an image than one of two classes ({information.nats:.2f} "
+            "nats of mutual information): there is little besides the labels to learn from it."
         )
     if gap is not None and gap.student.accuracy is not None and gap.student.accuracy >= accuracy:
         found.append(
@@ -35,7 +49,8 @@ def concerns(
         )
     if calibration.error > FAR_OFF:
         side = "over" if calibration.confidence > accuracy else "under"
-        mend = f": temperature {calibration.temperature:.2f} mends that" if calibration.temperature else ""
+        best = calibration.temperature
+        mend = "" if best is None else f"; temperature {best:.2f} would mend its own probabilities"
         found.append(
             f"It is {side}confident: its mean confidence is {calibration.confidence:.1%}, its accuracy {accuracy:.1%}"
             f"{mend}."

@@ -30,7 +30,7 @@ class Diagnosis:
 
     `accuracy` is a fraction of the `labelled` among `samples` images. `by_class` has the weakest classes first. `gap`
     is None without a student. `concerns` says in plain words what speaks against this teacher, and what to do about
-    it; it is empty where nothing does.
+    it; it is empty where nothing does. `views` and `seed` repeat the mutual information.
     """
 
     teacher: str
@@ -45,6 +45,8 @@ class Diagnosis:
     gap: gap.Gap | None
     by_class: tuple[ClassAccuracy, ...]
     concerns: tuple[str, ...]
+    views: Augmentation
+    seed: int
 
     def to_json(self) -> str:
         """The fields as JSON text."""
@@ -128,7 +130,9 @@ def diagnose(
         soft_targets=soft_targets.describe(logits, smoothing.verdict),
         gap=between,
         by_class=by_class(known, labels, names),
-        concerns=concerns(accuracy, len(names), len(labels), smoothing, calibration, between),
+        concerns=concerns(accuracy, len(names), len(labels), information, smoothing, calibration, between),
+        views=views,
+        seed=seed,
     )
 
 

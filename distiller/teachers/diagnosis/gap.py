@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
+from distiller.errors import InputError
 from distiller.models.cost import multiply_adds, parameters
 
 
@@ -48,7 +49,13 @@ def compare(
     classes: int,
     samples: int,
 ) -> Gap:
-    """The gap between two networks; a student's accuracy counts where it is above chance on so many samples."""
+    """The gap between two networks; a student's accuracy counts where it is above chance on so many samples.
+
+    Raises:
+        InputError: a student without parameters.
+    """
+    if not parameters(student):
+        raise InputError(f"Expected a student with parameters. Received: {student.name!r} has none")
     if student_accuracy is not None and not better_than_chance(student_accuracy, classes, samples):
         student_accuracy = None
     large, small = Capacity.of(teacher, teacher_accuracy), Capacity.of(student, student_accuracy)

@@ -91,9 +91,9 @@ def marks(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _judge(ceiling: float, evenness: float) -> tuple[Verdict, str]:
-    even = f"wrong classes share the rest as {evenness:.0%} of them would evenly"
+    spread = f"the rest is spread as if over {evenness:.0%} of the wrong classes"
     if ceiling >= NO_CEILING:
         return "not", f"right answers reach log-odds of {ceiling:.1f}, beyond what smoothed labels ask for"
     if ceiling < CEILING and evenness >= EVEN:
-        return "likely", f"right answers stop at log-odds of {ceiling:.1f}, and {even}"
-    return "cannot tell", f"right answers stop at log-odds of {ceiling:.1f}, but {even}"
+        return "likely", f"right answers stop at log-odds of {ceiling:.1f}, and {spread}"
+    return "cannot tell", f"right answers stop at log-odds of {ceiling:.1f}, and {spread}: neither one nor the other"

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from distiller.teachers.diagnosis.probabilities import log_softmax
+from distiller.teachers.diagnosis.smoothing import Verdict
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
 USUAL = 4.0  # the field's default, and what the tables of most methods were made with
@@ -41,13 +41,13 @@ def entropy(logits: np.ndarray, temperature: float = 1.0) -> float:
     return float(-(np.exp(log_p) * log_p).sum(axis=1).mean() / math.log(log_p.shape[1]))
 
 
-def describe(logits: np.ndarray, smoothed: Literal["likely", "not", "cannot tell"]) -> SoftTargets:
+def describe(logits: np.ndarray, smoothed: Verdict) -> SoftTargets:
     """Entropies at `TEMPERATURES`, and a temperature: see `suggest`."""
     entropies = tuple(Entropy(temperature, entropy(logits, temperature)) for temperature in TEMPERATURES)
     return SoftTargets(entropies, *suggest(entropies, smoothed))
 
 
-def suggest(entropies: Sequence[Entropy], smoothed: Literal["likely", "not", "cannot tell"]) -> tuple[float, str]:
+def suggest(entropies: Sequence[Entropy], smoothed: Verdict) -> tuple[float, str]:
     """A distillation temperature and the reason.
 
     The lowest for a teacher trained with label smoothing (Chandrasegaran et al. 2022, 2206.14532). For any other the

@@ -27,7 +27,7 @@ def rows(found: "Diagnosis") -> list[tuple[str, str, str]]:
         (
             "mutual information",
             f"{information.nats:.2f} nats",
-            f"{information.share:.0%} of the most there could be; 0.69 where a class is all that the logits tell. "
+            f"{information.share:.0%} of the most there could be; 0.69 is what one of two classes tells. "
             f"Mean of {len(information.pairs)} pairs of classes, {information.draws} views an image",
         ),
         (
