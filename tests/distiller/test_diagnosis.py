@@ -114,12 +114,12 @@ class TestCalibration:
         found = calibrate(logits, np.array([0, 0, 1, 0, 1, 1]))
         assert found.error == pytest.approx(0.24)
         assert found.confidence == pytest.approx(confidence.mean())
-        assert [(b.samples, b.accuracy) for b in found.bins if b.samples] == [
+        assert [(b.samples, b.accuracy) for b in found.bins] == [
             (1, 0),
             (2, 0.5),
             (3, pytest.approx(2 / 3)),
         ]
-        assert len(found.bins) == 15
+        assert (found.bins[0].low, found.bins[0].high) == pytest.approx((7 / 15, 8 / 15))
         assert found.nll == pytest.approx(-np.mean(np.log([0.9, 0.9, 0.1, 0.62, 0.38, 0.5])))
 
     @pytest.mark.parametrize("bins", [1, 15, 40])

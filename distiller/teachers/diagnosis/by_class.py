@@ -31,7 +31,7 @@ def by_class(logits: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> tu
     ClassAccuracy(name='ant', accuracy=1.0, samples=1, mistaken_for=None)
     """
     guesses = np.argmax(logits, axis=1)
-    found = [_one(code, guesses[labels == code], names) for code in np.unique(labels)]
+    found = [_one(code, guesses[labels == code], names) for code in np.unique(labels).tolist()]
     return tuple(sorted(found, key=lambda one: one.accuracy))
 
 
@@ -41,5 +41,5 @@ def _one(code: int, guesses: np.ndarray, names: Sequence[str]) -> ClassAccuracy:
         name=str(names[code]),
         accuracy=float(np.mean(guesses == code)),
         samples=len(guesses),
-        mistaken_for=str(names[counts.argmax()]) if counts.any() else None,
+        mistaken_for=str(names[int(counts.argmax())]) if counts.any() else None,
     )

@@ -9,13 +9,13 @@ from distiller.teachers.diagnosis.probabilities import log_softmax
 
 @dataclass(frozen=True)
 class Bin:
-    """Samples whose confidence is in (`low`, `high`]: their mean confidence and accuracy, None where there are none."""
+    """Samples whose confidence is in (`low`, `high`]: their mean confidence and accuracy."""
 
     low: float
     high: float
     samples: int
-    confidence: float | None
-    accuracy: float | None
+    confidence: float
+    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Calibration:
 
     `error` is the expected calibration error, a fraction; `confidence` the mean probability of the likeliest class;
     `nll` the mean negative log-likelihood in nats. `temperature` is the one that makes it smallest,
-    `nll_at_temperature`; both are None where no finite temperature does.
+    `nll_at_temperature`; both are None where no finite temperature does. `bins` are those that have samples.
     """
 
     error: float
@@ -56,12 +56,12 @@ def calibrate(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> Calibra
     places = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     found = tuple(
         _bin(edges[place], edges[place + 1], confidence[places == place], right[places == place])
-        for place in range(bins)
+        for place in np.unique(places)
     )
-    error = sum(abs(b.accuracy - b.confidence) * b.samples for b in found if b.samples) / len(labels)
+    error = sum(abs(b.accuracy - b.confidence) * b.samples for b in found) / len(labels)
     temperature = best_temperature(logits, labels)
     return Calibration(
-        error=float(error),
+        error=error,
         confidence=float(confidence.mean()),
         nll=negative_log_likelihood(logits, labels),
         temperature=temperature,
@@ -71,9 +71,7 @@ def calibrate(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> Calibra
 
 
 def _bin(low: float, high: float, confidence: np.ndarray, right: np.ndarray) -> Bin:
-    count = len(confidence)
-    means = (float(confidence.mean()), float(right.mean())) if count else (None, None)
-    return Bin(float(low), float(high), count, *means)
+    return Bin(float(low), float(high), len(right), float(confidence.mean()), float(right.mean()))
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:

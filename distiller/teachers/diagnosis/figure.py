@@ -24,7 +24,7 @@ def reliability(found: Diagnosis, path: Path) -> Picture:
     )
     figure, axes = canvas.blank("Accuracy by confidence", subtitle, key=look)
     one, other = look.values()
-    for place in (place for place in calibration.bins if place.samples and place.accuracy is not None):
+    for place in calibration.bins:
         middle, width = 50 * (place.low + place.high), 100 * (place.high - place.low)
         axes.bar(middle, 100 * place.accuracy, 0.92 * width, color=one.colour)
         share = 100 * place.samples / found.labelled
