@@ -66,6 +66,8 @@ def diagnose(
     from distiller.errors import InputError
     from distiller.progress import Reporter
 
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"Expected a folder for --out. Received: {str(out)!r}, which is a file")
     file = teacher.endswith(".keras") or Path(teacher).exists()
     network = teachers.load(teacher) if file else models.load(teacher)
     card = None if file else models.card(teacher)

@@ -406,6 +406,25 @@ class TestDiagnose:
         assert other.gap.student.accuracy is None
         assert other.gap.student.parameters > other.gap.teacher.parameters == 9
 
+    def test_subclassed_networks(self):
+        class Scaled(keras.Model):
+            def __init__(self, factor):
+                super().__init__()
+                self.flat, self.scale = keras.layers.Flatten(), keras.layers.Rescaling(factor)
+                self.dense = keras.layers.Dense(3, kernel_initializer="identity")
+
+            def call(self, inputs):
+                return self.dense(self.scale(self.flat(inputs)))
+
+        logits, labels = random_logits(100, 3)
+        teacher, student = Scaled(2.0), Scaled(1.0)
+        for network in (teacher, student):
+            network(pixels(logits))
+        found = teachers.diagnose(teacher, (pixels(logits), labels), student=student)
+        assert found.accuracy == found.gap.student.accuracy == np.mean(logits.argmax(axis=1) == labels)
+        assert found.calibration.temperature == pytest.approx(2 * best_temperature(logits, labels), rel=1e-4)
+        assert (found.gap.teacher.parameters, found.gap.teacher.multiply_adds) == (12, None)
+
     def test_mutual_information_is_of_the_views_that_were_asked_for(self):
         logits, labels = random_logits(40, 3)
         images, views = pixels(logits), data.Augmentation(flip=True)
@@ -438,9 +457,15 @@ class TestDiagnose:
         assert said["capacity gap"][0] == "1.0 times"
         assert said["student"][1] == f"accuracy {found.accuracy:.2%}"
         assert "at temperature" in said["negative log-likelihood"][1]
+        weakest = found.by_class[0]
+        assert said["weakest classes"] == (
+            f"{weakest.accuracy:.1%}",
+            f"{weakest.name}; most often taken for {weakest.mistaken_for} ({weakest.samples} images)",
+        )
         perfect = teachers.diagnose(linear_teacher(), (pixels(logits), logits.argmax(axis=1)))
         said = {what: meaning for what, _, meaning in words.rows(perfect)}
         assert "no temperature" in said["negative log-likelihood"]
+        assert said["weakest classes"] == "every answer is right"
 
 
 LOGITS, LABELS = random_logits(12, 3)
@@ -537,6 +562,9 @@ class TestCommand:
         code, _, errors = command(tmp_path / "no.keras", "--data", "digits")
         assert (code, errors.count("\n")) == (2, 1)
         assert "does not exist" in errors
+        code, _, errors = command(file, "--data", "digits", "--out", file)
+        assert (code, errors.count("\n")) == (2, 1)
+        assert "Expected a folder for --out" in errors
         code, _, errors = command("wide_cifar100", "--data", "digits")
         assert (code, errors.count("\n")) == (2, 1)
         assert "'wide_cifar100' was trained on: cifar100, of 100 classes. Received: digits, of 10" in errors

@@ -7,20 +7,21 @@ import keras
 
 from distiller.errors import InputError
 from distiller.models.cost import multiply_adds, parameters
+from distiller.subclassed import is_subclassed
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """Parameters, multiply-adds a sample, and accuracy (a fraction) where it is known."""
+    """Parameters; multiply-adds a sample, None of a subclassed model; accuracy (a fraction) where it is known."""
 
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     accuracy: float | None
 
     @classmethod
     def of(cls, model: keras.Model, accuracy: float | None) -> "Capacity":
         """What `model` costs."""
-        return cls(parameters(model), multiply_adds(model), accuracy)
+        return cls(parameters(model), None if is_subclassed(model) else multiply_adds(model), accuracy)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def rows(found: "Diagnosis") -> list[tuple[str, str, str]]:
         ("negative log-likelihood", f"{calibration.nll:.3f}", _mended(found)),
         ("entropy of soft targets", entropies, f"of log C, at temperatures {temperatures}"),
         ("distillation temperature", f"{targets.suggested_temperature:g}", targets.reason),
-        *(_weak(one, first=place == 0) for place, one in enumerate(found.by_class[:WEAKEST])),
+        *_weak([one for one in found.by_class[:WEAKEST] if one.accuracy < 1]),
     ]
     return lines if found.gap is None else [*lines, *_gap(found)]
 
@@ -50,22 +50,30 @@ def _mended(found: "Diagnosis") -> str:
     return f"{calibration.nll_at_temperature:.3f} at temperature {calibration.temperature:.2f}, which is the smallest"
 
 
-def _weak(one: ClassAccuracy, *, first: bool) -> tuple[str, str, str]:
-    taken = f"{one.name}; most often taken for {one.mistaken_for}" if one.mistaken_for else one.name
-    return ("weakest classes" if first else "", f"{one.accuracy:.1%}", f"{taken} ({one.samples} images)")
+def _weak(classes: list[ClassAccuracy]) -> list[tuple[str, str, str]]:
+    if not classes:
+        return [("weakest classes", "none", "every answer is right")]
+    return [
+        (
+            "" if place else "weakest classes",
+            f"{one.accuracy:.1%}",
+            f"{one.name}; most often taken for {one.mistaken_for} ({one.samples} images)",
+        )
+        for place, one in enumerate(classes)
+    ]
 
 
 def _gap(found: "Diagnosis") -> list[tuple[str, str, str]]:
     assert found.gap is not None
     large, small = found.gap.teacher, found.gap.student
     reached = "not trained yet, or of other classes" if small.accuracy is None else f"accuracy {small.accuracy:.2%}"
-    work = f"{large.multiply_adds / small.multiply_adds:.1f} times" if small.multiply_adds else "no count of"
-    return [
-        (
-            "capacity gap",
-            f"{large.parameters / small.parameters:.1f} times",
-            f"the student's parameters ({large.parameters:,} against {small.parameters:,}), {work} its multiply-adds "
-            f"({large.multiply_adds:,} against {small.multiply_adds:,})",
-        ),
-        ("student", "", reached),
+    pairs = [
+        ("parameters", large.parameters, small.parameters),
+        ("multiply-adds", large.multiply_adds, small.multiply_adds),
     ]
+    sizes = [
+        ("capacity gap", f"{many / few:.1f} times", f"the student's {what}: {many:,} against {few:,}")
+        for what, many, few in pairs
+        if many is not None and few
+    ]
+    return [*sizes, ("student", "", reached)]
