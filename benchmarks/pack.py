@@ -23,13 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     asked = parser.parse_args(arguments)
 
-    from distiller import models, pipeline, recipes, teachers
+    from distiller import building, models, recipes, teachers
     from distiller.models.trained import pack
 
     recorded = json.loads((asked.run / "run.json").read_text())
     result = json.loads((asked.run / "stages" / "teacher" / "result.json").read_text())
     recipe = recipes.TrainRecipe.model_validate(recorded["recipe"])
-    dataset = pipeline.load_data(recipe.data, asked.data_dir)
+    dataset = building.load_data(recipe.data, asked.data_dir)
     card = {
         "model": {
             "name": recipe.model.name,
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     path = pack(teachers.load(asked.run / "teacher.keras"), card, WEIGHTS, asked.name)
     # What is packaged is what is measured: float16 weights, in the precision that the card names.
     packed = models.load(asked.name, dtype=recipe.training.precision)
-    card["test_accuracy"] = pipeline.accuracy(packed, dataset.test)
+    card["test_accuracy"] = building.accuracy(packed, dataset.test)
     pack(packed, card, WEIGHTS, asked.name)
     print(f"{path}: {path.stat().st_size:,} bytes, test accuracy {card['test_accuracy']:.2%}")
     return 0

@@ -285,7 +285,8 @@ def _as_keras_takes_it(targets: Targets, outputs: Mapping, names: list[str]) -> 
             found[name] = marked, outputs[name], counts(targets, name, outputs, like)
     if names == [LOGITS]:
         return found[LOGITS]
-    return tuple({name: parts[place] for name, parts in found.items()} for place in range(3))
+    labels, answers, weights = ({name: parts[place] for name, parts in found.items()} for place in range(3))
+    return labels, answers, weights
 
 
 def _joined(metrics, weighted):

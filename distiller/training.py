@@ -5,13 +5,16 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 
-from distiller.data import Augmentation, Batches, InOrder, Replay, Split
+from distiller.data import Augmentation, Batches, CutMix, InOrder, MixUp, Replay, Split
+from distiller.data.mixing import Mixing
 from distiller.errors import WorkError
+from distiller.optimizers import DOT
 from distiller.progress import Reporter
-from distiller.recipes.schema import Training
+from distiller.recipes.training import Ramp, Training
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Trained:
 
 
 def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum over `steps` steps; biases and normalisation do not decay."""
+    """SGD with Nesterov momentum, or DOT, over `steps` steps; biases and normalisation do not decay."""
     warmup = int(plan.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.learning_rate / 25 if warmup else plan.learning_rate,
@@ -37,34 +40,67 @@ def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
         warmup_target=plan.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    sgd = keras.optimizers.SGD(rate, momentum=plan.momentum, nesterov=True, weight_decay=plan.weight_decay or None)
+    options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": plan.weight_decay or None}
+    sgd = keras.optimizers.SGD(rate, **options) if plan.dot is None else DOT(rate, delta=plan.dot, **options)
     sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return keras.optimizers.LossScaleOptimizer(sgd) if plan.precision == "mixed_float16" else sgd
+
+
+def steps_an_epoch(plan: Training, samples: int) -> int:
+    """Batches an epoch where the whole data set has `samples` images."""
+    return plan.steps_per_epoch or max(1, samples // plan.batch_size)
+
+
+def schedule(number: float | Ramp, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """A number, or the schedule of a ramp, for epochs of `steps` steps."""
+    if not isinstance(number, Ramp):
+        return number
+    return keras.optimizers.schedules.PolynomialDecay(number.start, number.epochs * steps, number.end)
+
+
+def mixing(plan: Training) -> Mixing | None:
+    """How images are mixed."""
+    if plan.mixing is None:
+        return None
+    return {"mixup": MixUp, "cutmix": CutMix}[plan.mixing.name](plan.mixing.alpha)
+
+
+def views(
+    plan: Training, train: Split, *, samples: int, seed: int, views: int | None, cycle: int | None, **options: Any
+) -> Batches:
+    """The batches of a training; students of several seeds see the same images where they have the same `views`."""
+    return Batches(
+        train,
+        plan.batch_size,
+        seed=seed,
+        steps=steps_an_epoch(plan, samples),
+        augmentation=Augmentation(plan.crop, plan.flip),
+        views=views,
+        cycle=cycle,
+        mixing=mixing(plan),
+        **options,
+    )
 
 
 def fit(
     model: keras.Model,
     plan: Training,
-    train: Split,
+    batches: Batches,
     validation: Split,
     *,
-    samples: int,
-    seed: int,
     folder: Path,
     reporter: Reporter,
     title: str,
 ) -> Trained:
-    """Compile and train `model` on `train` as `plan` says; keep a log and a restart point in `folder`.
+    """Compile and train `model` on `batches` as `plan` says; keep a log and a restart point in `folder`.
 
     Where `folder` holds a restart point, training goes on from there, with the batches that would have come next.
 
     Args:
         model: a network, or a Distiller.
         plan: budget and optimiser.
-        train: images and labels; with fewer of them than `samples`, more passes over them.
+        batches: images and labels, as `views` makes them.
         validation: fully labelled images, evaluated after each epoch.
-        samples: images that one epoch of the budget counts, so that students with few and many labels get equal steps.
-        seed: of shuffle and augmentation.
         folder: of this training; `metrics.csv` is written there.
         reporter: where progress is shown.
         title: what is trained, for progress and messages.
@@ -72,13 +108,10 @@ def fit(
     Raises:
         WorkError: the loss is no longer a number.
     """
-    steps = plan.steps_per_epoch or max(1, samples // plan.batch_size)
-    batches = Batches(train, plan.batch_size, seed=seed, steps=steps, augmentation=Augmentation(plan.crop, plan.flip))
-    model.compile(
-        optimizer(plan, plan.epochs * steps),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    steps = batches.steps
+    # Mixed images have mixed labels.
+    entropy = keras.losses.CategoricalCrossentropy if plan.mixing else keras.losses.SparseCategoricalCrossentropy
+    model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(from_logits=True), metrics=["accuracy"])
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
     with reporter.task(title, plan.epochs * steps) as task:
@@ -91,7 +124,7 @@ def fit(
         ]
         model.fit(
             batches,
-            validation_data=InOrder(validation),
+            validation_data=InOrder(validation, classes=batches.classes if plan.mixing else None),
             epochs=plan.epochs,
             verbose=0,
             callbacks=callbacks,

@@ -25,7 +25,9 @@ class Batches(keras.utils.PyDataset):
     Without `shuffle=False` Keras shuffles the batches of each epoch once more, by Python's global generator.
 
     With a cache a batch is (pixels, {"labels": …, "taught": {name: answers}}), and a `Distiller` does not run its
-    teacher. Students of several seeds see the views of one cache where they name its seed as `views`.
+    teacher. Students of several seeds see the views of one cache where they name its seed as `views`. With `ids` the
+    dict has the samples' places in the split, for objectives that remember samples. With `mixing` the labels are
+    probabilities, float32 (batch, classes), −1 throughout where an unlabelled image has a share.
 
     Args:
         split: images and labels.
@@ -36,10 +38,13 @@ class Batches(keras.utils.PyDataset):
         views: seed of the augmentation; by default `seed`.
         cycle: passes over the data after which the views repeat, not the shuffle; never by default.
         taught: a `distiller.teachers.Cache` of these images in these views.
+        mixing: `MixUp` or `CutMix` of the images of a batch; none by default.
+        classes: their number, where images are mixed.
+        ids: whether batches say which samples they hold.
 
     Raises:
-        InputError: no samples or an impossible number, mixed images, or the cache is of other images or views, or has
-            fewer passes than `cycle`.
+        InputError: no samples or an impossible number, mixed images with a cache or without `classes`, or the cache is
+            of other images or views, or has fewer passes than `cycle`.
     """
 
     def __init__(
@@ -53,6 +58,9 @@ class Batches(keras.utils.PyDataset):
         views: int | None = None,
         cycle: int | None = None,
         taught: "Cache | None" = None,
+        mixing: Mixing | None = None,
+        classes: int | None = None,
+        ids: bool = False,
     ):
         super().__init__()
         if batch_size < 1 or not len(split):
@@ -61,7 +69,11 @@ class Batches(keras.utils.PyDataset):
                 f"batch_size={batch_size}"
             )
         if isinstance(augmentation, Mixing):
-            raise InputError(f"Expected an Augmentation of single images. Received: {augmentation}, which mixes them")
+            raise InputError(f"Expected an Augmentation of single images. Received: {augmentation}: name it as mixing")
+        if mixing and taught:
+            raise InputError(f"A cache holds answers to single images, and {mixing} mixes them. Leave one of them out")
+        if mixing and classes is None:
+            raise InputError(f"Expected `classes`, the number of classes, with {mixing}. Received: none")
         if cycle is not None and cycle < 1:
             raise InputError(f"Invalid value for `cycle`. Expected 1 or more passes. Received: cycle={cycle}")
         self.split = split
@@ -71,7 +83,7 @@ class Batches(keras.utils.PyDataset):
         self.augmentation = augmentation or Augmentation()
         self.views = seed if views is None else views
         self.cycle = 1 if self.augmentation == Augmentation() else cycle
-        self.taught = taught
+        self.taught, self.mixing, self.classes, self.ids = taught, mixing, classes, ids
         if taught:
             taught.check(split, self.augmentation, self.views)
             taught.require(self.cycle or 1)
@@ -113,11 +125,15 @@ class Batches(keras.utils.PyDataset):
             draws = np.concatenate([self._draws(self._view(t))[samples[turns == t]] for t in np.unique(turns)])
             images = self.augmentation(images, draws)
         labels = self.split.labels[samples]
-        if not self.taught:
-            return images.astype("float32"), labels
-        parts = [self.taught.rows(self._view(t), samples[turns == t]) for t in np.unique(turns)]
-        answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return images.astype("float32"), {"labels": labels, "taught": answers}
+        if self.mixing and self.classes:
+            step = self.epoch * self.steps + index
+            mixture = self.mixing.draws(self.views, step, len(samples))
+            images, labels = self.mixing(images, labels, mixture, self.classes)
+        more: dict[str, Any] = {"ids": samples.astype("int32")} if self.ids else {}
+        if self.taught:
+            parts = [self.taught.rows(self._view(t), samples[turns == t]) for t in np.unique(turns)]
+            more["taught"] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return images.astype("float32"), {"labels": labels, **more} if more else labels
 
     def _view(self, turn: int) -> int:
         """The pass whose views pass `turn` shows."""
@@ -149,14 +165,18 @@ class Replay(keras.callbacks.Callback):
 
 
 class InOrder(keras.utils.PyDataset):
-    """Every sample of a split once, in order, as (pixels float32, labels int32): for evaluation."""
+    """Every sample of a split once, in order, as (pixels float32, labels int32): for evaluation.
 
-    def __init__(self, split: Split, batch_size: int = 256):
+    With `classes` the labels are probabilities, float32 (batch, classes), for a loss that takes mixed labels.
+    """
+
+    def __init__(self, split: Split, batch_size: int = 256, *, classes: int | None = None):
         super().__init__()
         if not len(split):
             raise InputError("Expected at least one sample. Received: an empty split")
         self.split = split
         self.batch_size = batch_size
+        self.classes = classes
 
     @property
     def num_batches(self) -> int:
@@ -165,4 +185,7 @@ class InOrder(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return self.split.images[part].astype("float32"), self.split.labels[part]
+        labels = self.split.labels[part]
+        if self.classes:
+            labels = np.eye(self.classes, dtype="float32")[labels]
+        return self.split.images[part].astype("float32"), labels

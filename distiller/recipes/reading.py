@@ -111,7 +111,8 @@ def _problems(error: ValidationError, recipe: type[BaseModel]) -> list[str]:
             problems.append(f"{place} is missing")
         else:
             message = detail["msg"].removeprefix("Value error, ")
-            problems.append(f"{place}: {message[0].lower()}{message[1:]}. Received: {detail['input']!r}")
+            received = f". Received: {detail['input']!r}" if place else ""  # not the whole recipe
+            problems.append(f"{place}{': ' if place else ''}{message[0].lower()}{message[1:]}{received}")
     return problems
 
 

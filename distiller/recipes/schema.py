@@ -1,19 +1,15 @@
 """What a recipe may say. Unknown keys and impossible values are errors that name the place."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-Share = Annotated[float, Field(gt=0, lt=1)]
+from distiller.nearest import unknown
+from distiller.recipes.bridges import Bridge
+from distiller.recipes.training import Count, NotNegative, Ramp, Section, Share, Training
+
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
-
-
-class Section(BaseModel):
-    """A part of a recipe; immutable, and nothing in it may be misspelt."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Data(Section):
@@ -46,26 +42,7 @@ class Network(Section):
     """A network of the zoo and its options."""
 
     name: str
-    options: dict[str, Any] = {}
-
-
-class Training(Section):
-    """Budget and optimiser: SGD with Nesterov momentum, linear warm-up, cosine to zero.
-
-    `weight_decay` is decoupled, as in Keras's optimisers: each step takes rate × weight_decay off a weight. With
-    momentum m it is 1/(1 − m) times the L2 coefficient of the papers, so that 0.005 stands for their 5e-4.
-    """
-
-    epochs: Count
-    batch_size: Count = 128
-    learning_rate: Annotated[float, Field(gt=0)] = 0.1
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 0.005
-    precision: Precision = "float32"
-    crop: Annotated[int, Field(ge=0)] = 0
-    flip: bool = False
-    steps_per_epoch: Count | None = Field(default=None, description="by default one pass over all training images")
+    options: dict[str, Any] = Field(default={})
 
 
 class TrainRecipe(Section):
@@ -94,46 +71,33 @@ class Teacher(Section):
         return self
 
 
-class FineTuneBridge(Section):
-    """`bridges.FineTune` and the budget of its training, on the images that have labels."""
-
-    name: Literal["fine_tune"]
-    training: Training
-
-
-class ProbeBridge(Section):
-    """`bridges.Probe`."""
-
-    name: Literal["probe"]
-    strength: Annotated[float, Field(gt=0)] = 0.1
-
-
-class SubsetBridge(Section):
-    """`bridges.Subset`: the student's classes, found by name among the teacher's."""
-
-    name: Literal["subset"]
-
-
-Bridge = Annotated[FineTuneBridge | ProbeBridge | SubsetBridge, Field(discriminator="name")]
-
-
 class Arm(Section):
     """One way to train the student. Without objectives it is the student alone, on hard labels."""
 
-    objectives: dict[str, dict[str, Any]] = {}
-    weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    objectives: dict[str, dict[str, Any]] = Field(
+        default={}, description="name and arguments; a number such as a temperature may be a ramp {start, end, epochs}"
+    )
+    weights: dict[str, NotNegative | Ramp] = Field(default={})
     unlabelled: bool = Field(default=True, description="also use images without a label, where there are objectives")
+    bridge: Bridge | None = Field(default=None, description="in place of the recipe's")
+    bridges: dict[str, Bridge] = Field(default={}, description="of single objectives, by their names")
+    training: dict[str, Any] = Field(default={}, description="what differs from the recipe's own training")
+
+
+class Cache(Section):
+    """`teachers.Cache`: the teacher's answers are stored, for every student that learns from nothing but logits."""
+
+    dtype: Literal["float16", "float32"] = "float16"
+    top_k: Count | None = None
+    cycle: Count | None = Field(default=None, description="passes over the images after which views repeat")
 
 
 class Export(Section):
     """TFLite files to make of every student."""
 
-    schemes: list[Literal["float32", "float16", "dynamic", "int8"]] = [
-        "float32",
-        "float16",
-        "dynamic",
-        "int8",
-    ]
+    schemes: list[Literal["float32", "float16", "dynamic", "int8"]] = Field(
+        default=["float32", "float16", "dynamic", "int8"]
+    )
     calibration: Count = Field(default=500, description="training images that post-training quantization sees")
 
 
@@ -157,7 +121,9 @@ class RunRecipe(Section):
     student: Network
     training: Training
     arms: dict[str, Arm]
-    seeds: list[int] = [0]
+    seeds: list[int] = Field(default=[0])
+    views: int | None = Field(default=None, description="seed of all students' augmentation; by default each's own")
+    cache: Cache | None = None
     export: Export = Export()
     benchmark: Benchmark = Benchmark()
 
@@ -165,7 +131,20 @@ class RunRecipe(Section):
     def _something_to_compare(self) -> "RunRecipe":
         if not self.arms or not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("expected at least one arm and one seed, and no seed twice")
+        if self.cache and self.views is None:
+            raise ValueError("expected `views`, the seed of the images that cached answers belong to, with `cache`")
+        for name, arm in self.arms.items():
+            _check_plan(name, arm.training, self.plan)
         return self
+
+    def plan(self, arm: str) -> Training:
+        """The training of an arm."""
+        return Training.model_validate({**self.training.model_dump(), **self.arms[arm].training})
+
+    def bridges_of(self, arm: str) -> dict[str, Bridge | None]:
+        """The bridge of each objective of an arm."""
+        own = self.arms[arm]
+        return {name: own.bridges.get(name, own.bridge or self.bridge) for name in own.objectives}
 
     def labels_seed(self, seed: int) -> int:
         """Of the labels that the student of `seed` sees, and of its bridge, which must not have seen others."""
@@ -175,3 +154,15 @@ class RunRecipe(Section):
     def bridge_seeds(self) -> list[int]:
         """Of the bridges that the students need, each once."""
         return list(dict.fromkeys(self.labels_seed(seed) for seed in self.seeds))
+
+
+def _check_plan(arm: str, changes: dict[str, Any], plan: Callable[[str], Training]) -> None:
+    for key in changes:
+        if key not in Training.model_fields:
+            raise ValueError(f"arms.{arm}.training: " + unknown("key", key, Training.model_fields))
+    try:
+        plan(arm)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        place = ".".join(map(str, detail["loc"]))
+        raise ValueError(f"arms.{arm}.training.{place}: {detail['msg']}. Received: {detail['input']!r}") from None

@@ -25,7 +25,7 @@ class TensorFlowStep:
             loss = parts.task + parts.distillation
             scaled = [optimizer.scale_loss(part * share) for part in (parts[:2] if two else (loss,))]
         gradients = [tape.gradient(part, variables) for part in scaled]
-        optimizer.apply(two.pack(*gradients, variables) if two else gradients[0], variables)
+        optimizer.apply(two.pack(gradients[0], gradients[1], variables) if two else gradients[0], variables)
         return self.update_metrics(loss, parts.terms, outputs, targets)
 
     def test_step(self: Any, data: Any) -> dict[str, Any]:

@@ -18,6 +18,8 @@ def load(path: str | Path) -> keras.Model:
     Raises:
         InputError: no such file, a damaged one, not a Keras model, or not one that returns logits.
     """
+    import distiller.bridges  # noqa: F401  registers the layers that bridged networks have
+
     path = Path(path)
     if not path.is_file():
         raise InputError(f"The teacher file {str(path)!r} does not exist")

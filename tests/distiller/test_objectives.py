@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from gradients import gradient
 from keras import ops
 from references import features, relations
 from references import logits as reference
@@ -41,16 +42,6 @@ def inputs(name, rng, classes=5, scale=3.0, dtype="float32"):
 @pytest.fixture
 def rng():
     return np.random.default_rng(11)
-
-
-def gradient(objective, teacher, student, labels):
-    """Gradients of the summed loss: to the teacher, the student and the objective's adapters."""
-    import tensorflow as tf
-
-    teacher, student = (keras.tree.map_structure(tf.Variable, side) for side in (teacher, student))
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(objective(teacher, student, labels))
-    return tape.gradient(loss, [teacher, student, [v.value for v in objective.trainable_variables]])
 
 
 @pytest.mark.parametrize("name", NAMES)

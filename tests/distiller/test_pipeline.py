@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tflite
-from distiller import data, models, pipeline, recipes
+from distiller import data, models, pipeline, recipes, training
 from distiller.cli import entry
 
 TINY = [
@@ -132,7 +132,7 @@ class TestInterruption:
                 np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
 
     def test_resume_of_a_finished_run_trains_nothing(self, finished, monkeypatch):
-        monkeypatch.setattr(pipeline.training, "fit", None)
+        monkeypatch.setattr(training, "fit", None)
         assert pipeline.run(recipes.read_run("demo", TINY), finished, resume=True)["students"]
 
 

@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from distiller.adjustable import Number
 from distiller.errors import InputError
 from distiller.objectives.logits.checks import not_negative, several_classes
-from distiller.objectives.objective import Objective, kl_divergence, log_softmax, positive
+from distiller.objectives.objective import kl_divergence, log_softmax
+from distiller.objectives.softened import Softened
 
 # A log-probability of classes that are left out: its exp is 0, and unlike −inf it has finite differences.
 NOWHERE = -1e9
@@ -80,21 +82,20 @@ def _others(log_p, target):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class Decoupled(Objective):
+class Decoupled(Softened):
     """The class of `decoupled`."""
 
     source = "Zhao et al. 2022, 2203.08679"
 
-    def __init__(self, *, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0, **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, *, alpha: float = 1.0, beta: float = 8.0, temperature: Number = 4.0, **kwargs: Any):
+        super().__init__(temperature=temperature, **kwargs)
         self.alpha = not_negative("alpha", alpha)
         self.beta = not_negative("beta", beta)
-        self.temperature = positive("temperature", temperature)
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
-        return decoupled(teacher, student, labels, self.alpha, self.beta, self.temperature)
+        return decoupled(teacher, student, labels, self.alpha, self.beta, self.temperature_now())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta, "temperature": self.temperature}
+        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}

@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from distiller.adjustable import Number
 from distiller.objectives.logits.checks import not_negative, several_classes
 from distiller.objectives.logits.z_score import z_score
-from distiller.objectives.objective import Objective, log_softmax, positive
+from distiller.objectives.objective import log_softmax
+from distiller.objectives.softened import Softened
 
 
 def dist(teacher, student, beta: float = 2.0, gamma: float = 2.0, temperature: float = 4.0):
@@ -60,21 +62,20 @@ def _standardized(log_p, axis: int):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class Dist(Objective):
+class Dist(Softened):
     """The class of `dist`."""
 
     source = "Huang et al. 2022, 2205.10536"
 
-    def __init__(self, *, beta: float = 2.0, gamma: float = 2.0, temperature: float = 4.0, **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, *, beta: float = 2.0, gamma: float = 2.0, temperature: Number = 4.0, **kwargs: Any):
+        super().__init__(temperature=temperature, **kwargs)
         self.beta = not_negative("beta", beta)
         self.gamma = not_negative("gamma", gamma)
-        self.temperature = positive("temperature", temperature)
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
-        return dist(teacher, student, self.beta, self.gamma, self.temperature)
+        return dist(teacher, student, self.beta, self.gamma, self.temperature_now())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        return {**super().get_config(), "beta": self.beta, "gamma": self.gamma, "temperature": self.temperature}
+        return {**super().get_config(), "beta": self.beta, "gamma": self.gamma}

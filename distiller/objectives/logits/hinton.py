@@ -4,8 +4,10 @@ from typing import Any
 
 import keras
 
+from distiller.adjustable import Number
 from distiller.objectives.logits.checks import several_classes
-from distiller.objectives.objective import Objective, kl_divergence, log_softmax, positive
+from distiller.objectives.objective import kl_divergence, log_softmax
+from distiller.objectives.softened import Softened
 
 
 def hinton(teacher, student, temperature: float = 4.0):
@@ -33,19 +35,14 @@ def hinton(teacher, student, temperature: float = 4.0):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class Hinton(Objective):
+class Hinton(Softened):
     """The class of `hinton`."""
 
     source = "Hinton et al. 2015, 1503.02531"
 
-    def __init__(self, temperature: float = 4.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.temperature = positive("temperature", temperature)
+    def __init__(self, temperature: Number = 4.0, **kwargs: Any):
+        super().__init__(temperature=temperature, **kwargs)
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
-        return hinton(teacher, student, self.temperature)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return {**super().get_config(), "temperature": self.temperature}
+        return hinton(teacher, student, self.temperature_now())

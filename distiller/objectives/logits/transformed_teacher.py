@@ -4,8 +4,10 @@ from typing import Any
 
 import keras
 
+from distiller.adjustable import Number
 from distiller.objectives.logits.checks import several_classes
-from distiller.objectives.objective import Objective, kl_divergence, log_softmax, positive
+from distiller.objectives.objective import kl_divergence, log_softmax
+from distiller.objectives.softened import Softened
 
 
 def ttm(teacher, student, temperature: float = 10.0):
@@ -35,19 +37,14 @@ def ttm(teacher, student, temperature: float = 10.0):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class TTM(Objective):
+class TTM(Softened):
     """The class of `ttm`."""
 
     source = "Zheng & Yang 2024, 2402.11148"
 
-    def __init__(self, *, temperature: float = 10.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.temperature = positive("temperature", temperature)
+    def __init__(self, *, temperature: Number = 10.0, **kwargs: Any):
+        super().__init__(temperature=temperature, **kwargs)
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
-        return ttm(teacher, student, self.temperature)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return {**super().get_config(), "temperature": self.temperature}
+        return ttm(teacher, student, self.temperature_now())

@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from distiller.adjustable import Number
 from distiller.errors import InputError
 from distiller.objectives.logits.transformed_teacher import ttm
-from distiller.objectives.objective import Objective, log_softmax
+from distiller.objectives.objective import log_softmax
+from distiller.objectives.softened import Softened
 
 
 def wttm(teacher, student, temperature: float = 10.0):
@@ -36,24 +38,23 @@ def wttm(teacher, student, temperature: float = 10.0):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class WTTM(Objective):
+class WTTM(Softened):
     """The class of `wttm`."""
 
     source = "Zheng & Yang 2024, 2402.11148"
 
-    def __init__(self, *, temperature: float = 10.0, **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, *, temperature: Number = 10.0, **kwargs: Any):
+        super().__init__(temperature=temperature, **kwargs)
+
+    def check_temperature(self, temperature: float) -> float:
+        """The temperature, or InputError unless it is at least 1."""
         # Below 1 the power sum is larger for a sure teacher, the opposite of what it is for.
         if not 1 <= temperature < float("inf"):
             raise InputError(
                 f"Invalid value for `temperature`. Expected a number ≥ 1. Received: temperature={temperature}"
             )
-        self.temperature = temperature
+        return temperature
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
-        return wttm(teacher, student, self.temperature)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return {**super().get_config(), "temperature": self.temperature}
+        return wttm(teacher, student, self.temperature_now())

@@ -1,8 +1,9 @@
-"""The Distiller with the distillation-oriented optimiser, and weights that change during a training."""
+"""The distillation-oriented optimiser in a Distiller, and weights and temperatures that change during a training."""
 
 import keras
 import numpy as np
 import pytest
+from references import logits as reference
 from scipy.special import softmax
 from small import batch, distiller, network
 
@@ -108,3 +109,60 @@ class TestWeights:
             model.set_weight("labels", -1.0)
         with pytest.raises(TypeError, match="It follows PolynomialDecay"):
             model.set_weight("soft", 1.0)
+
+
+class TestTemperature:
+    """A number or a schedule; the reference is Hinton's loss at the temperature that should hold."""
+
+    def soft(self, model):
+        model.reset_metrics()
+        return model.train_on_batch(*batch(), return_dict=True)["soft"]
+
+    def expected(self, model, temperature):
+        x, _ = batch()
+        return reference.hinton(np.asarray(model.teacher(x)), np.asarray(model.student(x)), None, temperature).mean()
+
+    def model(self, temperature):
+        soft = objectives.Hinton(temperature=temperature)
+        return distiller(objectives={"soft": soft}, optimizer=keras.optimizers.SGD(0.0))
+
+    def test_a_schedule_is_followed(self):
+        ramp = keras.optimizers.schedules.PolynomialDecay(8.0, decay_steps=2, end_learning_rate=2.0)
+        model = self.model(ramp)
+        found = [self.soft(model) for _ in range(4)]
+        np.testing.assert_allclose(found, [self.expected(model, t) for t in (8.0, 5.0, 2.0, 2.0)], rtol=1e-4)
+
+    def test_a_number_changes_without_a_new_trace(self):
+        model = self.model(4.0)
+        assert self.soft(model) == pytest.approx(self.expected(model, 4.0), rel=1e-4)
+        compiled = model.train_function
+        model.objectives["soft"].temperature = 1.5
+        assert self.soft(model) == pytest.approx(self.expected(model, 1.5), rel=1e-4)
+        assert model.train_function is compiled
+
+    def test_inside_a_standardisation_too(self):
+        ramp = keras.optimizers.schedules.PolynomialDecay(8.0, decay_steps=1, end_learning_rate=2.0)
+        inner = objectives.Standardized(objective=objectives.Hinton(temperature=ramp))
+        model = distiller(objectives={"soft": inner}, optimizer=keras.optimizers.SGD(0.0))
+        x, _ = batch()
+        logits = np.asarray(model.teacher(x)), np.asarray(model.student(x))
+        t, s = ((z - z.mean(-1, keepdims=True)) / z.std(-1, keepdims=True) for z in logits)
+        found = [self.soft(model) for _ in range(2)]
+        expected = [reference.hinton(t, s, None, temperature).mean() for temperature in (8.0, 2.0)]
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+    def test_it_is_saved(self, tmp_path):
+        ramp = keras.optimizers.schedules.PolynomialDecay(8.0, decay_steps=2, end_learning_rate=2.0)
+        for temperature in (ramp, 3.0):
+            model = self.model(temperature)
+            self.soft(model)
+            model.save(tmp_path / "d.keras")
+            loaded = keras.saving.load_model(tmp_path / "d.keras")
+            assert self.soft(loaded) == pytest.approx(self.soft(model), rel=1e-5)
+
+    @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+    def test_it_is_positive(self, temperature):
+        with pytest.raises(InputError, match="temperature"):
+            objectives.Hinton(temperature=temperature)
+        with pytest.raises(InputError, match="temperature"):
+            self.model(4.0).objectives["soft"].temperature = temperature

@@ -1,0 +1,158 @@
+"""The bridges of a recipe: made, fitted once for all students that may share them, and read again."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from distiller import bridges, teachers
+from distiller.data import Split
+from distiller.errors import InputError
+from distiller.recipes import RunRecipe
+from distiller.recipes import bridges as sections
+
+Pair = tuple[Any, Any]
+
+
+class Bridging:
+    """What a recipe says of bridges, as bridges.
+
+    Args:
+        recipe: names a bridge, or one for an arm or an objective.
+        classes: the student's.
+        teacher_classes: returns the teacher's, for bridges that find classes by name.
+    """
+
+    def __init__(self, recipe: RunRecipe, classes: Sequence[str], teacher_classes: Callable[[], Sequence[str] | None]):
+        self.recipe, self.classes = recipe, list(classes)
+        self._teacher_classes = teacher_classes
+
+    @cached_property
+    def to_fit(self) -> dict[str, sections.Bridge]:
+        """Stage → section of every bridge that learns from labelled images, each once."""
+        asked = [self.recipe.bridge]
+        asked += [section for arm in self.recipe.arms for section in self.recipe.bridges_of(arm).values()]
+        fitted = {_key(section): section for section in asked if isinstance(section, FITTED)}
+        named: dict[str, sections.Bridge] = {}
+        for section in fitted.values():
+            others = sum(name.split("-")[1] == section.name for name in named)
+            named[f"bridge-{section.name}" + (f"-{others + 1}" if others else "")] = section
+        return named
+
+    def make(self, section: sections.Bridge | None, seed: int = 0) -> bridges.Bridge:
+        """The bridge of a section, not fitted."""
+        match section:
+            case None | sections.NoBridge():
+                return bridges.Bridge()
+            case sections.SubsetBridge():
+                return bridges.Subset(self.classes, names=self._named(section))
+            case sections.ClassMapBridge():
+                return self._class_map(section)
+            case sections.AuxiliaryHeadBridge():
+                return bridges.AuxiliaryHead()
+            case sections.ProbeBridge():
+                return bridges.Probe(section.strength, hidden=section.hidden, seed=seed)
+            case sections.TransportBridge():
+                return bridges.Transport(section.smoothing, temperature=section.temperature, steps=section.steps)
+            case sections.FineTuneBridge():
+                return bridges.FineTune()
+
+    def fit(
+        self,
+        section: sections.Bridge,
+        teacher: keras.Model,
+        labelled: Split,
+        held_out: Split,
+        seed: int,
+        train: Callable[[keras.Model, sections.FineTuneBridge], Mapping[str, Any]],
+        stage: Path,
+    ) -> dict[str, Any]:
+        """Fit the bridge of a section and keep its network in `stage`; returns what it reached.
+
+        Args:
+            section: of `to_fit`.
+            teacher: in its own classes.
+            labelled, held_out: images with labels.
+            seed: of whatever is random.
+            train: trains the network of a fine-tuned copy, and returns what it reached.
+            stage: folder.
+        """
+        bridge = self.make(section, seed)
+        result: dict[str, Any] = {"labelled": len(labelled)}
+        if isinstance(section, sections.FineTuneBridge):
+            assert isinstance(bridge, bridges.FineTune)
+            network = bridge.prepare(teacher, len(self.classes))
+            result |= train(network, section)
+        else:
+            assert isinstance(bridge, bridges.Probe | bridges.Transport)
+            pair, held = ((split.images, split.labels) for split in (labelled, held_out))
+            bridge.fit(teacher, pair, held, len(self.classes))
+            result["validation_accuracy"] = bridge.accuracy
+        assert isinstance(bridge, bridges.Fitted)
+        assert bridge.network is not None
+        bridge.network.save(stage / "network.keras")
+        return result
+
+    def of(
+        self, wanted: Mapping[str, sections.Bridge | None], stage: Callable[[str], Path]
+    ) -> dict[str, bridges.Bridge]:
+        """Bridges by objective, fitted ones read from their stage; equal sections are one bridge.
+
+        Args:
+            wanted: section by objective.
+            stage: name → folder of the stage in which it was fitted.
+        """
+        names = {_key(section): name for name, section in self.to_fit.items()}
+        made: dict[str, bridges.Bridge] = {}
+        for section in wanted.values():
+            key = _key(section)
+            if key not in made:
+                bridge = made[key] = self.make(section)
+                if isinstance(bridge, bridges.Fitted):
+                    bridge.network = teachers.load(stage(names[key]) / "network.keras")
+        return {objective: made[_key(section)] for objective, section in wanted.items()}
+
+    def rehearsed(
+        self, wanted: Mapping[str, sections.Bridge | None], teacher: keras.Model
+    ) -> dict[str, bridges.Bridge]:
+        """As `of`, with networks that are not fitted in place of fitted ones: to see whether everything fits."""
+        made = {_key(section): self._stand_in(section, teacher) for section in wanted.values()}
+        return {objective: made[_key(section)] for objective, section in wanted.items()}
+
+    def _stand_in(self, section: sections.Bridge | None, teacher: keras.Model) -> bridges.Bridge:
+        if not isinstance(section, FITTED):
+            return self.make(section)
+        if isinstance(section, sections.TransportBridge):
+            head = keras.layers.Dense(len(self.classes), name="transport")(teacher.outputs[0])
+            return bridges.ready.Ready(keras.Model(teacher.inputs[0], head))
+        copy = bridges.FineTune()
+        copy.prepare(teacher, len(self.classes))
+        return copy
+
+    def _named(self, section: sections.Bridge) -> Sequence[str]:
+        names = self._teacher_classes()
+        if names is None:
+            raise InputError(
+                f"The bridge {section.name!r} finds classes by name, and a teacher's .keras file has no names"
+            )
+        return names
+
+    def _class_map(self, section: sections.ClassMapBridge) -> bridges.ClassMap:
+        options: dict[str, Any] = {"rest": section.rest, "allow_missing": section.allow_missing}
+        if section.known is not None:
+            return bridges.ClassMap.named(section.known, classes=self.classes, **options)
+        options |= {"names": self._named(section), "classes": self.classes}
+        if section.file is not None:
+            return bridges.ClassMap.read(section.file, **options)
+        assert section.groups is not None
+        return bridges.ClassMap(section.groups, **options)
+
+
+FITTED = (sections.FineTuneBridge, sections.ProbeBridge, sections.TransportBridge)
+
+
+def _key(section: sections.Bridge | None) -> str:
+    return json.dumps(section.model_dump(mode="json"), sort_keys=True) if section else ""

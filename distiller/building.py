@@ -1,0 +1,44 @@
+"""What a recipe names, made: images and untrained networks; and how good a network is on images."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from distiller import data, models
+from distiller.data import InOrder, Split
+from distiller.recipes.schema import Data, Network
+from distiller.recipes.training import Training
+
+
+def load_data(section: Data, data_dir: Path | None) -> data.Dataset:
+    """The images that a recipe names."""
+    dataset = data.load(section.name, data_dir=data_dir, validation=section.validation, image_size=section.image_size)
+    return dataset.only(section.classes) if section.classes else dataset
+
+
+def new_network(network: Network, plan: Training, dataset: data.Dataset) -> keras.Model:
+    """An untrained network for the classes and images of `dataset`, in the precision of `plan`."""
+    return models.build(
+        network.name, len(dataset.classes), dataset.image_shape, dtype=plan.precision, **network.options
+    )
+
+
+def only_labelled(split: Split) -> Split:
+    """The samples of a split that have a label."""
+    return split.take(np.flatnonzero(split.labels != data.UNLABELLED))
+
+
+def logits(model: keras.Model, split: Split) -> np.ndarray:
+    """What a network answers to every image of a split, (n, classes)."""
+    return model.predict(InOrder(split), verbose=0)
+
+
+def share_right(answers: np.ndarray, split: Split) -> float:
+    """The share of a labelled split that logits get right, a fraction."""
+    return float((answers.argmax(-1) == split.labels).mean())
+
+
+def accuracy(model: keras.Model, split: Split) -> float:
+    """The share of a labelled split that `model` gets right, a fraction."""
+    return share_right(logits(model, split), split)

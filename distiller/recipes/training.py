@@ -1,0 +1,55 @@
+"""What every section of a recipe is, and the budget of a training."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+class Section(BaseModel):
+    """A part of a recipe; immutable, and nothing in it may be misspelt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mixing(Section):
+    """`data.MixUp` or `data.CutMix`."""
+
+    name: Literal["mixup", "cutmix"]
+    alpha: Positive = 1.0
+
+
+class Ramp(Section):
+    """A number that goes in a straight line from `start` to `end` over the first epochs, and stays there."""
+
+    start: NotNegative = 0.0
+    end: NotNegative
+    epochs: Count
+
+
+class Training(Section):
+    """Budget and optimiser: SGD with Nesterov momentum, linear warm-up, cosine to zero.
+
+    `weight_decay` is decoupled, as in Keras's optimisers: each step takes rate × weight_decay off a weight. With
+    momentum m it is 1/(1 − m) times the L2 coefficient of the papers, so that 0.005 stands for their 5e-4.
+    """
+
+    epochs: Count
+    batch_size: Count = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 0.1
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.005
+    precision: Precision = "float32"
+    crop: Annotated[int, Field(ge=0)] = 0
+    flip: bool = False
+    steps_per_epoch: Count | None = Field(default=None, description="by default one pass over all training images")
+    mixing: Mixing | None = None
+    dot: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None, description="`optimizers.DOT` with this delta, for a student with a teacher, in place of SGD"
+    )

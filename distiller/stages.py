@@ -1,0 +1,185 @@
+"""The stages of a run, each resumable."""
+
+import json
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import tflite
+from distiller import data, models, recipes, report, teachers, training
+from distiller.bridging import Bridging
+from distiller.building import accuracy, load_data, logits, new_network, share_right
+from distiller.folder import RunFolder, write_json
+from distiller.progress import Reporter
+from distiller.summary import summarize, write_metrics
+from distiller.teaching import Teaching
+
+
+def train_teacher(
+    recipe: recipes.TrainRecipe, dataset: data.Dataset, folder: RunFolder, reporter: Reporter
+) -> dict[str, Any]:
+    """The stage `teacher`: train a network on hard labels, save it as `teacher.keras`, and test it once."""
+
+    def work(stage: Path) -> dict[str, Any]:
+        keras.utils.set_random_seed(recipe.seed)
+        model = new_network(recipe.model, recipe.training, dataset)
+        batches = training.views(
+            recipe.training,
+            dataset.train,
+            samples=len(dataset.train),
+            seed=recipe.seed,
+            views=None,
+            cycle=None,
+            classes=len(dataset.classes),
+        )
+        trained = training.fit(
+            model,
+            recipe.training,
+            batches,
+            dataset.validation,
+            folder=stage,
+            reporter=reporter,
+            title="teacher",
+        )
+        model.save(folder.path / "teacher.keras")
+        return {
+            "epochs": trained.epochs,
+            "seconds": trained.seconds,
+            "steps": trained.steps,
+            "test_accuracy": accuracy(model, dataset.test),
+            "classes": list(dataset.classes),
+        }
+
+    return folder.once("teacher", work)
+
+
+class Stages:
+    """The stages of one recipe, in the order of their methods."""
+
+    def __init__(self, recipe: recipes.RunRecipe, data_dir: Path | None, reporter: Reporter):
+        self.recipe, self.reporter, self.data_dir = recipe, reporter, data_dir
+        self.dataset = load_data(recipe.data, data_dir)
+        self.folder: RunFolder
+
+    def rehearse(self) -> None:
+        """Build everything once, untrained: what does not fit shows before anything is written."""
+        source = self.recipe.teacher.train
+        teacher = new_network(source.model, source.training, self.teacher_data) if source else self.teacher
+        self._teaching(teacher).rehearse()
+
+    def into(self, folder: RunFolder) -> dict[str, Any]:
+        """Run every stage that is not done yet."""
+        self.folder = folder
+        source = self.recipe.teacher.train
+        if source:
+            train_teacher(source, self.teacher_data, folder, self.reporter)
+        self.teaching = self._teaching(self.teacher)
+        self.teaching.fit_bridges(folder)
+        pairs = [(name, seed) for seed in self.recipe.seeds for name in self.recipe.arms]
+        for name, seed in pairs:
+            folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, folder))
+        for name, seed in pairs:
+            self._export(name, seed)
+        # Only now the test split is read, and nothing is chosen after it.
+        for name, seed in pairs:
+            self._test(name, seed)
+        self._measure(pairs)
+        return self._report(pairs)
+
+    def _teaching(self, teacher: keras.Model) -> Teaching:
+        bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes)
+        return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter)
+
+    @cached_property
+    def teacher_data(self) -> data.Dataset:
+        """The images of a teacher that is trained first."""
+        source = self.recipe.teacher.train
+        assert source is not None
+        return load_data(source.data, self.data_dir)
+
+    @cached_property
+    def teacher(self) -> keras.Model:
+        """The teacher in its own classes."""
+        source = self.recipe.teacher
+        if source.load:
+            return models.load(source.load, dtype=models.card(source.load)["recipe"]["training"]["precision"])
+        return teachers.load(source.file or self.folder.path / "teacher.keras")
+
+    def _teacher_classes(self) -> list[str] | None:
+        source = self.recipe.teacher
+        if source.load:
+            return models.card(source.load)["classes"]
+        if source.train:
+            return list(self.teacher_data.classes)
+        return None
+
+    def _file(self, name: str, seed: int, ending: str) -> Path:
+        return self.folder.path / f"{name}-{seed}{ending}"
+
+    def _export(self, name: str, seed: int) -> None:
+        def work(_: Path) -> dict[str, Any]:
+            student = teachers.load(self._file(name, seed, ".keras"))
+            images = self.dataset.train.images[: self.recipe.export.calibration]
+            sizes = {}
+            for scheme in self.recipe.export.schemes:
+                self.reporter.say(f"convert {name}, seed {seed}, to {scheme}")
+                path = self._file(name, seed, f"-{scheme}.tflite")
+                made = tflite.convert(student, path, scheme=scheme, representative=images if scheme == "int8" else None)
+                sizes[scheme] = made.bytes
+            return {"bytes": sizes}
+
+        self.folder.once(f"export-{name}-{seed}", work)
+
+    def _test(self, name: str, seed: int) -> None:
+        def work(_: Path) -> dict[str, Any]:
+            self.reporter.say(f"test {name}, seed {seed}")
+            test = self.dataset.test
+            student = teachers.load(self._file(name, seed, ".keras"))
+            taught = self.teaching.reference(seed, self.folder)
+            answers, lessons = logits(student, test), logits(taught, test)
+            files = {}
+            for scheme in self.recipe.export.schemes:
+                path = self._file(name, seed, f"-{scheme}.tflite")
+                parity = tflite.compare(student, path, test.images)
+                files[scheme] = {
+                    "accuracy": tflite.evaluate(path, (test.images, test.labels)).accuracy,
+                    "agreement": parity.agreement,
+                    "mean_lsb": parity.mean_lsb,
+                }
+            return {
+                "accuracy": share_right(answers, test),
+                "teacher_accuracy": share_right(lessons, test),
+                "agreement": float((answers.argmax(-1) == lessons.argmax(-1)).mean()),
+                "tflite": files,
+            }
+
+        self.folder.once(f"test-{name}-{seed}", work)
+
+    def _measure(self, pairs: list[tuple[str, int]]) -> None:
+        plan = self.recipe.benchmark
+
+        def work(_: Path) -> dict[str, Any]:
+            results: dict[str, Any] = {}
+            files = [(name, seed, scheme) for name, seed in pairs for scheme in self.recipe.export.schemes]
+            with self.reporter.task("benchmark", len(files)) as task:
+                for done, (name, seed, scheme) in enumerate(files, start=1):
+                    path = self._file(name, seed, f"-{scheme}.tflite")
+                    measured = tflite.benchmark(path, threads=plan.threads, runs=plan.runs)
+                    results[path.name] = json.loads(measured.to_json())
+                    task.advance_to(done)
+            return results
+
+        self.folder.once("benchmark", work)
+
+    def _report(self, pairs: list[tuple[str, int]]) -> dict[str, Any]:
+        content = summarize(self.recipe, self.dataset, self.folder, self.teacher)
+        write_json(self.folder.path / "report.json", content)
+        trained = ["teacher"] if self.recipe.teacher.train else []
+        for seed in self.recipe.bridge_seeds:
+            stages = [f"{name}-{seed}" for name in self.teaching.bridging.to_fit]
+            trained += [stage for stage in stages if "epochs" in self.folder.result(stage)]
+        write_metrics(self.folder, [*trained, *(f"{name}-{seed}" for name, seed in pairs)])
+        report.write(self.folder.path)
+        return content

@@ -1,0 +1,185 @@
+"""How the students of a recipe are taught: with which bridges, batches and stored answers."""
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from distiller import bridges, data, teachers, training
+from distiller.bridging import Bridging
+from distiller.building import new_network, only_labelled
+from distiller.data import Split
+from distiller.distiller import Distiller
+from distiller.folder import RunFolder
+from distiller.progress import Reporter
+from distiller.recipes import RunRecipe
+from distiller.recipes import bridges as sections
+from distiller.recipes.training import Ramp, Training
+
+
+class Teaching:
+    """The trainings of a run.
+
+    Args:
+        recipe: what is asked.
+        dataset: the student's images.
+        teacher: in its own classes.
+        bridging: the recipe's bridges.
+        reporter: where progress is shown.
+    """
+
+    def __init__(
+        self,
+        recipe: RunRecipe,
+        dataset: data.Dataset,
+        teacher: keras.Model,
+        bridging: Bridging,
+        reporter: Reporter,
+    ):
+        self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
+        self.bridging, self.reporter = bridging, reporter
+
+    def rehearse(self) -> None:
+        """Build every student with its teacher once, untrained: what does not fit is an InputError."""
+        reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, self.teacher)["reference"]
+        reference.teacher(self.teacher, len(self.dataset.classes))
+        for name, arm in self.recipe.arms.items():
+            student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset)
+            if arm.objectives:
+                wanted = self.recipe.bridges_of(name)
+                self._learner(name, student, self.bridging.rehearsed(wanted, self.teacher))
+        self.few_labels(self.recipe.seeds[0])
+
+    def few_labels(self, seed: int) -> Split:
+        """The training images with the labels that the student of `seed` may see."""
+        labels = self.recipe.labels
+        if labels.per_class is None and labels.fraction in (None, 1.0):
+            return self.dataset.train
+        return data.hide_labels(
+            self.dataset.train, self.recipe.labels_seed(seed), fraction=labels.fraction, per_class=labels.per_class
+        )
+
+    def fit_bridges(self, folder: RunFolder) -> None:
+        """Fit every bridge that learns, each once for all students that may share it."""
+        for seed in self.recipe.bridge_seeds:
+            for name, section in self.bridging.to_fit.items():
+                folder.once(f"{name}-{seed}", partial(self._fit_bridge, name, section, seed))
+
+    def fit_student(self, name: str, seed: int, folder: RunFolder, stage: Path) -> dict[str, Any]:
+        """Train the student of an arm and seed and save it as `NAME-SEED.keras`; returns what is to be remembered."""
+        arm, plan = self.recipe.arms[name], self.recipe.plan(name)
+        keras.utils.set_random_seed(seed)
+        student = new_network(self.recipe.student, plan, self.dataset)
+        images = self.few_labels(seed)
+        if not (arm.objectives and arm.unlabelled):
+            images = only_labelled(images)
+        options: dict[str, Any] = {}
+        learner: keras.Model = student
+        if arm.objectives:
+            learner = self._learner(name, student, self.bridges_of(name, seed, folder))
+            options["ids"] = any(objective.needs_ids for objective in learner.objectives.values())
+            options["taught"] = self._stored_answers(learner, images, name, seed, folder)
+        trained = self._fit(learner, plan, self._batches(plan, images, seed, **options), stage, f"{name}, seed {seed}")
+        student.save(folder.path / f"{name}-{seed}.keras")
+        return {
+            "epochs": trained.epochs,
+            "seconds": trained.seconds,
+            "steps": trained.steps,
+            "images": len(images),
+            "labelled": len(only_labelled(images)),
+            "cached": options.get("taught") is not None,
+        }
+
+    def bridges_of(self, name: str, seed: int, folder: RunFolder) -> dict[str, bridges.Bridge]:
+        """The bridge of each objective of an arm."""
+        return self.bridging.of(self.recipe.bridges_of(name), self._stage_of_bridge(seed, folder))
+
+    def reference(self, seed: int, folder: RunFolder) -> keras.Model:
+        """The teacher behind the recipe's own bridge, in the student's classes."""
+        wanted = {"reference": self.recipe.bridge}
+        bridge = self.bridging.of(wanted, self._stage_of_bridge(seed, folder))["reference"]
+        return bridge.teacher(self.teacher, len(self.dataset.classes))
+
+    def _stage_of_bridge(self, seed: int, folder: RunFolder):
+        return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
+
+    def _fit_bridge(self, name: str, section: sections.Bridge, seed: int, stage: Path) -> dict[str, Any]:
+        keras.utils.set_random_seed(seed)
+        labelled = only_labelled(self.few_labels(seed))
+
+        def train(network: keras.Model, fine_tune: sections.FineTuneBridge) -> dict[str, Any]:
+            plan = fine_tune.training
+            title = f"{name.replace('-', ' ').replace('_', ' ')}, seed {seed}"
+            trained = self._fit(network, plan, self._batches(plan, labelled, seed), stage, title)
+            return {
+                "validation_accuracy": trained.last["val_accuracy"],
+                "seconds": trained.seconds,
+                "epochs": trained.epochs,
+            }
+
+        return self.bridging.fit(section, self.teacher, labelled, self.dataset.validation, seed, train, stage)
+
+    def _learner(self, name: str, student: keras.Model, bridge: dict[str, bridges.Bridge]) -> Distiller:
+        arm = self.recipe.arms[name]
+        steps = training.steps_an_epoch(self.recipe.plan(name), len(self.dataset.train))
+        learner = Distiller(
+            teacher=self.teacher,
+            student=student,
+            objectives={key: _with_schedules(objective, steps) for key, objective in arm.objectives.items()},
+            weights={key: training.schedule(weight, steps) for key, weight in arm.weights.items()},
+            bridge=bridge,
+        )
+        for key, adapter in learner.adapters.items():
+            self.reporter.say(f"adapter of {key}: {adapter}")
+        return learner
+
+    def _batches(self, plan: Training, images: Split, seed: int, **options: Any) -> data.Batches:
+        return training.views(
+            plan,
+            images,
+            samples=len(self.dataset.train),
+            seed=seed,
+            views=self.recipe.views,
+            cycle=self.recipe.cache.cycle if self.recipe.cache else None,
+            classes=len(self.dataset.classes),
+            **options,
+        )
+
+    def _fit(
+        self, model: keras.Model, plan: Training, batches: data.Batches, stage: Path, title: str
+    ) -> training.Trained:
+        return training.fit(
+            model, plan, batches, self.dataset.validation, folder=stage, reporter=self.reporter, title=title
+        )
+
+    def _stored_answers(
+        self, learner: Distiller, images: Split, name: str, seed: int, folder: RunFolder
+    ) -> teachers.Cache | None:
+        """The answers of the teacher, made where they are not there; None where they are not to be stored."""
+        section, plan = self.recipe.cache, self.recipe.plan(name)
+        compares_layers = any(objective.teacher_layer is not None for objective in learner.objectives.values())
+        if section is None or self.recipe.views is None or plan.mixing or compares_layers or len(learner.teachers) > 1:
+            return None
+        # One folder for all arms and seeds that have the same bridge, images and views.
+        bridge = next(iter(self.recipe.bridges_of(name).values()))
+        asked = [bridge.model_dump(mode="json") if bridge else None, self.recipe.labels_seed(seed), len(images)]
+        key = hashlib.sha256(json.dumps([*asked, plan.crop, plan.flip]).encode()).hexdigest()[:12]
+        place = folder.path / "cache" / key
+        cache = teachers.Cache(place, learner.teacher, dtype=section.dtype, top_k=section.top_k)
+        passes = self._batches(plan, images, seed).passes(plan.epochs)
+        views = data.Augmentation(plan.crop, plan.flip)
+        with self.reporter.task(f"the teacher's answers for {name}", passes * len(images)) as task:
+            return cache.build(images, views, seed=self.recipe.views, passes=passes, progress=task.advance_to)
+
+
+def _with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:
+    """The arguments of an objective, with ramps as schedules."""
+    ramps = {
+        key: training.schedule(Ramp.model_validate(value), steps)
+        for key, value in objective.items()
+        if isinstance(value, dict) and value.keys() <= Ramp.model_fields.keys()
+    }
+    return {**objective, **ramps}

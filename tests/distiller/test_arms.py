@@ -1,0 +1,132 @@
+"""Arms of a recipe that differ in their bridges, optimiser, images and stored answers, at a tiny size."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from distiller import pipeline, recipes, teachers
+from distiller.errors import InputError
+
+SMALL = """
+kind: run
+summary: every kind of arm
+data: {name: digits, classes: ["3", "5", "6", "8", "9"]}
+labels: {per_class: 5, seed: 0}
+teacher:
+  train:
+    kind: train
+    summary: all digits
+    data: {name: digits}
+    model: {name: wide, options: {widths: [8, 8], stem: 4}}
+    training: {epochs: 2, steps_per_epoch: 8}
+bridge: {name: subset}
+student: {name: resnet8, options: {width: 4}}
+training: {epochs: 2, batch_size: 32, steps_per_epoch: 3, crop: 1}
+views: 7
+cache: {dtype: float32}
+seeds: [0, 1]
+arms:
+  hard_labels: {}
+  mixed_labels: {training: {mixing: {name: cutmix}}}
+  soft: {objectives: {soft: {name: hinton}}, weights: {soft: {end: 1.0, epochs: 1}}}
+  dot: {objectives: {soft: {name: hinton, temperature: {start: 8.0, end: 2.0, epochs: 2}}}, training: {dot: 0.05}}
+  mixed: {objectives: {soft: {name: hinton}}, training: {mixing: {name: mixup, alpha: 0.5}}}
+  features:
+    objectives: {hint: {name: hint, teacher_layer: stage2, student_layer: stage2}}
+    weights: {hint: 0.01}
+    bridge: {name: none}
+  memory:
+    objectives:
+      pairs: {name: contrastive, teacher_layer: features, student_layer: features, negatives: memory, samples: 900}
+    weights: {pairs: 0.01}
+  both:
+    objectives: {soft: {name: hinton}, own: {name: hinton}}
+    bridges:
+      soft: {name: fine_tune, training: {epochs: 1, steps_per_epoch: 2}}
+      own: {name: auxiliary_head}
+  probe: {objectives: {soft: {name: hinton}}, bridge: {name: probe}}
+  transport: {objectives: {soft: {name: hinton}}, bridge: {name: transport}}
+  class_map:
+    objectives: {soft: {name: hinton}}
+    bridge: {name: class_map, groups: {"3": ["3", "2"], "5": ["5"], "6": ["6", "0"], "8": ["8"], "9": ["9", "4", "7"]}}
+export: {schemes: [float32], calibration: 20}
+benchmark: {runs: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("arms")
+    (folder / "arms.yaml").write_text(SMALL)
+    report = pipeline.run(recipes.read_run(folder / "arms.yaml"), folder / "out")
+    return folder / "out", report
+
+
+def result(folder, stage):
+    return json.loads((folder / "stages" / stage / "result.json").read_text())
+
+
+def test_every_arm_ends_with_a_student(run):
+    folder, report = run
+    arms = yaml.safe_load(SMALL)["arms"]
+    assert {(s["name"], s["seed"]) for s in report["students"]} == {(arm, seed) for arm in arms for seed in (0, 1)}
+    for arm in arms:
+        student = keras.saving.load_model(folder / f"{arm}-0.keras")
+        assert student.output_shape == (None, 5)
+        assert all(np.isfinite(epoch["loss"]) for epoch in result(folder, f"{arm}-0")["epochs"])
+
+
+def test_a_bridge_is_fitted_once_for_all_seeds(run):
+    folder, _ = run
+    fitted = sorted(path.name for path in (folder / "stages").glob("bridge-*"))
+    assert fitted == ["bridge-fine_tune-0", "bridge-probe-0", "bridge-transport-0"]
+
+
+def test_answers_are_stored_once_for_arms_and_seeds_that_share_them(run):
+    """subset (of three arms), probe, transport and class map: four caches; the others cannot have one."""
+    folder, _ = run
+    assert len(list((folder / "cache").iterdir())) == 4
+    stored = {arm for arm in yaml.safe_load(SMALL)["arms"] if result(folder, f"{arm}-1")["cached"]}
+    assert stored == {"soft", "dot", "probe", "transport", "class_map"}
+
+
+def test_students_saw_the_images_that_their_recipe_says(run):
+    folder, _ = run
+    assert result(folder, "hard_labels-0")["images"] == 25
+    assert result(folder, "soft-0")["images"] > 500
+
+
+def test_a_ramp_is_followed(run):
+    """The weight of the soft targets is 0, 1/3 and 2/3 in the first epoch, and 1 after it."""
+    folder, _ = run
+    first, second = result(folder, "soft-0")["epochs"]
+    assert second["loss"] == pytest.approx(second["labels"] + second["soft"], rel=1e-4)
+    assert first["loss"] < first["labels"] + 0.9 * first["soft"]
+
+
+def test_the_bridged_teacher_of_a_class_map_adds_its_classes(run):
+    folder, _ = run
+    teacher = teachers.load(folder / "teacher.keras")
+    assert teacher.output_shape == (None, 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("arms.probe.bridge={name: subset, classes: 3}", "classes"),
+        ("arms.dot.training={dott: 0.1}", "Did you mean 'dot'"),
+        ("arms.dot.training={epochs: 0}", "arms.dot.training.epochs"),
+        ("arms.both.bridges={sft: {name: probe}}", "Did you mean 'soft'"),
+        ("arms.class_map.bridge={name: class_map}", "exactly one of groups, file and known"),
+        ("arms.class_map.bridge={name: class_map, groups: {'3': ['33']}}", "Unknown class"),
+        ("views=null", "expected `views`"),
+    ],
+)
+def test_what_does_not_fit_is_refused(tmp_path, change, message):
+    (tmp_path / "arms.yaml").write_text(SMALL)
+    with pytest.raises(InputError, match=message):
+        pipeline.run(recipes.read_run(tmp_path / "arms.yaml", [change]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
