@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-JAX_TESTS := $(addprefix tests/distiller/test_,objectives_logits.py objectives_features.py objectives_relations.py \
-	distiller.py saving.py taps.py training_modes.py)
+JAX_TESTS := $(addprefix tests/distiller/test_,objectives.py objectives_logits.py objectives_features.py \
+	objectives_relations.py distiller.py outputs.py schedules.py first_step.py auxiliary_head.py bridges.py cache.py \
+	saving.py taps.py training_modes.py)
 
 .PHONY: demo test test-jax lint clean
 
@@ -16,7 +17,6 @@ test: $(VENV)/installed-dev
 
 # The core on the JAX backend.
 test-jax: $(VENV)/installed-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[jax]'
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n auto --dist loadfile $(JAX_TESTS)
 
 lint: $(VENV)/installed-dev

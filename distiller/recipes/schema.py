@@ -83,6 +83,13 @@ class Arm(Section):
     bridges: dict[str, Bridge] = Field(default={}, description="of single objectives, by their names")
     training: dict[str, Any] = Field(default={}, description="what differs from the recipe's own training")
 
+    @model_validator(mode="after")
+    def _bridges_of_objectives(self) -> "Arm":
+        for name in self.bridges:
+            if name not in self.objectives:
+                raise ValueError(unknown("objective with a bridge", name, self.objectives))
+        return self
+
 
 class Cache(Section):
     """`teachers.Cache`: the teacher's answers are stored, for every student that learns from nothing but logits."""
