@@ -34,7 +34,7 @@ def tap(model: keras.Model, layers: Iterable[str | int], *, role: str) -> keras.
     """
     if is_subclassed(model):
         network = with_features(model, role=role)
-        features = dict(network.output)
+        features: dict[Any, keras.KerasTensor] = dict(network.output)
         for name in layers:
             if name not in features:
                 raise InputError(unknown(f"feature of the {role}", name, features))
@@ -42,7 +42,7 @@ def tap(model: keras.Model, layers: Iterable[str | int], *, role: str) -> keras.
     check_outputs(model, role=role)
     paths = {name: _path(model, name, role) for name in layers}
     outputs = _outputs(model, [path for path in paths.values() if path])
-    named = {name: outputs[path] for name, path in paths.items()}
+    named: dict[Any, keras.KerasTensor] = {name: outputs[path] for name, path in paths.items()}
     answers = {name: outputs[place] for place, name in enumerate(output_names(model))}
     return keras.Model(entry(model), {**_with_mask(answers), **named}, name=f"{role}_taps")
 
