@@ -221,7 +221,7 @@ class TestRefusals:
             (lambda: [network(), network(7)], "Member 2: The teacher has 7 classes and the student 3. Pass a bridge"),
             (
                 lambda: [teachers.Member(network(7), bridge=bridges.AuxiliaryHead())],
-                "Member 1: behind AuxiliaryHead it has 7 classes, and the student 3. Answers in different classes",
+                "Member 1: behind AuxiliaryHead it has 7 classes and the student 3. Answers in different classes",
             ),
             (lambda: [teachers.Member(network(7), bridge=bridges.Probe())], "Member 1: Probe has to be fitted first"),
             (lambda: [keras.Sequential([keras.layers.Dense(3)])], "Member 1: .*built by a call on one tensor"),

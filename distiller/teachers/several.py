@@ -1,43 +1,14 @@
 """Several teachers as one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 
-from distiller.bridges import Bridge
 from distiller.errors import InputError
-from distiller.objectives.objective import positive
-from distiller.subclassed import functional
-from distiller.taps import check_logits, entry
+from distiller.taps import entry
+from distiller.teachers.member import Member
 from distiller.teachers.pool import Pool
 from distiller.teachers.preprocessing import prepared, resized
-
-
-@dataclass(frozen=True)
-class Member:
-    """A teacher in an ensemble, and what stands between it and the student.
-
-    Attributes:
-        teacher: network with logits (batch, C) of its own classes.
-        bridge: from its classes to the student's, where they differ.
-        preprocessing: layer or model between the student's images and it: another scale of pixels, another number of
-            channels. Where height and width still differ from what the teacher takes, they are resized (bilinear, with
-            antialiasing).
-        temperature: its logits are divided by it; above 1 for a teacher that is surer than right: `teachers.diagnose`
-            says the calibrated one.
-
-    Raises:
-        InputError: a temperature that is not positive.
-    """
-
-    teacher: keras.Model
-    bridge: Bridge | None = None
-    preprocessing: keras.Layer | None = None
-    temperature: float = 1.0
-
-    def __post_init__(self) -> None:
-        positive("temperature", self.temperature)
 
 
 def ensemble(
@@ -86,31 +57,13 @@ def ensemble(
         raise InputError("Expected one or more teachers. Received: none")
     if classes < 2:
         raise InputError(f"Invalid value for `classes`. Expected at least 2. Received: classes={classes}")
-    networks = [_bridged(number, member, classes) for number, member in enumerate(given, start=1)]
+    networks = [member.network(number, classes) for number, member in enumerate(given, start=1)]
     inputs = keras.Input(_common_shape(networks) if input_shape is None else tuple(input_shape))
     pool = Pool(mean, confidence=confidence, sharpness=sharpness, name="pool")
     output = pool(_answers(inputs, given, networks))
     if weights is not None:
         pool.assign(weights)
     return keras.Model(inputs, output, name=name)
-
-
-def _bridged(number: int, member: Member, classes: int) -> keras.Model:
-    """The member in the student's classes."""
-    try:
-        teacher = functional(member.teacher, role="teacher")
-        check_logits(teacher, role="teacher")
-        network = (member.bridge or Bridge()).teacher(teacher, classes)
-    except InputError as error:
-        raise InputError(f"Member {number}: {error}") from error
-    if network.output_shape[-1] != classes:
-        raise InputError(
-            f"Member {number}: behind {type(member.bridge).__name__} it has {network.output_shape[-1]} classes, and "
-            f"the student {classes}. Answers in different classes have no mean: pass a bridge to the student's classes"
-        )
-    if len(network.inputs) != 1:
-        raise InputError(f"Member {number}: expected a teacher of one input. Received: {len(network.inputs)} inputs")
-    return network
 
 
 def _common_shape(networks: Sequence[keras.Model]) -> tuple[int, ...]:

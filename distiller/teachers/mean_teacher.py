@@ -1,0 +1,124 @@
+"""A teacher that is the average of what the student has been."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from distiller.adjustable import Number
+from distiller.distiller import Distiller
+from distiller.errors import InputError
+from distiller.models.normalization import fuse
+from distiller.objectives import Objective
+from distiller.subclassed import is_subclassed
+from distiller.teachers.after_step import after_step_class
+
+
+def decay_at(step, decay: float):
+    """min(1 − 1 / (step + 1), decay), a float32 scalar: the plain mean of all weights so far, until `decay` is reached.
+
+    As in the code of Tarvainen & Valpola 2017, 1703.01780.
+
+    Args:
+        step: how often the student has been updated, at least 1 after the first update.
+        decay: at least 0 and below 1.
+
+    >>> [round(float(decay_at(step, 0.7)), 3) for step in (1, 2, 3)]
+    [0.5, 0.667, 0.7]
+    """
+    return ops.minimum(1.0 - 1.0 / (ops.cast(step, "float32") + 1.0), decay)
+
+
+@keras.saving.register_keras_serializable("distiller")
+class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
+    """A `Distiller` whose teacher is an exponential moving average of its own student.
+
+    Tarvainen & Valpola 2017, 1703.01780, equation 1: after step t, which left the student with the weights θ, the
+    teacher has
+
+        θ' ← a · θ' + (1 − a) · θ,    a = min(1 − 1 / (t + 1), decay).
+
+    It starts as a copy of the student. Trained weights are averaged; those that are not, such as the moving statistics
+    of a batch normalisation, are the student's. A step is one of the optimiser: with accumulated gradients, one in
+    several batches; a step that a loss scaling leaves out is none. All of it happens in the compiled step, on
+    TensorFlow and JAX, also with several `steps_per_execution`. The average usually is the better network:
+    `distiller.teacher.save(…)`.
+
+    Teacher and student see the same view of an image, the teacher in inference mode. Where they differ is the student's
+    dropout and its batch statistics: with neither, an objective has little to say. The paper labels few of the images
+    (−1 marks the others) and compares softmaxes, with a weight that goes up from 0: give a schedule.
+
+    Args:
+        student: functional or Sequential network with logits (batch, C).
+        objectives, weights: as of `Distiller`.
+        decay: at least 0 and below 1; 0.999 is the paper's, from 0.99 in the first epochs.
+
+    Raises:
+        InputError: the decay is out of range, the student is a subclassed model, or anything of `Distiller`.
+
+    >>> import numpy as np
+    >>> student = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    >>> distiller = MeanTeacher(student=student, objectives={"soft": "hinton"}, decay=0.99)
+    >>> distiller.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> before = student.get_weights()[1]
+    >>> history = distiller.fit(np.ones((4, 2)), np.array([0, 1, -1, -1]), verbose=0)
+    >>> bool(np.allclose(distiller.teacher.get_weights()[1], (before + student.get_weights()[1]) / 2))
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        student: keras.Model,
+        objectives: Mapping[str, Objective | str | dict[str, Any]],
+        weights: Mapping[str, Number] | None = None,
+        decay: float = 0.999,
+        **kwargs: Any,
+    ):
+        if not 0 <= decay < 1:
+            raise InputError(f"Invalid value for `decay`. Expected 0 ≤ decay < 1. Received: decay={decay}")
+        average = _copy(student)
+        super().__init__(teacher=average, student=student, objectives=objectives, weights=weights, **kwargs)
+        self.decay = decay
+        # Tracked, unlike the teacher of a Distiller: its weights change in the step.
+        self.average = average
+        self.counted = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="counted")
+
+    def after_step(self) -> None:
+        """Move the average, if the optimiser has updated the student since the last time."""
+        step = ops.cast(self.optimizer.iterations, "int32")
+        keep = ops.where(step > self.counted, decay_at(step, self.decay), 1.0)
+        trained = {id(variable) for variable in self.student.trainable_variables}
+        for mine, its in zip(self.average.weights, self.student.weights, strict=True):
+            value = its.value
+            if id(its) in trained:
+                value = ops.cast(keep * ops.cast(mine, "float32") + (1 - keep) * ops.cast(its, "float32"), mine.dtype)
+            mine.assign(value)
+        self.counted.assign(step)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        config = super().get_config()
+        for part in ("networks", "first", "auxiliary"):  # of the teacher, which is made of the student
+            del config[part]
+        return {**config, "decay": self.decay}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "MeanTeacher":
+        """One of that configuration, with a new student."""
+        parts = {key: keras.saving.deserialize_keras_object(value, custom_objects) for key, value in config.items()}
+        fuse(parts["student"])
+        return cls(**parts)
+
+
+def _copy(student: keras.Model) -> keras.Model:
+    if is_subclassed(student) or not isinstance(student, keras.Model):
+        raise InputError(
+            "Expected a functional or built Sequential student, which can be copied. "
+            f"Received: {type(student).__name__}"
+        )
+    copy = keras.models.clone_model(student)
+    copy.set_weights(student.get_weights())
+    copy.trainable = False
+    return fuse(copy)

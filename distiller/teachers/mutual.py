@@ -1,0 +1,196 @@
+"""Students that teach each other, without a teacher."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from distiller import objectives
+from distiller.adjustable import Adjustable, Number, as_number
+from distiller.distiller import Loss
+from distiller.errors import InputError
+from distiller.labels import LabelsTerm
+from distiller.models.normalization import fuse
+from distiller.objectives import Objective
+from distiller.objectives.logits.checks import not_negative
+from distiller.steps import step_class
+from distiller.taps import LOGITS
+from distiller.targets import LABELS, Targets, rows
+from distiller.teachers.cohort import (
+    as_keras_takes_it,
+    by_student,
+    check_objective,
+    checked_students,
+    copied,
+    listed,
+)
+
+_PEERS = "peers"
+
+
+@keras.saving.register_keras_serializable("distiller")
+class Mutual(step_class(), keras.Model):  # type: ignore[misc]
+    """Trains several students at once, each on the labels and on what the others answer.
+
+    Zhang et al. 2018, 1706.00384, equations 5 and 6: of K students, student k has the loss
+
+        loss(labels, student_k) + peers · Σ_{l ≠ k} objective(student_l, student_k) / (K − 1),
+
+    where the objective is KL(softmax(student_l) ‖ softmax(student_k)) and sends no gradient to student l. The loss of
+    the model is the sum of theirs. In a step all students answer once and one optimiser moves them all; the paper moves
+    them in turn, and lets each answer again after its turn. Clipping by the global norm would couple them.
+
+    Labels may be integers, −1 where unknown (such a sample has only peers), or probabilities. Metrics are by student:
+    `NAME_labels` and `NAME_peers`, both unweighted, and `NAME_` and what `compile` names. `evaluate` asks the labels
+    alone.
+
+    Args:
+        students: networks with logits (batch, C) for the same inputs, two or more; a dict names them, of a list they
+            are `student1`, `student2`, …. After training each is a plain model: `mutual.students["student1"].save(…)`.
+        objective: of logits; by default `Hinton(temperature=1.0)`, the paper's.
+        peers: weight of the others' term: a number or a schedule over steps.
+
+    Raises:
+        InputError: fewer than two students, some that share layers or differ in inputs or classes, or an objective of
+            something else than logits.
+
+    >>> import numpy as np
+    >>> students = [keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]) for _ in range(2)]
+    >>> mutual = Mutual(students)
+    >>> mutual.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> history = mutual.fit(np.ones((4, 2)), np.array([0, 1, 2, -1]), verbose=0)
+    >>> sorted(history.history)
+    ['loss', 'student1_labels', 'student1_peers', 'student2_labels', 'student2_peers']
+    """
+
+    def __init__(
+        self,
+        students: Mapping[str, keras.Model] | Sequence[keras.Model],
+        *,
+        objective: Objective | str | dict[str, Any] | None = None,
+        peers: Number = 1.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.students = checked_students(students)
+        self.objective = objectives.get(objective or objectives.Hinton(temperature=1.0))
+        check_objective(self.objective, self.students)
+        weight = as_number(peers)
+        self.peers = Adjustable(weight if callable(weight) else not_negative("peers", weight))
+        self.peers.clock = self._step
+        terms = [f"{name}_{term}" for name in self.students for term in (LABELS, _PEERS)]
+        self._trackers = {term: keras.metrics.Mean(name=term) for term in terms}
+        self.built = True
+
+    def call(self, inputs, training=None, mask=None):
+        """The logits of every student, (batch, C) by name."""
+        return {name: student(inputs, training=training, mask=mask) for name, student in self.students.items()}
+
+    def compile(self, optimizer="rmsprop", loss=None, metrics=None, weighted_metrics=None, **kwargs: Any) -> None:
+        """As `keras.Model.compile`; `loss` is that of the labels.
+
+        Loss and metrics are those of all students, or a dict by the name of the student.
+        """
+        names = list(self.students)
+        losses = {name: given for name, given in by_student("loss", loss, names).items() if given is not None}
+        if len(losses) < len(names):
+            raise InputError(
+                "Expected `loss`, the loss of the labels, for example "
+                f"keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: {loss}"
+            )
+        seen = [by_student("metrics", given, names) for given in (metrics, weighted_metrics)]
+        # As weighted metrics they can leave the unlabelled samples out.
+        each = {name: [copied(metric) for given in seen for metric in listed(given[name])] for name in names}
+        # One loss for Keras: of several it would keep a metric each, and no step of ours counts in them.
+        super().compile(optimizer, losses[names[0]], weighted_metrics=each if any(each.values()) else None, **kwargs)
+        self._labels_terms = {name: LabelsTerm(given, None, [LOGITS]) for name, given in losses.items()}
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` was given."""
+        if not self.compiled:
+            return {}
+        losses = {name: term.losses[LOGITS] for name, term in self._labels_terms.items()}
+        return {**super().get_compile_config(), "loss": keras.saving.serialize_keras_object(losses)}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the model that was saved; its optimiser's variables are there to be loaded."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def targets(self, data) -> tuple[Any, Targets]:
+        """Inputs and targets of what `fit` passes to a step."""
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        return x, Targets(y, weights)
+
+    def teacher_outputs(self, x, targets: Targets) -> dict[str, Any]:
+        """Nothing: the teachers are the students."""
+        return {}
+
+    def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
+        """What the students answer to a batch."""
+        return self(x, training=training)
+
+    def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
+        """The training loss of a batch."""
+        of_labels = self._of_labels(outputs, targets)
+        of_peers = {f"{name}_{_PEERS}": self._of_peers(name, outputs, targets) for name in outputs}
+        task = ops.sum([*of_labels.values(), *self.losses])
+        return Loss(task, self.peers.now() * ops.sum(list(of_peers.values())), {**of_labels, **of_peers})
+
+    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:
+        """Count a batch in every metric; returns their results."""
+        samples = ops.shape(next(iter(outputs.values())))[0]
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=samples)
+            elif metric.name not in self._trackers:
+                metric.update_state(*as_keras_takes_it(targets, outputs))
+            elif metric.name in terms:
+                metric.update_state(terms[metric.name], sample_weight=samples)
+        return self.get_metrics_result()
+
+    def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
+        """Count a batch of labels alone; returns the results."""
+        outputs = self.student_outputs(x)
+        terms = self._of_labels(outputs, targets)
+        results = self.update_metrics(ops.sum(list(terms.values())), terms, outputs, targets)
+        return {name: value for name, value in results.items() if name in terms or name not in self._trackers}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Keras builds the compiled loss with this; the steps use `combine`."""
+        return super().compute_loss(x, Targets(y).labels, next(iter(y_pred.values())), None, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Keras builds the compiled metrics with this; the steps use `update_metrics`."""
+        return super().compute_metrics(x, dict.fromkeys(self.students, Targets(y).labels), y_pred, None)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        parts = {"students": dict(self.students), "objective": self.objective, "peers": self.peers.value}
+        return {"name": self.name, **{key: keras.saving.serialize_keras_object(part) for key, part in parts.items()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "Mutual":
+        """One of that configuration, with new students."""
+        parts = {key: keras.saving.deserialize_keras_object(value, custom_objects) for key, value in config.items()}
+        for student in parts["students"].values():
+            fuse(student)
+        return cls(**parts)
+
+    def _of_labels(self, outputs: Mapping[str, Any], targets: Targets) -> dict[str, Any]:
+        return {
+            f"{name}_{LABELS}": self._labels_terms[name](targets, {LOGITS: logits}, self.mean_over_replicas)
+            for name, logits in outputs.items()
+        }
+
+    def _of_peers(self, name: str, outputs: Mapping[str, Any], targets: Targets) -> Any:
+        own = outputs[name]
+        others = [logits for other, logits in outputs.items() if other != name]
+        per_sample = sum(self.objective(other, own, targets.labels) for other in others) / len(others)
+        counted = rows(own, weights=targets.weights)
+        return ops.mean(per_sample if counted is None else per_sample * counted)
+
+    def _step(self):
+        """How often the optimiser has updated the students."""
+        return 0 if self.optimizer is None else self.optimizer.iterations
