@@ -186,7 +186,8 @@ def test_the_table_is_made_from_the_lines(tmp_path):
         "- open: a step costs little: 0.980 (0.970 to 1.010).",
         "- A step of 128 images of 32×32 in float32: resnet8 alone, or with its teacher resnet20; an objective's name "
         "is a step of the Distiller with it. Medians over 3 rounds of 8 steps each, in turn; the interval is that of "
-        "all rounds. A processor, 2 cores; TensorFlow 2.21.0, Keras 3.15.0.",
+        "all rounds, and a goal is open where its limit is inside. A processor, 2 cores; TensorFlow "
+        "2.21.0, Keras 3.15.0.",
     ]
 
 
