@@ -43,10 +43,10 @@ def score(logits: np.ndarray, labels: np.ndarray) -> Smoothing:
     - `evenness` = exp(entropy of the wrong classes' probabilities) / (C − 1), 1 where they are equal: with a ceiling
       below 5 and evenness of 0.72 or more, "likely".
 
-    Anything else is "cannot tell", such as a teacher that was stopped early, which has low log-odds too. The
-    thresholds come from small networks on digits and CIFAR-10. What looks the same: mixup, logits divided by a
-    temperature, a confidence penalty; a student of soft targets may look like its teacher. Smoothing below 0.02 or a
-    schedule that ends without it is not seen.
+    Anything else is "cannot tell": a teacher that was stopped early, with either kind of labels, since its log-odds
+    are low and the rest uneven; strong weight decay; smoothing by 0.02 or less. The thresholds come from small networks
+    on digits and CIFAR-10. Mixup, a confidence penalty and logits divided by a temperature leave the same marks, and
+    are called "likely"; a student of soft targets may look like its teacher.
 
     Args:
         logits: (n, classes), finite.
