@@ -16,7 +16,7 @@ def key(recipe: RunRecipe, arm: str, seed: int) -> str:
     asked |= {"arm": recipe.arms[arm].model_dump(mode="json"), "name": arm, "seed": seed}
     asked["labels"]["seed"] = recipe.labels_seed(seed)
     if not recipe.arms[arm].objectives:
-        del asked["teacher"], asked["bridge"]
+        del asked["teacher"], asked["bridge"], asked["cache"]
         if recipe.labels.per_class is None and recipe.labels.fraction in (None, 1.0):
             del asked["labels"]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

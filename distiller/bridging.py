@@ -35,6 +35,7 @@ class Bridging:
         """Stage → section of every bridge that learns from labelled images, each once."""
         asked = [self.recipe.bridge]
         asked += [section for arm in self.recipe.arms for section in self.recipe.bridges_of(arm).values()]
+        asked = [part for section in asked for part in _parts(section)]
         fitted = {_key(section): section for section in asked if isinstance(section, FITTED)}
         named: dict[str, sections.Bridge] = {}
         for section in fitted.values():
@@ -59,6 +60,8 @@ class Bridging:
                 return bridges.Transport(section.smoothing, temperature=section.temperature, steps=section.steps)
             case sections.FineTuneBridge():
                 return bridges.FineTune()
+            case _:
+                raise TypeError(f"Expected a bridge of one network. Received: {section.name!r}")
 
     def fit(
         self,
@@ -107,13 +110,19 @@ class Bridging:
         """
         names = {_key(section): name for name, section in self.to_fit.items()}
         made: dict[str, bridges.Bridge] = {}
-        for section in wanted.values():
+
+        def one(section: sections.Bridge | None) -> bridges.Bridge:
             key = _key(section)
             if key not in made:
-                bridge = made[key] = self.make(section)
-                if isinstance(bridge, bridges.Fitted):
-                    bridge.network = teachers.load(stage(names[key]) / "network.keras")
-        return {objective: made[_key(section)] for objective, section in wanted.items()}
+                if isinstance(section, sections.EnsembleBridge):
+                    made[key] = Pooled([one(member) for member in section.members], section.confidence)
+                else:
+                    made[key] = bridge = self.make(section)
+                    if isinstance(bridge, bridges.Fitted):
+                        bridge.network = teachers.load(stage(names[key]) / "network.keras")
+            return made[key]
+
+        return {objective: one(section) for objective, section in wanted.items()}
 
     def rehearsed(
         self, wanted: Mapping[str, sections.Bridge | None], teacher: keras.Model
@@ -123,6 +132,8 @@ class Bridging:
         return {objective: made[_key(section)] for objective, section in wanted.items()}
 
     def _stand_in(self, section: sections.Bridge | None, teacher: keras.Model) -> bridges.Bridge:
+        if isinstance(section, sections.EnsembleBridge):
+            return Pooled([self._stand_in(member, teacher) for member in section.members], section.confidence)
         if not isinstance(section, FITTED):
             return self.make(section)
         if isinstance(section, sections.TransportBridge):
@@ -151,7 +162,24 @@ class Bridging:
         return bridges.ClassMap(section.groups, **options)
 
 
+class Pooled(bridges.Bridge):
+    """One teacher behind several bridges, and the mean of what they say: `teachers.ensemble`."""
+
+    def __init__(self, members: Sequence[bridges.Bridge], confidence: str | None):
+        self.members, self.confidence = members, confidence
+
+    def teacher(self, teacher: keras.Model, classes: int) -> keras.Model:
+        """The ensemble in the student's classes."""
+        networks = [member.teacher(teacher, classes) for member in self.members]
+        return teachers.ensemble(networks, classes, confidence=self.confidence)
+
+
 FITTED = (sections.FineTuneBridge, sections.ProbeBridge, sections.TransportBridge)
+
+
+def _parts(section: sections.Bridge | None) -> list[sections.Bridge | None]:
+    """A section, or the members of an ensemble."""
+    return list(section.members) if isinstance(section, sections.EnsembleBridge) else [section]
 
 
 def _key(section: sections.Bridge | None) -> str:

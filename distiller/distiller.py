@@ -58,7 +58,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     position by position; what a mask hides counts in no term.
 
     Args:
-        teacher: network with logits (batch, C_t) for the same inputs as the student's. It is not changed.
+        teacher: network with logits (batch, C_t) for the same inputs as the student's. It is not changed. None where no
+            objective asks one, such as `teachers.Virtual`.
         student: network with logits (batch, C_s). After training it is a plain model: `distiller.student.save(…)`.
         objectives: name → objective (an `Objective`, a name of the table, or a dict of a name and arguments); the
             names are those of the metrics.
@@ -88,16 +89,18 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        teacher: keras.Model,
         student: keras.Model,
         objectives: Mapping[str, Objective | str | dict[str, Any]],
         weights: Mapping[str, Number] | None = None,
+        teacher: keras.Model | None = None,
         bridge: Bridge | Mapping[str, Bridge] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.student = student
         self.objectives = {name: catalogue.get(objective) for name, objective in objectives.items()}
+        if teacher is None:
+            teacher = _no_teacher(student, self.objectives)
         self.term_weights = _term_weights(weights or {}, self.objectives)
         self.pairing = Pairing(teacher, student, self.objectives, bridge)
         self.heads = self.pairing.heads
@@ -208,7 +211,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=samples)
-            elif metric.name not in self._trackers:
+            # A mean of Keras's own is that of an output's loss, which Keras makes and `LabelsTerm` replaces.
+            elif not isinstance(metric, keras.metrics.Mean):
                 labels, answers, weights = _as_keras_takes_it(targets, outputs, names)
                 metric.update_state(labels, answers, sample_weight=weights)
         return self.get_metrics_result()
@@ -320,6 +324,15 @@ def _checked_weight(name: str, weight: Number) -> Number:
     if not callable(weight) and not 0 <= weight < float("inf"):
         raise InputError(f"Invalid weight for {name!r}. Expected a number ≥ 0 or a schedule. Received: {weight}")
     return weight
+
+
+def _no_teacher(student: keras.Model, objectives: Mapping[str, Objective]) -> keras.Model:
+    from distiller.teachers.silence import silent
+
+    asking = [name for name, objective in objectives.items() if objective.needs_teacher]
+    if asking:
+        raise InputError(f"Expected a teacher for the objectives {asking}. Received: None")
+    return silent(student)
 
 
 def _build(name: str, objective: Objective, pairing: Pairing) -> None:

@@ -70,6 +70,8 @@ class FirstStep(keras.callbacks.Callback):
 def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
     if batch is not None:
         x, targets = distiller.targets(batch)
+        if hasattr(distiller, "jax_state_sync"):
+            distiller.jax_state_sync()  # within an epoch the state is not in the variables
         outputs = distiller.teacher_outputs(x, targets)
         for name, value in outputs.items():
             if not _finite(value):

@@ -30,8 +30,6 @@ def train_teacher(
             dataset.train,
             samples=len(dataset.train),
             seed=recipe.seed,
-            views=None,
-            cycle=None,
             classes=len(dataset.classes),
         )
         trained = training.fit(

@@ -81,7 +81,7 @@ class Teaching:
         if arm.objectives:
             learner = self._learner(name, student, self.bridges_of(name, seed, folder))
             options["ids"] = any(objective.needs_ids for objective in learner.objectives.values())
-            options["taught"] = self._stored_answers(learner, images, name, seed, folder)
+            options |= self._stored_answers(learner, images, name, seed, folder)
         trained = self._fit(learner, plan, self._batches(plan, images, seed, **options), stage, f"{name}, seed {seed}")
         student.save(folder.path / f"{name}-{seed}.keras")
         return {
@@ -90,7 +90,7 @@ class Teaching:
             "steps": trained.steps,
             "images": len(images),
             "labelled": len(only_labelled(images)),
-            "cached": options.get("taught") is not None,
+            "cached": "taught" in options,
         }
 
     def bridges_of(self, name: str, seed: int, folder: RunFolder) -> dict[str, bridges.Bridge]:
@@ -107,6 +107,7 @@ class Teaching:
         return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
 
     def _fit_bridge(self, name: str, section: sections.Bridge, seed: int, stage: Path) -> dict[str, Any]:
+        seed += getattr(section, "seed", 0)
         keras.utils.set_random_seed(seed)
         labelled = only_labelled(self.few_labels(seed))
 
@@ -142,8 +143,6 @@ class Teaching:
             images,
             samples=len(self.dataset.train),
             seed=seed,
-            views=self.recipe.views,
-            cycle=self.recipe.cache.cycle if self.recipe.cache else None,
             classes=len(self.dataset.classes),
             **options,
         )
@@ -157,22 +156,24 @@ class Teaching:
 
     def _stored_answers(
         self, learner: Distiller, images: Split, name: str, seed: int, folder: RunFolder
-    ) -> teachers.Cache | None:
-        """The answers of the teacher, made where they are not there; None where they are not to be stored."""
+    ) -> dict[str, Any]:
+        """The teacher's answers, made where they are not there, and their views; nothing where none are stored."""
         section, plan = self.recipe.cache, self.recipe.plan(name)
         compares_layers = any(objective.teacher_layer is not None for objective in learner.objectives.values())
-        if section is None or self.recipe.views is None or plan.mixing or compares_layers or len(learner.teachers) > 1:
-            return None
+        if section is None or plan.mixing or compares_layers or len(learner.teachers) > 1:
+            return {}
         # One folder for all arms and seeds that have the same bridge, images and views.
         bridge = next(iter(self.recipe.bridges_of(name).values()))
         asked = [bridge.model_dump(mode="json") if bridge else None, self.recipe.labels_seed(seed), len(images)]
         key = hashlib.sha256(json.dumps([*asked, plan.crop, plan.flip]).encode()).hexdigest()[:12]
+        options = {"views": section.views, "cycle": section.cycle}
         place = folder.path / "cache" / key
         cache = teachers.Cache(place, learner.teacher, dtype=section.dtype, top_k=section.top_k)
-        passes = self._batches(plan, images, seed).passes(plan.epochs)
+        passes = self._batches(plan, images, seed, **options).passes(plan.epochs)
         views = data.Augmentation(plan.crop, plan.flip)
         with self.reporter.task(f"the teacher's answers for {name}", passes * len(images)) as task:
-            return cache.build(images, views, seed=self.recipe.views, passes=passes, progress=task.advance_to)
+            cache.build(images, views, seed=section.views, passes=passes, progress=task.advance_to)
+        return {**options, "taught": cache}
 
 
 def _with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:

@@ -65,18 +65,17 @@ def mixing(plan: Training) -> Mixing | None:
     return {"mixup": MixUp, "cutmix": CutMix}[plan.mixing.name](plan.mixing.alpha)
 
 
-def views(
-    plan: Training, train: Split, *, samples: int, seed: int, views: int | None, cycle: int | None, **options: Any
-) -> Batches:
-    """The batches of a training; students of several seeds see the same images where they have the same `views`."""
+def views(plan: Training, train: Split, *, samples: int, seed: int, **options: Any) -> Batches:
+    """The batches of a training in which an epoch counts `samples` images; options are those of `data.Batches`.
+
+    With fewer images in `train` an epoch is more than a pass: students with few and many labels get equal steps.
+    """
     return Batches(
         train,
         plan.batch_size,
         seed=seed,
         steps=steps_an_epoch(plan, samples),
         augmentation=Augmentation(plan.crop, plan.flip),
-        views=views,
-        cycle=cycle,
         mixing=mixing(plan),
         **options,
     )

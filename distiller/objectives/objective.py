@@ -30,6 +30,8 @@ class Objective(keras.layers.Layer):
 
     compares: ClassVar[str] = "logits"
     source: ClassVar[str] = ""
+    # False where `call` asks the labels and the student alone.
+    needs_teacher: bool = True
     # True of an instance whose `call` also takes `ids`, the integer ids of the samples (batch,).
     needs_ids: bool = False
     # What adapters `build` made, in plain words; empty where shapes agree.

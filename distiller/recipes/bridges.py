@@ -18,6 +18,7 @@ class FineTuneBridge(Section):
 
     name: Literal["fine_tune"]
     training: Training
+    seed: int = Field(default=0, description="added to that of the labels: tells several copies apart")
 
 
 class ProbeBridge(Section):
@@ -60,6 +61,16 @@ class TransportBridge(Section):
     steps: Count = 200
 
 
+class EnsembleBridge(Section):
+    """`teachers.ensemble` of the teacher behind several bridges: one network that teaches the mean of what they say."""
+
+    name: Literal["ensemble"]
+    members: list[FineTuneBridge | ProbeBridge | SubsetBridge | ClassMapBridge | TransportBridge] = Field(
+        min_length=2, description="bridges; a copy that is fine-tuned once more has another seed"
+    )
+    confidence: Literal["entropy", "maximum"] | None = None
+
+
 class AuxiliaryHeadBridge(Section):
     """`bridges.AuxiliaryHead`."""
 
@@ -67,6 +78,13 @@ class AuxiliaryHeadBridge(Section):
 
 
 Bridge = Annotated[
-    NoBridge | FineTuneBridge | ProbeBridge | SubsetBridge | ClassMapBridge | TransportBridge | AuxiliaryHeadBridge,
+    NoBridge
+    | FineTuneBridge
+    | ProbeBridge
+    | SubsetBridge
+    | ClassMapBridge
+    | TransportBridge
+    | EnsembleBridge
+    | AuxiliaryHeadBridge,
     Field(discriminator="name"),
 ]

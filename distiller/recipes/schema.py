@@ -92,8 +92,12 @@ class Arm(Section):
 
 
 class Cache(Section):
-    """`teachers.Cache`: the teacher's answers are stored, for every student that learns from nothing but logits."""
+    """`teachers.Cache`: the teacher's answers are stored, for every student that learns from nothing but logits.
 
+    Those students see the same views of the images whatever their seed.
+    """
+
+    views: int = Field(default=0, description="seed of these views")
     dtype: Literal["float16", "float32"] = "float16"
     top_k: Count | None = None
     cycle: Count | None = Field(default=None, description="passes over the images after which views repeat")
@@ -129,7 +133,6 @@ class RunRecipe(Section):
     training: Training
     arms: dict[str, Arm]
     seeds: list[int] = Field(default=[0])
-    views: int | None = Field(default=None, description="seed of all students' augmentation; by default each's own")
     cache: Cache | None = None
     export: Export = Export()
     benchmark: Benchmark = Benchmark()
@@ -138,8 +141,6 @@ class RunRecipe(Section):
     def _something_to_compare(self) -> "RunRecipe":
         if not self.arms or not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("expected at least one arm and one seed, and no seed twice")
-        if self.cache and self.views is None:
-            raise ValueError("expected `views`, the seed of the images that cached answers belong to, with `cache`")
         for name, arm in self.arms.items():
             _check_plan(name, arm.training, self.plan)
         return self

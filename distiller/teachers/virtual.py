@@ -63,13 +63,10 @@ def _shares(labels, classes: int):
 class Virtual(Objective):
     """The class of `virtual`: an objective that asks the labels, and no teacher.
 
-    A `Distiller` without a teacher has `teachers.silent(student)` for one.
-
     >>> import numpy as np
-    >>> from distiller import Distiller, teachers
+    >>> from distiller import Distiller
     >>> student = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> distiller = Distiller(
-    ...     teacher=teachers.silent(student),
     ...     student=student,
     ...     objectives={"virtual": Virtual(correct=0.99)},
     ...     weights={"labels": 0.9, "virtual": 0.1},
@@ -80,6 +77,7 @@ class Virtual(Objective):
     """
 
     source = "Yuan et al. 2020, 1909.11723"
+    needs_teacher = False
 
     def __init__(self, correct: float = 0.99, *, temperature: float = 20.0, **kwargs: Any):
         super().__init__(**kwargs)

@@ -25,8 +25,7 @@ teacher:
 bridge: {name: subset}
 student: {name: resnet8, options: {width: 4}}
 training: {epochs: 2, batch_size: 32, steps_per_epoch: 3, crop: 1}
-views: 7
-cache: {dtype: float32}
+cache: {views: 7, dtype: float32}
 seeds: [1]
 arms:
   hard_labels: {}
@@ -48,6 +47,11 @@ arms:
       soft: {name: fine_tune, training: {epochs: 1, steps_per_epoch: 2}}
       own: {name: auxiliary_head}
   probe: {objectives: {soft: {name: hinton}}, bridge: {name: probe}}
+  ensemble:
+    objectives: {soft: {name: hinton}}
+    bridge:
+      name: ensemble
+      members: [{name: fine_tune, training: {epochs: 1, steps_per_epoch: 2}}, {name: probe}, {name: subset}]
   transport: {objectives: {soft: {name: hinton}}, bridge: {name: transport}}
   class_map:
     objectives: {soft: {name: hinton}}
@@ -86,11 +90,11 @@ def test_a_bridge_is_fitted_for_the_seed_of_the_labels(run):
 
 
 def test_answers_are_stored_once_for_arms_that_share_them(run):
-    """subset (of two arms), probe, transport and class map: four caches; the others cannot have one."""
+    """subset (of two arms), probe, ensemble, transport and class map: five caches; the others cannot have one."""
     folder, _ = run
-    assert len(list((folder / "cache").iterdir())) == 4
+    assert len(list((folder / "cache").iterdir())) == 5
     stored = {arm for arm in yaml.safe_load(SMALL)["arms"] if result(folder, f"{arm}-1")["cached"]}
-    assert stored == {"soft", "dot", "probe", "transport", "class_map"}
+    assert stored == {"soft", "dot", "probe", "ensemble", "transport", "class_map"}
 
 
 def test_students_saw_the_images_that_their_recipe_says(run):
@@ -122,7 +126,7 @@ def test_the_bridged_teacher_of_a_class_map_adds_its_classes(run):
         ("arms.both.bridges={sft: {name: probe}}", "Did you mean 'soft'"),
         ("arms.class_map.bridge={name: class_map}", "exactly one of groups, file and known"),
         ("arms.class_map.bridge={name: class_map, groups: {'3': ['33']}}", "Unknown class"),
-        ("views=null", "expected `views`"),
+        ("cache={cycles: 1}", "Did you mean 'cycle'"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, change, message):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from small import batch, distiller, network
 
-from distiller import objectives
+from distiller import Distiller, objectives, teachers
 from distiller.errors import InputError
 
 
@@ -100,3 +100,8 @@ def test_callbacks_stay_as_they_were(callbacks):
     distiller().fit(*batch(), verbose=0, callbacks=callbacks)
     if isinstance(callbacks, list):
         assert len(callbacks) == 1
+
+
+def test_an_objective_that_asks_a_teacher_needs_one():
+    with pytest.raises(InputError, match=r"teacher for the objectives \['soft'\]"):
+        Distiller(student=network(), objectives={"soft": "hinton", "virtual": teachers.Virtual()})
