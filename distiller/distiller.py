@@ -226,11 +226,12 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Keras builds the compiled loss with this; the steps use `combine`."""
-        return super().compute_loss(x, Targets(y).labels, y_pred, sample_weight, training)
+        # Without the weights: Keras cannot spread those of samples over positions.
+        return super().compute_loss(x, Targets(y).labels, y_pred, None, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Keras builds the compiled metrics with this; the steps use `update_metrics`."""
-        return super().compute_metrics(x, Targets(y).labels, y_pred, sample_weight)
+        return super().compute_metrics(x, Targets(y).labels, y_pred)
 
     @property
     def teacher(self) -> keras.Model:
