@@ -1,12 +1,14 @@
 """What a recipe names, made: images and untrained networks; and how good a network is on images."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from distiller import data, models
+from distiller import bridges, data, models
 from distiller.data import InOrder, Split
+from distiller.errors import InputError
 from distiller.recipes.schema import Data, Network
 from distiller.recipes.training import Training
 
@@ -14,7 +16,24 @@ from distiller.recipes.training import Training
 def load_data(section: Data, data_dir: Path | None) -> data.Dataset:
     """The images that a recipe names."""
     dataset = data.load(section.name, data_dir=data_dir, validation=section.validation, image_size=section.image_size)
+    if section.groups:
+        return _grouped(dataset, bridges.ClassMap.named(section.groups))
     return dataset.only(section.classes) if section.classes else dataset
+
+
+def _grouped(dataset: data.Dataset, groups: bridges.ClassMap) -> data.Dataset:
+    """The images with the labels of the groups that their classes are in; the others are left out."""
+    if list(dataset.classes) != list(groups.names or ()):
+        raise InputError(
+            f"Expected images of the {len(groups.names or ())} classes of the map. Received: {dataset.name}"
+        )
+
+    def relabelled(split: Split) -> Split:
+        labels = groups.relabel(split.labels)
+        return Split(split.images[labels >= 0], labels[labels >= 0])
+
+    splits = {name: relabelled(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    return replace(dataset, classes=tuple(map(str, groups.classes)), **splits)
 
 
 def new_network(network: Network, plan: Training, dataset: data.Dataset) -> keras.Model:

@@ -18,7 +18,16 @@ class Data(Section):
     name: str
     validation: Share = 0.1
     classes: list[str] | None = Field(default=None, description="only these classes, in this order")
+    groups: str | None = Field(
+        default=None, description="a packaged class map, such as cifar100_coarse, whose groups are the classes"
+    )
     image_size: tuple[Count, Count] = Field(default=(32, 32), description="images of a folder are resized to this")
+
+    @model_validator(mode="after")
+    def _one_choice_of_classes(self) -> "Data":
+        if self.classes and self.groups:
+            raise ValueError("expected one of classes and groups")
+        return self
 
 
 class Labels(Section):
