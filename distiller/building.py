@@ -32,8 +32,13 @@ def _grouped(dataset: data.Dataset, groups: bridges.ClassMap) -> data.Dataset:
         labels = groups.relabel(split.labels)
         return Split(split.images[labels >= 0], labels[labels >= 0])
 
-    splits = {name: relabelled(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    return replace(dataset, classes=tuple(map(str, groups.classes)), **splits)
+    return replace(
+        dataset,
+        train=relabelled(dataset.train),
+        validation=relabelled(dataset.validation),
+        test=relabelled(dataset.test),
+        classes=tuple(map(str, groups.classes)),
+    )
 
 
 def new_network(network: Network, plan: Training, dataset: data.Dataset) -> keras.Model:
