@@ -17,11 +17,11 @@ def load_data(section: Data, data_dir: Path | None) -> data.Dataset:
     """The images that a recipe names."""
     dataset = data.load(section.name, data_dir=data_dir, validation=section.validation, image_size=section.image_size)
     if section.groups:
-        return _grouped(dataset, bridges.ClassMap.named(section.groups))
+        return grouped(dataset, bridges.ClassMap.named(section.groups))
     return dataset.only(section.classes) if section.classes else dataset
 
 
-def _grouped(dataset: data.Dataset, groups: bridges.ClassMap) -> data.Dataset:
+def grouped(dataset: data.Dataset, groups: bridges.ClassMap) -> data.Dataset:
     """The images with the labels of the groups that their classes are in; the others are left out."""
     if list(dataset.classes) != list(groups.names or ()):
         raise InputError(

@@ -1,5 +1,9 @@
 """A Distiller that is saved, loaded or interrupted goes on as if nothing had been."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -69,3 +73,62 @@ def test_losses_of_keras_distillation_give_their_own_number():
     np.testing.assert_allclose(found, loss.compute_loss(teacher, student), rtol=1e-6)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(objective))
     np.testing.assert_allclose(copy(teacher, student), found)
+
+
+INTERRUPTED = """
+import sys
+import keras, numpy as np, tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+from distiller import Distiller, data, models, objectives
+
+split = data.load("digits").train.take(np.arange(96))
+
+class Killed(BaseException):
+    pass
+
+def trained(folder, kill_in=None):
+    keras.utils.set_random_seed(3)
+    made = Distiller(
+        teacher=models.build("wide", 10, (8, 8, 1), widths=(8, 8), stem=4),
+        student=models.build("resnet8", 10, (8, 8, 1), width=4),
+        objectives={
+            "soft": objectives.Hinton(keras.optimizers.schedules.PolynomialDecay(8.0, 20, 2.0)),
+            "hint": objectives.Hint(teacher_layer="stage2", student_layer="stage2"),
+        },
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    made.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss=loss)
+    batches = data.Batches(split, 16, seed=1, augmentation=data.Augmentation(crop=1))
+
+    def kill(epoch, logs):
+        if epoch == kill_in:
+            raise Killed
+
+    callbacks = [
+        keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False),
+        data.Replay(batches),
+        keras.callbacks.LambdaCallback(on_epoch_end=kill),
+    ]
+    made.fit(batches, epochs=4, verbose=0, shuffle=False, callbacks=callbacks)
+    return made.get_weights()
+
+whole = trained(sys.argv[1] + "/whole")
+try:
+    trained(sys.argv[1] + "/parts", kill_in=1)
+except Killed:
+    pass
+parts = trained(sys.argv[1] + "/parts")
+assert len(whole) == len(parts) > 20
+for a, b in zip(whole, parts, strict=True):
+    np.testing.assert_array_equal(a, b)
+print("the same bits")
+"""
+
+
+def test_a_resumed_training_has_the_same_weights_bit_for_bit(tmp_path):
+    """On one thread: killed after its second epoch and started anew, against one that was not."""
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}  # whose threads can be counted
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path)]
+    call = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert call.stdout.strip().endswith("the same bits"), call.stderr[-2000:]
