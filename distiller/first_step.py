@@ -19,7 +19,7 @@ def first_batch(x: Any, y: Any, batch_size: int) -> Any:
 
 
 def check_targets(distiller: Any, batch: Any) -> None:
-    """Raise InputError where inputs are no numbers, labels no classes of the student, or ids are missing."""
+    """Raise InputError where inputs are no numbers, labels no classes, ids missing, or samples too few to compare."""
     x, targets = distiller.targets(batch)
     if not _finite(x):
         raise InputError("The images hold NaN or infinity. Expected numbers")
@@ -32,6 +32,21 @@ def check_targets(distiller: Any, batch: Any) -> None:
                 f"Objective {name!r} remembers samples by their ids. "
                 'Expected y={"labels": …, "ids": …}. Received: no ids'
             )
+        if objective.compares == "relations" and not objective.needs_ids:
+            _check_enough(name, objective, distiller.pairing, len(keras.tree.flatten(x)[0]))
+
+
+def _check_enough(name: str, objective: Any, pairing: Any, samples: int) -> None:
+    """Show the objective a batch whose size is known: while a step is traced it may not be."""
+
+    def spec(tensor):
+        return keras.KerasTensor((samples, *tensor.shape[1:]), dtype=tensor.dtype)
+
+    specs = keras.tree.map_structure(spec, pairing.compared(name, objective, *pairing.symbols()))
+    try:
+        objective(*specs, keras.KerasTensor((samples,), dtype="int32"))
+    except ValueError as error:
+        raise InputError(f"Objective {name!r} cannot compare a batch of {samples}: {error}") from error
 
 
 def _check_labels(name: str, targets: Targets, shape: tuple, loss: Any) -> None:

@@ -105,3 +105,12 @@ def test_callbacks_stay_as_they_were(callbacks):
 def test_an_objective_that_asks_a_teacher_needs_one():
     with pytest.raises(InputError, match=r"teacher for the objectives \['soft'\]"):
         Distiller(student=network(), objectives={"soft": "hinton", "virtual": teachers.Virtual()})
+
+
+@pytest.mark.parametrize("name", [n for n, kind in objectives.OBJECTIVES.items() if kind.compares == "relations"])
+def test_relations_need_company(name):
+    """A batch of one has none."""
+    x, y = batch()
+    model = distiller(objectives={"it": {"name": name, "teacher_layer": "features", "student_layer": "features"}})
+    with pytest.raises(InputError, match="'it' cannot compare a batch of 1"):
+        model.fit(x, y, batch_size=1, verbose=0)
