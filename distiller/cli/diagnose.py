@@ -94,7 +94,7 @@ def diagnose(
             progress=lambda done, total: task.advance_to(100 * done // total),
         )
     if out is not None:
-        from distiller.teachers.diagnosis import figure
+        from distiller.report import diagnosis as figure
 
         figure.draw(found, out)
         (out / "diagnosis.json").write_text(found.to_json() + "\n")

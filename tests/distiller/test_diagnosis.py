@@ -13,7 +13,8 @@ from scipy.special import log_softmax
 from distiller import data, models, teachers
 from distiller.cli import entry
 from distiller.errors import InputError
-from distiller.teachers.diagnosis import figure, gap, soft_targets, words
+from distiller.report import diagnosis as figure
+from distiller.teachers.diagnosis import gap, soft_targets, words
 from distiller.teachers.diagnosis.calibration import best_temperature, calibrate
 from distiller.teachers.diagnosis.concerns import concerns
 from distiller.teachers.diagnosis.mutual_information import Information, between_pairs, choose, mutual_information

@@ -1,4 +1,4 @@
-"""The figures of a diagnosis. They need matplotlib, so that nothing else here imports this file."""
+"""The figures of a teacher's diagnosis."""
 
 from pathlib import Path
 
