@@ -12,6 +12,7 @@ imported by the functions that need them: importing this package is quick and lo
 """
 
 from tflite.benchmark.host import benchmark
+from tflite.benchmark.operator_time import OperatorTime
 from tflite.benchmark.result import BenchmarkResult
 from tflite.compare import Comparison, compare
 from tflite.convert import SCHEMES, Conversion, convert
@@ -31,6 +32,7 @@ __all__ = [
     "Inspection",
     "ModelError",
     "Operator",
+    "OperatorTime",
     "Port",
     "Tensor",
     "benchmark",

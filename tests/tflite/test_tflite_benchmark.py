@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tflite
-from tflite import BenchmarkResult, ModelError
+from tflite import BenchmarkResult, ModelError, OperatorTime
 from tflite.benchmark import host
 
 
@@ -23,6 +23,9 @@ def test_statistics():
     assert got.p90_ms == pytest.approx(statistics.quantiles(times, n=10, method="inclusive")[-1])
     assert got.mean_ms == pytest.approx(statistics.fmean(times))
     assert got.std_ms == pytest.approx(statistics.pstdev(times))
+    assert got.p99_ms == pytest.approx(statistics.quantiles(times, n=100, method="inclusive")[-1])
+    assert got.throughput == pytest.approx(1000 / statistics.fmean(times))
+    assert result(times, images=4).throughput == pytest.approx(4000 / statistics.fmean(times))
     assert (got.min_ms, got.runs, got.samples_ms) == (min(times), 999, None)
 
 
@@ -82,9 +85,20 @@ def test_how_often_it_runs(files, monkeypatch, options, runs):
 
 
 def test_json_round_trip():
-    for kept in (False, True):
-        got = result(keep_samples=kept, versions={"python": "3"})
+    operators = (OperatorTime("y", "CONV_2D", 1.5, 0.75, 1, True), OperatorTime("z", "SOFTMAX", 0.5, 0.25, 2, False))
+    for options in (
+        {},
+        {"keep_samples": True, "versions": {"python": "3"}},
+        {"first_ms": 9.0, "init_ms": 3.0, "peak_memory_bytes": 4096, "tool": "benchmark_model", "operators": operators},
+        {"phone": {"model": "Pixel", "temperature": 31.5}},
+    ):
+        got = result(**options)
         assert BenchmarkResult.from_json(got.to_json()) == got
+
+
+def test_result_of_a_tool_that_tells_little():
+    got = dataclasses.replace(result(), median_ms=None, p90_ms=None, p99_ms=None, throughput=None)
+    assert BenchmarkResult.from_json(got.to_json()) == got
 
 
 def test_result_is_frozen():
@@ -101,6 +115,9 @@ def test_json_that_is_none():
     del fields["runs"]
     with pytest.raises(ModelError, match=r"Missing: \['runs'\]. Unknown: \['speed'\]"):
         BenchmarkResult.from_json(json.dumps({**fields, "speed": 1}))
+    for wrong in ({"operators": [{"kernel": "x"}]}, {"samples_ms": 3}, {"path": None}):
+        with pytest.raises(ModelError, match="Received: others inside"):
+            BenchmarkResult.from_json(json.dumps({**result().to_dict(), **wrong}))
 
 
 def test_arguments(files, tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite.benchmark.operator_time import OperatorTime, from_fields
 from tflite.errors import ModelError
 from tflite.record import Record
 
@@ -17,8 +18,15 @@ from tflite.record import Record
 class BenchmarkResult(Record):
     """Latency of one image, in milliseconds, and all that it depends on.
 
-    `p90_ms` is the 90th percentile, interpolated; `std_ms` the standard deviation of the runs that were measured.
-    `device` names the processor. `samples_ms` holds every run, or None where they were not kept.
+    `p90_ms` and `p99_ms` are percentiles, interpolated; `std_ms` is the standard deviation of the runs that were
+    measured. `device` names the processor, `tool` what measured, and `phone` what is known of a phone. What a tool
+    does not tell is None: old tools print neither median nor percentiles. On this machine:
+
+    - `first_ms` is the first run, which packs weights and fills caches; it is not among the measured ones.
+    - `init_ms` is the time until a file's interpreter is ready to run: opening, delegating, allocating.
+    - `peak_memory_bytes` is the most resident memory of the process that ran the file, above what it had before.
+    - `throughput` is in images a second, one run after the other.
+    - `samples_ms` holds every run, where they were kept; `operators` where the time went, where that was asked for.
 
     >>> result = BenchmarkResult.of("a.tflite", [1.0, 2.0, 4.0], bytes=10, warmup_runs=1, device="a phone")
     >>> result.median_ms, result.p90_ms, result.runs
@@ -29,8 +37,8 @@ class BenchmarkResult(Record):
 
     path: Path
     bytes: int
-    median_ms: float
-    p90_ms: float
+    median_ms: float | None
+    p90_ms: float | None
     mean_ms: float
     std_ms: float
     min_ms: float
@@ -40,6 +48,14 @@ class BenchmarkResult(Record):
     delegate: str
     device: str
     versions: dict[str, str]
+    p99_ms: float | None = None
+    first_ms: float | None = None
+    init_ms: float | None = None
+    peak_memory_bytes: int | None = None
+    throughput: float | None = None
+    tool: str = ""
+    phone: dict[str, Any] | None = None
+    operators: tuple[OperatorTime, ...] | None = None
     samples_ms: tuple[float, ...] | None = None
 
     @classmethod
@@ -54,12 +70,20 @@ class BenchmarkResult(Record):
         threads: int = 1,
         delegate: str = "xnnpack",
         versions: dict[str, str] | None = None,
+        images: int = 1,
+        first_ms: float | None = None,
+        init_ms: float | None = None,
+        peak_memory_bytes: int | None = None,
+        tool: str = "",
+        phone: dict[str, Any] | None = None,
+        operators: tuple[OperatorTime, ...] | None = None,
         keep_samples: bool = False,
     ) -> "BenchmarkResult":
-        """The result of runs that took `samples_ms`."""
+        """The result of runs that took `samples_ms`, of `images` each."""
         times = np.asarray(samples_ms, "float64")
         if times.ndim != 1 or not len(times):
             raise ModelError(f"Expected the times of one run or more. Received: {times.shape}")
+        total_ms = float(times.sum())
         return cls(
             path=Path(path),
             bytes=bytes,
@@ -74,6 +98,14 @@ class BenchmarkResult(Record):
             delegate=delegate,
             device=device,
             versions=versions or {},
+            p99_ms=float(np.percentile(times, 99)),
+            first_ms=first_ms,
+            init_ms=init_ms,
+            peak_memory_bytes=peak_memory_bytes,
+            throughput=1000 * images * len(times) / total_ms if total_ms else None,
+            tool=tool,
+            phone=phone,
+            operators=operators,
             samples_ms=tuple(times.tolist()) if keep_samples else None,
         )
 
@@ -89,11 +121,17 @@ class BenchmarkResult(Record):
         except (ValueError, TypeError) as error:
             raise ModelError(f"Expected the JSON of a benchmark result. Received: {text[:40]!r} ({error})") from error
         known = {field.name for field in dataclasses.fields(cls)}
-        needed = known - {"samples_ms"}
+        needed = {field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING}
         if not needed <= fields.keys() <= known:
             raise ModelError(
                 "Expected the fields of a benchmark result. "
                 f"Missing: {sorted(needed - fields.keys())}. Unknown: {sorted(fields.keys() - known)}"
             )
-        times = fields.get("samples_ms")
-        return cls(**{**fields, "path": Path(fields["path"]), "samples_ms": None if times is None else tuple(times)})
+        times, operators = fields.get("samples_ms"), fields.get("operators")
+        try:
+            fields["path"] = Path(fields["path"])
+            fields["samples_ms"] = None if times is None else tuple(times)
+            fields["operators"] = None if operators is None else tuple(map(from_fields, operators))
+        except TypeError as error:
+            raise ModelError(f"Expected the fields of a benchmark result. Received: others inside ({error})") from error
+        return cls(**fields)
