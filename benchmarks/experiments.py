@@ -13,18 +13,28 @@ FOLDER = Path(__file__).parent / "experiments"
 
 
 class Experiment(BaseModel):
-    """A recipe, its variants (name → changes as `distiller run --set` takes them), and the changes of the tiny mode."""
+    """A recipe, its variants (name → changes as `distiller run --set` takes them), and the changes of the tiny mode.
+
+    `changes` are those of every variant; `arms` names the arms of a variant that has not all of the recipe's.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     summary: str
     recipe: str
+    changes: list[str] = []
     variants: dict[str, list[str]]
+    arms: dict[str, list[str]] = {}
     tiny: list[str]
 
     def asked(self, variant: str, *, tiny: bool) -> recipes.RunRecipe:
         """The checked recipe of a variant."""
-        return recipes.read_run(self.recipe, [*self.variants[variant], *(self.tiny if tiny else [])])
+        if variant not in self.variants:
+            raise InputError(unknown("variant", variant, self.variants))
+        changes = [*self.changes, *self.variants[variant], *(self.tiny if tiny else [])]
+        recipe = recipes.read_run(self.recipe, changes)
+        kept = {arm: recipe.arms[arm] for arm in self.arms.get(variant, recipe.arms)}
+        return recipe.model_copy(update={"arms": kept})
 
 
 def names() -> list[str]:

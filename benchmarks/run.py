@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=f"experiments: {', '.join(experiments.names())}",
     )
     parser.add_argument("experiment")
+    parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     parser.add_argument("--work", type=Path, default=Path("runs/experiments"), help="folder of the runs themselves")
     parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
@@ -49,7 +50,7 @@ def execute(asked: argparse.Namespace) -> None:
 
     experiment = experiments.read(asked.experiment)
     results = asked.results / f"{asked.experiment}.jsonl"
-    for variant in experiment.variants:
+    for variant in asked.variant or experiment.variants:
         recipe = experiment.asked(variant, tiny=asked.tiny)
         wanted = {lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
         missing = wanted - {lines.key_of(line) for line in lines.read(results)}

@@ -1,14 +1,12 @@
 """How the students of a recipe are taught: with which bridges, batches and stored answers."""
 
-import hashlib
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from distiller import bridges, data, teachers, training
+from distiller import bridges, data, training
 from distiller.bridging import Bridging
 from distiller.building import new_network, only_labelled
 from distiller.data import Split
@@ -18,6 +16,7 @@ from distiller.progress import Reporter
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
 from distiller.recipes.training import Ramp, Training
+from distiller.stored_answers import StoredAnswers
 
 
 class Teaching:
@@ -81,7 +80,9 @@ class Teaching:
         if arm.objectives:
             learner = self._learner(name, student, self.bridges_of(name, seed, folder))
             options["ids"] = any(objective.needs_ids for objective in learner.objectives.values())
-            options |= self._stored_answers(learner, images, name, seed, folder)
+            passes = self._batches(plan, images, seed).passes(plan.epochs)
+            stored = StoredAnswers(self.recipe, folder.path / "cache", self.reporter)
+            options |= stored.options(name, learner, images, seed, passes)
         trained = self._fit(learner, plan, self._batches(plan, images, seed, **options), stage, f"{name}, seed {seed}")
         student.save(folder.path / f"{name}-{seed}.keras")
         return {
@@ -153,27 +154,6 @@ class Teaching:
         return training.fit(
             model, plan, batches, self.dataset.validation, folder=stage, reporter=self.reporter, title=title
         )
-
-    def _stored_answers(
-        self, learner: Distiller, images: Split, name: str, seed: int, folder: RunFolder
-    ) -> dict[str, Any]:
-        """The teacher's answers, made where they are not there, and their views; nothing where none are stored."""
-        section, plan = self.recipe.cache, self.recipe.plan(name)
-        compares_layers = any(objective.teacher_layer is not None for objective in learner.objectives.values())
-        if section is None or plan.mixing or compares_layers or len(learner.teachers) > 1:
-            return {}
-        # One folder for all arms and seeds that have the same bridge, images and views.
-        bridge = next(iter(self.recipe.bridges_of(name).values()))
-        asked = [bridge.model_dump(mode="json") if bridge else None, self.recipe.labels_seed(seed), len(images)]
-        key = hashlib.sha256(json.dumps([*asked, plan.crop, plan.flip]).encode()).hexdigest()[:12]
-        options = {"views": section.views, "cycle": section.cycle}
-        place = folder.path / "cache" / key
-        cache = teachers.Cache(place, learner.teacher, dtype=section.dtype, top_k=section.top_k)
-        passes = self._batches(plan, images, seed, **options).passes(plan.epochs)
-        views = data.Augmentation(plan.crop, plan.flip)
-        with self.reporter.task(f"the teacher's answers for {name}", passes * len(images)) as task:
-            cache.build(images, views, seed=section.views, passes=passes, progress=task.advance_to)
-        return {**options, "taught": cache}
 
 
 def _with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:

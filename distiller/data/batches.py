@@ -13,6 +13,7 @@ from distiller.errors import InputError
 
 if TYPE_CHECKING:
     from distiller.teachers.cache import Cache
+    from distiller.teachers.caches import Caches
 
 
 class Batches(keras.utils.PyDataset):
@@ -37,7 +38,7 @@ class Batches(keras.utils.PyDataset):
         augmentation: random views; none by default.
         views: seed of the augmentation; by default `seed`.
         cycle: passes over the data after which the views repeat, not the shuffle; never by default.
-        taught: a `distiller.teachers.Cache` of these images in these views.
+        taught: a `distiller.teachers.Cache` of these images in these views, or the `Caches` of several teachers.
         mixing: `MixUp` or `CutMix` of the images of a batch; none by default.
         classes: their number, where images are mixed.
         ids: whether batches say which samples they hold.
@@ -57,7 +58,7 @@ class Batches(keras.utils.PyDataset):
         augmentation: Augmentation | None = None,
         views: int | None = None,
         cycle: int | None = None,
-        taught: "Cache | None" = None,
+        taught: "Cache | Caches | None" = None,
         mixing: Mixing | None = None,
         classes: int | None = None,
         ids: bool = False,

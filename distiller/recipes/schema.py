@@ -103,13 +103,17 @@ class Arm(Section):
 class Cache(Section):
     """`teachers.Cache`: the teacher's answers are stored, for every student that learns from nothing but logits.
 
-    Those students see the same views of the images whatever their seed.
+    Those students see the same views of the images whatever their seed. With `layers`, so do those that compare layers.
     """
 
     views: int = Field(default=0, description="seed of these views")
     dtype: Literal["float16", "float32"] = "float16"
     top_k: Count | None = None
     cycle: Count | None = Field(default=None, description="passes over the images after which views repeat")
+    layers: bool = Field(
+        default=False,
+        description="also store the layers that objectives compare; a vector is small, and a map of features is not",
+    )
 
 
 class Export(Section):

@@ -1,6 +1,7 @@
 """Teachers: where they come from."""
 
 from distiller.teachers.cache import Cache
+from distiller.teachers.caches import Caches
 from distiller.teachers.diagnosis import diagnose
 from distiller.teachers.generations import born_again
 from distiller.teachers.learned_weights import learn_weights
@@ -14,6 +15,7 @@ from distiller.teachers.virtual import Virtual
 
 __all__ = [
     "Cache",
+    "Caches",
     "MeanTeacher",
     "Member",
     "Mutual",

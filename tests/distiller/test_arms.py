@@ -25,7 +25,7 @@ teacher:
 bridge: {name: subset}
 student: {name: resnet8, options: {width: 4}}
 training: {epochs: 2, batch_size: 32, steps_per_epoch: 3, crop: 1}
-cache: {views: 7, dtype: float32}
+cache: {views: 7, dtype: float32, layers: true}
 seeds: [1]
 arms:
   hard_labels: {}
@@ -90,11 +90,11 @@ def test_a_bridge_is_fitted_for_the_seed_of_the_labels(run):
 
 
 def test_answers_are_stored_once_for_arms_that_share_them(run):
-    """subset (of two arms), probe, ensemble, transport and class map: five caches; the others cannot have one."""
+    """subset (of two arms), the same with a layer, probe, ensemble, transport, class map, the two of `both`, a map."""
     folder, _ = run
-    assert len(list((folder / "cache").iterdir())) == 5
+    assert len(list((folder / "cache").iterdir())) == 9
     stored = {arm for arm in yaml.safe_load(SMALL)["arms"] if result(folder, f"{arm}-1")["cached"]}
-    assert stored == {"soft", "dot", "probe", "ensemble", "transport", "class_map"}
+    assert stored == {"soft", "dot", "probe", "ensemble", "transport", "class_map", "both", "features", "memory"}
 
 
 def test_students_saw_the_images_that_their_recipe_says(run):
