@@ -12,6 +12,7 @@ from distiller.errors import InputError
 from distiller.nearest import unknown
 
 STUDENT, TEACHER = "student", "teacher, forward"
+STORED = "hinton, stored answers"
 # The layer in the middle of both networks, whose features `hint` and the peers compare.
 MIDDLE = "stage2"
 Places = str | list[str] | None
@@ -76,12 +77,20 @@ def distillers(wanted: Sequence[str] | None = None) -> list[Contestant]:
     return found
 
 
-def _distilling(form: dict[str, Any], places: Places) -> Callable[[Setting], Callable[[], Any]]:
+def stored() -> Contestant:
+    """The Distiller on answers of its teacher that a cache hands out with the batch."""
+    return Contestant(STORED, "objective", None, _distilling({"name": "hinton"}, None, stored=True))
+
+
+def _distilling(
+    form: dict[str, Any], places: Places, *, stored: bool = False
+) -> Callable[[Setting], Callable[[], Any]]:
     def make(setting: Setting) -> Callable[[], Any]:
         networks = {"teacher": setting.shared_teacher, "student": setting.new_student()}
         compared = {f"{role}_layer": taps(network, places) for role, network in networks.items()}
         objective = objectives.get({**form, **compared})
-        return setting.training(Distiller(**networks, objectives={"it": objective}), ids=objective.needs_ids)
+        learner = Distiller(**networks, objectives={"it": objective})
+        return setting.training(learner, ids=objective.needs_ids, stored=stored)
 
     return make
 

@@ -24,6 +24,15 @@ GOALS = (
     Goal(f"{_LOGITS}, bare layers", "hinton", (peers.LOGITS_BARE,), 1.0),
     Goal(_FEATURES, "hint", (peers.FEATURES,), 0.75),
     Goal(f"{_FEATURES}, bare layers", "hint", (peers.FEATURES_BARE,), 0.75),
+    Goal("plain training ≤ 1 / 1.6 of that of bare layers", contestants.STUDENT, (peers.PLAIN_BARE,), 1 / 1.6),
+    Goal("a step on logits ≤ 1 / 2 of that of keras.distillation, bare layers", "hinton", (peers.LOGITS_BARE,), 1 / 2),
+    Goal(
+        "a step on one pair of features ≤ 1 / 2.5 of that of keras.distillation, bare layers",
+        "hint",
+        (peers.FEATURES_BARE,),
+        1 / 2.5,
+    ),
+    Goal("a step on stored answers ≤ 1.05 × the student's own", contestants.STORED, (contestants.STUDENT,), 1.05),
     Goal(
         "a step on logits ≤ 1.05 × (the student's own + the teacher's forward)",
         "hinton",

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from distiller import models
+from distiller.taps import LOGITS
 
 CLASSES = 10
 # Ids of samples are below this, the number of CIFAR's images.
@@ -78,21 +79,32 @@ class Setting:
             for _ in range(4)
         ]
 
-    def batches(self, *, ids: bool = False):
-        """An endless iterator of images and labels, the same for all; with `ids`, ids are beside the labels."""
+    def batches(self, *, ids: bool = False, stored: bool = False):
+        """An endless iterator of images and labels, the same for all; beside the labels ids or the teacher's answers.
+
+        Args:
+            ids: the samples' ids, for objectives that remember samples.
+            stored: the shared teacher's logits, as a `teachers.Cache` hands them out.
+        """
         import tensorflow as tf
 
+        def targets(images, labels, samples):
+            more = {"ids": samples} if ids else {}
+            if stored:
+                more["taught"] = {LOGITS: tf.cast(self.shared_teacher(images, training=False), "float32")}
+            return {"labels": labels, **more} if more else labels
+
         # A data set of one element hands out its tensors: nothing is copied.
-        first, *rest = (
-            tf.data.Dataset.from_tensors((images, {"labels": labels, "ids": samples} if ids else labels))
-            for images, labels, samples in self._samples
-        )
+        first, *rest = (tf.data.Dataset.from_tensors((one[0], targets(*one))) for one in self._samples)
         for one in rest:
             first = first.concatenate(one)
         return iter(first.repeat())
 
-    def training(self, model: keras.Model, *, ids: bool = False) -> Callable[[], Any]:
-        """One training step of `model`: the function that `fit` calls for each batch, without callbacks."""
+    def training(self, model: keras.Model, **targets: bool) -> Callable[[], Any]:
+        """One training step of `model`: the function that `fit` calls for each batch, without callbacks.
+
+        `targets` are those of `batches`.
+        """
         model.compile(
             # What is timed is not what is learned: at this rate every objective's loss stays a number.
             keras.optimizers.SGD(1e-6, momentum=self.momentum, nesterov=self.momentum > 0),
@@ -101,7 +113,7 @@ class Setting:
             run_eagerly=self.eager,
         )
         model.make_train_function()
-        batches = self.batches(ids=ids)
+        batches = self.batches(**targets)
         return lambda: model.train_function(batches)
 
     def forward(self, network: keras.Model) -> Callable[[], Any]:

@@ -102,7 +102,10 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
         "arguments": {**dataclasses.asdict(setting), "rounds": rounds, "steps": steps},
     }
     reporter = Reporter()
-    field = [*contestants.references(), *contestants.distillers(asked.objectives), *peers.peers(setting)]
+    ours = [*contestants.references(), *contestants.distillers(asked.objectives)]
+    if any(one.name == "hinton" for one in ours):
+        ours.append(contestants.stored())
+    field = [*ours, *peers.peers(setting)]
     if not peers.agree(setting):
         reporter.say(f"keras.distillation has no line for features: those of {contestants.MIDDLE} differ in shape")
     seconds = timed(field, setting, rounds, steps, reporter)

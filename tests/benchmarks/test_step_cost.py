@@ -40,7 +40,7 @@ def test_every_objective_has_a_line(tiny):
     timed = {line["contestant"]: line for line in recorded if line["kind"] != "goal"}
     assert set(timed) == {
         *objectives.OBJECTIVES,
-        *("contrastive, queue", "contrastive, memory"),
+        *("contrastive, queue", "contrastive, memory", "hinton, stored answers"),
         *("student", "teacher, forward", "student, bare layers"),
         *("keras.distillation, logits", "keras.distillation, logits, bare layers"),
         *("keras.distillation, features", "keras.distillation, features, bare layers"),
@@ -57,7 +57,7 @@ def test_every_goal_has_a_line_and_is_printed(tiny):
     recorded, printed = tiny
     seconds = {line["contestant"]: line["seconds"][0] for line in recorded if line["kind"] != "goal"}
     found = [line for line in recorded if line["kind"] == "goal"]
-    assert [line["limit"] for line in found] == [1.0, 1.0, 0.75, 0.75, 1.05]
+    assert [line["limit"] for line in found] == [1.0, 1.0, 0.75, 0.75, 0.625, 0.5, 0.4, 1.05, 1.05]
     sums = seconds["student"] + seconds["teacher, forward"]
     assert found[-1]["ratio"]["median"] == pytest.approx(seconds["hinton"] / sums)
     assert found[2]["ratio"]["median"] == pytest.approx(seconds["hint"] / seconds["keras.distillation, features"])
@@ -119,10 +119,17 @@ def test_the_distiller_and_its_peer_compute_the_same_loss():
     assert float(ours["it"]) == pytest.approx(float(peer["distillation_loss"]), rel=1e-3)
 
 
+def test_stored_answers_give_the_loss_of_the_teacher():
+    setting = Setting.tiny()
+    stored, live = contestants.stored(), contestants.distillers(["hinton"])[0]
+    losses = [float(one.make(setting)()["it"]) for one in (stored, live)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_bare_layers_are_the_same_network_without_the_fused_normalisation(monkeypatch):
     setting = Setting.tiny()
     seen = []
-    monkeypatch.setattr(Setting, "training", lambda self, model, ids=False: seen.append(model))
+    monkeypatch.setattr(Setting, "training", lambda self, model: seen.append(model))
     {one.name: one for one in peers.peers(setting)}[peers.PLAIN_BARE].make(setting)
     (bare,), fused = seen, setting.new_student()
     images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3))
