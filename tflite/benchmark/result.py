@@ -18,9 +18,11 @@ from tflite.record import Record
 class BenchmarkResult(Record):
     """Latency of one image, in milliseconds, and all that it depends on.
 
-    `p90_ms` and `p99_ms` are percentiles, interpolated; `std_ms` is the standard deviation of the runs that were
-    measured. `device` names the processor, `tool` what measured, and `phone` what is known of a phone. What a tool
-    does not tell is None: old tools print neither median nor percentiles. On this machine:
+    `p90_ms`, `p95_ms` and `p99_ms` are percentiles, interpolated; `std_ms` is the standard deviation of the measured
+    runs. `device` names the processor, `tool` what measured, and `phone` what is known of a phone. What a tool does
+    not tell is None: old tools print neither median nor percentiles, and a log of someone else's may not say how big
+    the file was. `notes` are sentences that belong to the numbers: a delegate that ran a part of the model, a phone
+    that stayed hot. On this machine:
 
     - `first_ms` is the first run, which packs weights and fills caches; it is not among the measured ones.
     - `init_ms` is the time until a file's interpreter is ready to run: opening, delegating, allocating.
@@ -36,18 +38,19 @@ class BenchmarkResult(Record):
     """
 
     path: Path
-    bytes: int
+    bytes: int | None
     median_ms: float | None
     p90_ms: float | None
     mean_ms: float
     std_ms: float
     min_ms: float
     runs: int
-    warmup_runs: int
-    threads: int
+    warmup_runs: int | None
+    threads: int | None
     delegate: str
     device: str
     versions: dict[str, str]
+    p95_ms: float | None = None
     p99_ms: float | None = None
     first_ms: float | None = None
     init_ms: float | None = None
@@ -57,6 +60,7 @@ class BenchmarkResult(Record):
     phone: dict[str, Any] | None = None
     operators: tuple[OperatorTime, ...] | None = None
     samples_ms: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -98,6 +102,7 @@ class BenchmarkResult(Record):
             delegate=delegate,
             device=device,
             versions=versions or {},
+            p95_ms=float(np.percentile(times, 95)),
             p99_ms=float(np.percentile(times, 99)),
             first_ms=first_ms,
             init_ms=init_ms,
@@ -131,6 +136,7 @@ class BenchmarkResult(Record):
         try:
             fields["path"] = Path(fields["path"])
             fields["samples_ms"] = None if times is None else tuple(times)
+            fields["notes"] = tuple(fields.get("notes", ()))
             fields["operators"] = None if operators is None else tuple(map(from_fields, operators))
         except TypeError as error:
             raise ModelError(f"Expected the fields of a benchmark result. Received: others inside ({error})") from error

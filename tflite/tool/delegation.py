@@ -1,0 +1,90 @@
+"""Which delegate ran the model, and how much of it, from what the tool printed.
+
+Asking for a delegate is not having it: a phone without OpenCL, or an operator that it lacks, and the tool goes on with
+another one.
+"""
+
+import re
+from dataclasses import dataclass
+
+from tflite.tool.statistics import COUNT
+
+_APPLIED = re.compile(
+    r"Explicitly applied (?P<name>\S+) delegate, and the model graph will be (?P<part>completely|partially) executed "
+    rf"by the delegate(?: w/ (?P<kernels>{COUNT}) delegate kernels)?\."
+)
+_IN_VAIN = re.compile(
+    r"Though (?P<name>\S+) delegate is explicitly applied, the model graph will not be executed by the delegate\.?"
+)
+_REPLACING = re.compile(
+    rf"Replacing (?P<taken>{COUNT}) out of (?P<nodes>{COUNT}) node\(s\) with delegate \((?P<name>[^)]*)\) node, "
+    rf"yielding (?P<partitions>{COUNT}) partitions.*"
+)
+_CREATED = re.compile(
+    r"Created TensorFlow Lite (?:(?P<cpu>XNNPACK) delegate for CPU|delegate for (?P<name>GPU|NNAPI)).*"
+)
+_SWITCH = re.compile(r"Use (?P<name>gpu|GPU|nnapi|NNAPI|xnnpack|XNNPACK) ?: \[(?P<on>[01])\]")
+
+# What the tool calls them → what this package does; the first that fits.
+_NAMES = (("xnnpack", "xnnpack"), ("nnapi", "nnapi"), ("gpu", "gpu"), ("drift", "gpu"), ("opencl", "gpu"))
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """The delegate that ran the model: "xnnpack", "gpu", "nnapi", "none", or "unknown" where the log does not say.
+
+    `complete` says whether it ran the whole model, `note` is a sentence where it did not; both None where the log does
+    not say. `refused` names delegates that were asked for and took nothing.
+    """
+
+    name: str = "unknown"
+    complete: bool | None = None
+    note: str | None = None
+    refused: tuple[str, ...] = ()
+
+
+def parse_delegation(lines: list[str]) -> Delegation:
+    """The delegate that a log shows."""
+    applied: dict[str, Delegation] = {}
+    created, refused, off = [], [], False
+    for line in lines:
+        if match := _APPLIED.fullmatch(line):
+            name = _known(match["name"])
+            applied[name] = _applied(name, match["part"] == "completely", match["kernels"])
+        elif match := _REPLACING.fullmatch(line):
+            name = _known(match["name"])
+            before = applied.get(name, Delegation(name))
+            applied[name] = _replacing(before, int(match["taken"]), int(match["nodes"]), int(match["partitions"]))
+        elif match := _IN_VAIN.fullmatch(line):
+            refused.append(_known(match["name"]))
+        elif match := _CREATED.fullmatch(line):
+            created.append(_known(match["cpu"] or match["name"]))
+        elif match := _SWITCH.fullmatch(line):
+            off = off or (_known(match["name"]) == "xnnpack" and match["on"] == "0")
+    refusals = tuple(dict.fromkeys(refused))
+    chosen = [found for name, found in applied.items() if name not in refusals]
+    # What is left of a model after a GPU goes to XNNPACK: the first is the one that was asked for.
+    for name in ("gpu", "nnapi", "xnnpack"):
+        match_ = next((found for found in chosen if found.name == name), None)
+        if match_ is not None:
+            return Delegation(name, match_.complete, match_.note, refusals)
+    for name in ("gpu", "nnapi", "xnnpack"):
+        if name in created and name not in refusals:
+            return Delegation(name, refused=refusals)
+    return Delegation("none" if off or "xnnpack" in refusals else "unknown", refused=refusals)
+
+
+def _known(name: str) -> str:
+    return next((ours for theirs, ours in _NAMES if theirs in name.lower()), name)
+
+
+def _applied(name: str, complete: bool, kernels: str | None) -> Delegation:
+    note = None if complete else f"{name} ran a part of the model, in {kernels or 'several'} pieces"
+    return Delegation(name, complete, note)
+
+
+def _replacing(before: Delegation, taken: int, nodes: int, partitions: int) -> Delegation:
+    if taken == nodes:
+        return Delegation(before.name, True, None)
+    note = f"{before.name} ran {taken} of {nodes} operators, {partitions} partitions in all"
+    return Delegation(before.name, False, note)
