@@ -16,10 +16,12 @@ from tflite.benchmark.operator_time import OperatorTime
 from tflite.benchmark.result import BenchmarkResult
 from tflite.compare import Comparison, compare
 from tflite.convert import SCHEMES, Conversion, convert
-from tflite.errors import ConversionError, ModelError
+from tflite.errors import ConversionError, MeasurementError, ModelError
 from tflite.evaluate import Evaluation, evaluate
 from tflite.flatbuffer import Operator, Tensor
 from tflite.inspect import Inspection, inspect
+from tflite.inspection.cost import Cost
+from tflite.inspection.finding import Finding
 from tflite.port import Port
 
 __all__ = [
@@ -28,8 +30,11 @@ __all__ = [
     "Comparison",
     "Conversion",
     "ConversionError",
+    "Cost",
     "Evaluation",
+    "Finding",
     "Inspection",
+    "MeasurementError",
     "ModelError",
     "Operator",
     "OperatorTime",

@@ -3,7 +3,8 @@
 ValueError
 └── ModelError         the model, the file or an argument is wrong
 RuntimeError
-└── ConversionError    the input was right and the conversion failed
+├── ConversionError    the input was right and the conversion failed
+└── MeasurementError   the input was right and the tool, the phone or the way to it failed
 """
 
 
@@ -13,3 +14,7 @@ class ModelError(ValueError):
 
 class ConversionError(RuntimeError):
     """The conversion failed, or its result is not what was asked for; the message says which part and why."""
+
+
+class MeasurementError(RuntimeError):
+    """A tool or a phone failed at its work, or measured something else than was asked for; the message says why."""

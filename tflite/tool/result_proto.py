@@ -113,7 +113,7 @@ def _result_class() -> Any:
     for name, fields in _MESSAGES.items():
         declared = file.message_type.add(name=name)
         for number, (field, kind, message) in enumerate(fields, start=1):
-            made = declared.field.add(name=field, number=number, type=kind, label=1)  # type: ignore[arg-type]
+            made = declared.field.add(name=field, number=number, type=kind, label=1)
             if message:
                 made.type_name = f".{package}.{message}"
     pool = descriptor_pool.DescriptorPool()  # one of our own: the shared one may know these names

@@ -58,23 +58,23 @@ def parse_statistics(line: str) -> Statistics | None:
     match = next((found for form in _FORMS if (found := form.fullmatch(line))), None)
     if match is None:
         return None
-    found = {name: float(value) for name, value in match.groupdict().items() if value is not None}
+    us = {name: float(value) for name, value in match.groupdict().items() if value is not None}
     count = int(match["count"])
     if count == 0:
         return Statistics(0)
-    last = found["last"]
-    same = "avg" not in found
+    last = us["last"]
+    same = "avg" not in us
     statistics = Statistics(
         count=count,
-        mean=last if same else found["avg"],
-        std=0.0 if same else found["std"],
-        min=last if same else found["min"],
-        max=last if same else found["max"],
-        first=last if same else found.get("first"),
-        median=found.get("median"),
-        p95=found.get("p95"),
+        mean=last if same else us["avg"],
+        std=0.0 if same else us["std"],
+        min=last if same else us["min"],
+        max=last if same else us["max"],
+        first=last if same else us.get("first"),
+        median=us.get("median"),
+        p95=us.get("p95"),
     )
-    _check(statistics, line, [last, found.get("p5", statistics.min)])
+    _check(statistics, line, [last, us.get("p5", statistics.min)])
     return statistics
 
 
