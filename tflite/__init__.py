@@ -4,6 +4,7 @@
     compare     how far a file is from its Keras model
     evaluate    accuracy of a file through the interpreter
     inspect     operators, types, sizes and quantization of a file
+    check       whether a file from elsewhere can be opened without harm
     benchmark   latency of a file on this machine
 
 These functions share their names with the modules they live in. They are bound here, when the package is imported,
@@ -14,6 +15,7 @@ imported by the functions that need them: importing this package is quick and lo
 from tflite.benchmark.host import benchmark
 from tflite.benchmark.operator_time import OperatorTime
 from tflite.benchmark.result import BenchmarkResult
+from tflite.check import check
 from tflite.compare import Comparison, compare
 from tflite.convert import SCHEMES, Conversion, convert
 from tflite.errors import ConversionError, MeasurementError, ModelError
@@ -41,6 +43,7 @@ __all__ = [
     "Port",
     "Tensor",
     "benchmark",
+    "check",
     "compare",
     "convert",
     "evaluate",

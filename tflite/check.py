@@ -1,0 +1,70 @@
+"""Whether a TFLite file can be opened and run without harm."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tflite.errors import ModelError
+from tflite.isolation import Limits, Worker
+from tflite.nearest import unknown
+
+USES = ("open", "run", "inspect")
+
+
+def check(
+    path: str | Path, *, use: str = "open", time_limit: float = 60.0, memory_limit: int = Limits.memory_bytes
+) -> None:
+    """Open a TFLite file in a child process, and return if nothing goes wrong.
+
+    `inspect`, `evaluate` and `compare` open a file in the calling process, where a hostile one can crash the
+    interpreter. Check a file from elsewhere first; the commands of the command line do. `benchmark` and `profile`
+    need no check: they run every file in a child process. A check takes about the time of importing NumPy.
+
+    Args:
+        path: TFLite file.
+        use: "open" loads it and allocates its tensors; "run" also runs it on random numbers, one image and several, as
+            `evaluate` and `compare` do; "inspect" does what `inspect` does.
+        time_limit: seconds that it may take.
+        memory_limit: bytes that it may allocate.
+
+    Raises:
+        ModelError: the file is missing, damaged, of another kind, cannot be run, crashes the interpreter or goes beyond
+            a limit.
+    """
+    if use not in USES:
+        raise ModelError(unknown("use", use, USES))
+    with Worker(path, limits=Limits(time_limit, memory_limit)) as worker:
+        worker.call("check", path=str(path), use=use)
+
+
+def checked(_: dict[str, Any], path: str, use: str) -> None:
+    """The check itself, in the child process."""
+    from tflite.interpreter import allocate, open_model
+
+    interpreter = open_model(path)
+    allocate(interpreter, path)
+    if use == "inspect":
+        from tflite.inspect import inspect
+
+        inspect(path)
+    if use == "run":
+        try:
+            _run(path, interpreter)
+        except ModelError:
+            raise
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{path!r} cannot be run: {str(error).strip()}") from error
+
+
+def _run(path: str, interpreter: Any) -> None:
+    from tflite.interpreter import Runner, ports
+
+    random = np.random.default_rng(0)
+    inputs = interpreter.get_input_details()
+    for detail, port in zip(inputs, ports(inputs), strict=True):
+        interpreter.set_tensor(detail["index"], port.quantize(random.integers(0, 256, port.shape).astype("float32")))
+    interpreter.invoke()
+    if len(inputs) == len(interpreter.get_output_details()) == 1 and len(inputs[0]["shape"]) > 1:
+        run = Runner(path)
+        run.integers(random.integers(0, 256, (run.batch_size + 1, *run.input.shape[1:])).astype("float32"))
