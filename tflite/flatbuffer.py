@@ -1,6 +1,8 @@
 """What a TFLite file says of itself: tensors and operators, read from the flatbuffer."""
 
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,15 +16,19 @@ _FLOATS = frozenset({"bfloat16", "float16", "float32", "float64"})
 class Tensor(Record):
     """A tensor: `scales` and `zero_points` have one number, or one a channel, or none where it is not quantized.
 
-    `constant` says whether its values are in the file.
+    `index` is its place in the file. `constant` says whether its values are in the file; `bytes` is the memory that
+    its values take. `open_shape` says whether the caller may choose a size of it; `shape` then has a 1 there.
     """
 
+    index: int
     name: str
     dtype: str
     shape: tuple[int, ...]
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
     constant: bool
+    bytes: int
+    open_shape: bool
 
     @property
     def elements(self) -> int:
@@ -34,20 +40,35 @@ class Tensor(Record):
         """Whether it holds floating-point numbers."""
         return self.dtype in _FLOATS
 
+    @property
+    def is_weight(self) -> bool:
+        """Whether it is a constant of real numbers; shapes and axes are not."""
+        return self.constant and (self.is_float or bool(self.scales))
+
 
 @dataclass(frozen=True)
 class Operator(Record):
-    """An operator: `index` is its place in the order of execution; absent optional inputs are left out."""
+    """An operator: `index` is its place in the order of execution; absent optional inputs are left out.
+
+    `activation` is the one that is fused into it: NONE, RELU, RELU6, … `custom` says that it is none of the standard's.
+    """
 
     index: int
     name: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    activation: str = "NONE"
+    custom: bool = False
 
     @property
     def is_float(self) -> bool:
         """Whether a floating-point number enters or leaves."""
         return any(tensor.is_float for tensor in (*self.inputs, *self.outputs))
+
+    @property
+    def place(self) -> str:
+        """The name of what it computes, which tells its layer."""
+        return self.outputs[0].name if self.outputs and self.outputs[0].name else f"operator {self.index}"
 
 
 class Flatbuffer:
@@ -60,17 +81,21 @@ class Flatbuffer:
         self._model = schema.Model.GetRootAsModel(content, 0)
         self._graph = self._model.Subgraphs(0)
         self.subgraphs = self._model.SubgraphsLength()
+        self.name = _text(self._graph.Name())
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """All tensors, in the order of the file."""
         dtypes = {code: name.lower() for name, code in vars(self._schema.TensorType).items() if name.isupper()}
-        return tuple(self._tensor(self._graph.Tensors(i), dtypes) for i in range(self._graph.TensorsLength()))
+        return tuple(self._tensor(i, dtypes) for i in range(self._graph.TensorsLength()))
 
     @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """All operators, in the order of execution."""
         builtin = {code: name for name, code in vars(self._schema.BuiltinOperator).items() if name.isupper()}
+        standard = set(builtin.values()) - {"CUSTOM"}
+        options = {code: name for name, code in vars(self._schema.BuiltinOptions).items() if name[0].isupper()}
+        fused = {code: name for name, code in vars(self._schema.ActivationFunctionType).items() if name.isupper()}
         found = []
         for index in range(self._graph.OperatorsLength()):
             operator = self._graph.Operators(index)
@@ -81,60 +106,120 @@ class Flatbuffer:
                     name,
                     tuple(self.tensors[i] for i in map(operator.Inputs, range(operator.InputsLength())) if i >= 0),
                     tuple(self.tensors[i] for i in map(operator.Outputs, range(operator.OutputsLength()))),
+                    activation=fused.get(self._activation(operator, options), "NONE"),
+                    custom=name not in standard,
                 )
             )
         return tuple(found)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
         """What the caller sets."""
         return tuple(self.tensors[self._graph.Inputs(i)] for i in range(self._graph.InputsLength()))
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Tensor, ...]:
         """What the caller gets."""
         return tuple(self.tensors[self._graph.Outputs(i)] for i in range(self._graph.OutputsLength()))
 
+    @cached_property
+    def producers(self) -> dict[int, Operator]:
+        """Index of a tensor → the operator that computes it."""
+        return {tensor.index: operator for operator in self.operators for tensor in operator.outputs}
+
+    @cached_property
+    def consumers(self) -> dict[int, tuple[Operator, ...]]:
+        """Index of a tensor → the operators that read it."""
+        found: dict[int, list[Operator]] = {tensor.index: [] for tensor in self.tensors}
+        for operator in self.operators:
+            for index in {tensor.index for tensor in operator.inputs}:
+                found[index].append(operator)
+        return {index: tuple(operators) for index, operators in found.items()}
+
     @property
     def parameters(self) -> int:
         """Numbers in constant tensors that are floating-point or quantized; shapes and axes are neither."""
-        return sum(t.elements for t in self.tensors if t.constant and (t.is_float or t.scales))
+        return sum(tensor.elements for tensor in self.tensors if tensor.is_weight)
 
-    @property
+    @cached_property
     def float_operators(self) -> tuple[Operator, ...]:
-        """Operators that compute with floating-point numbers.
+        """Operators that compute with floating-point numbers; the conversions of the interface do not count."""
+        return tuple(operator for operator in self.operators if operator.is_float and not self.is_interface(operator))
 
-        A QUANTIZE of an input of the model and a DEQUANTIZE to an output are its interface and do not count.
-        """
-        inputs, outputs = self.inputs, self.outputs
-        return tuple(
-            operator
-            for operator in self.operators
-            if operator.is_float
-            and not (operator.name == "QUANTIZE" and operator.inputs[0] in inputs)
-            and not (operator.name == "DEQUANTIZE" and operator.outputs[0] in outputs)
-        )
+    def is_interface(self, operator: Operator) -> bool:
+        """Whether it is a QUANTIZE of an input of the model or a QUANTIZE or DEQUANTIZE to an output."""
+        if operator.name not in ("QUANTIZE", "DEQUANTIZE"):
+            return False
+        return operator.inputs[0] in self.inputs or operator.outputs[0] in self.outputs
 
-    def _tensor(self, tensor: Any, dtypes: dict[int, str]) -> Tensor:
+    @cached_property
+    def metadata(self) -> dict[str, bytes]:
+        """The named pieces of metadata in the file."""
+        entries = [self._model.Metadata(i) for i in range(self._model.MetadataLength())]
+        return {_text(entry.Name()): self._data(entry.Buffer()) for entry in entries}
+
+    @cached_property
+    def signatures(self) -> dict[str, tuple[str, ...]]:
+        """Name of a signature → the names of its inputs, then of its outputs."""
+        found = {}
+        for signature in map(self._model.SignatureDefs, range(self._model.SignatureDefsLength())):
+            inputs = map(signature.Inputs, range(signature.InputsLength()))
+            outputs = map(signature.Outputs, range(signature.OutputsLength()))
+            names = tuple(_text(port.Name()) for port in (*inputs, *outputs))
+            found[_text(signature.SignatureKey())] = names
+        return found
+
+    def _data(self, buffer: int) -> bytes:
+        held = self._model.Buffers(buffer)
+        return held.DataAsNumpy().tobytes() if held.DataLength() else b""
+
+    def _activation(self, operator: Any, names: dict[int, str]) -> int | None:
+        held = operator.BuiltinOptions()
+        kind = getattr(self._schema, names.get(operator.BuiltinOptionsType(), ""), None)
+        if held is None or not hasattr(kind, "FusedActivationFunction"):
+            return None
+        options = kind()
+        options.Init(held.Bytes, held.Pos)
+        return options.FusedActivationFunction()
+
+    def _tensor(self, index: int, dtypes: dict[int, str]) -> Tensor:
+        tensor = self._graph.Tensors(index)
         quantization = tensor.Quantization()
         scales: tuple[float, ...] = ()
         zero_points: tuple[int, ...] = ()
         if quantization is not None and quantization.ScaleLength():
             scales = tuple(quantization.ScaleAsNumpy().tolist())
             zero_points = tuple(quantization.ZeroPointAsNumpy().tolist()) if quantization.ZeroPointLength() else ()
+        dtype = dtypes.get(tensor.Type(), f"type{tensor.Type()}")
+        shape = tuple(tensor.ShapeAsNumpy().tolist()) if tensor.ShapeLength() else ()
+        signature = tensor.ShapeSignatureAsNumpy().tolist() if tensor.ShapeSignatureLength() else shape
+        held = self._model.Buffers(tensor.Buffer()).DataLength()
         return Tensor(
-            name=(tensor.Name() or b"").decode(errors="replace"),
-            dtype=dtypes.get(tensor.Type(), f"type{tensor.Type()}"),
-            shape=tuple(tensor.ShapeAsNumpy().tolist()) if tensor.ShapeLength() else (),
+            index=index,
+            name=_text(tensor.Name()),
+            dtype=dtype,
+            shape=shape,
             scales=scales,
             zero_points=zero_points,
-            constant=self._model.Buffers(tensor.Buffer()).DataLength() > 0,
+            constant=held > 0,
+            bytes=held or (math.prod(max(1, size) for size in shape) * _bits(dtype) + 7) // 8,
+            open_shape=any(size < 0 for size in signature),
         )
+
+
+def _text(name: bytes | None) -> str:
+    return (name or b"").decode(errors="replace")
+
+
+def _bits(dtype: str) -> int:
+    """Bits of one number, which its type is named for; 0 for strings and other types without a size."""
+    size = re.match(r"[a-z]+(\d+)", dtype)
+    return int(size[1]) if size else 8 * (dtype == "bool")
 
 
 def _operator_name(code: Any, builtin: dict[int, str]) -> str:
     # Codes above 127 do not fit in the older field, which then holds a placeholder of 127.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if builtin.get(number) == "CUSTOM":
-        return (code.CustomCode() or b"CUSTOM").decode(errors="replace")
+        return _text(code.CustomCode()) or "CUSTOM"
     return builtin.get(number, f"OPERATOR_{number}")

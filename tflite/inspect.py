@@ -1,10 +1,15 @@
-"""What is inside a TFLite file."""
+"""What is inside a TFLite file, and what of it will be slow or wrong on a phone."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer, Operator
+from tflite.inspection.arena import arena_bytes
+from tflite.inspection.cost import Cost, bytes_by_operator, bytes_by_type, costs
+from tflite.inspection.finding import Facts, Finding
+from tflite.inspection.partitions import partitions
+from tflite.inspection.rules import findings
 from tflite.interpreter import open_model, ports
 from tflite.port import Port
 from tflite.record import Record
@@ -14,27 +19,44 @@ from tflite.record import Record
 class Inspection(Record):
     """What a TFLite file holds.
 
-    `parameters` counts weights and biases as they are in the file: batch normalisation is folded into them.
+    `parameters` counts weights and biases as they are in the file: batch normalisation is folded into them. Their
+    bytes are told by type and by the operator that computes with them. `arena_bytes` estimates the memory of the
+    activations of one image. `costs` has one entry an operator; `multiply_adds` is their sum, of those that are known.
     `float_operators` are those that compute with floating-point numbers: all of a float file, none of an integer
-    one; a QUANTIZE of an input and a DEQUANTIZE to an output are the interface and not among them.
+    one; a QUANTIZE of an input and a DEQUANTIZE to an output are the interface and not among them. `partitions` are
+    the operators, by index, that XNNPACK takes together on this machine; None where the file cannot be run here.
     """
 
     path: Path
     bytes: int
     parameters: int
+    weight_bytes_by_type: dict[str, int]
+    weight_bytes_by_operator: dict[str, int]
+    arena_bytes: int
+    multiply_adds: int
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     operators: tuple[Operator, ...]
+    costs: tuple[Cost, ...]
     float_operators: tuple[Operator, ...]
+    partitions: tuple[tuple[int, ...], ...] | None
+    findings: tuple[Finding, ...]
 
     @property
     def is_integer(self) -> bool:
         """Whether nothing inside computes with floating-point numbers."""
         return not self.float_operators
 
+    @property
+    def fallback(self) -> tuple[Operator, ...]:
+        """Operators that XNNPACK does not take."""
+        return tuple(self.operators[cost.index] for cost in self.costs if not cost.delegated)
+
 
 def inspect(path: str | Path) -> Inspection:
-    """Operators, types, sizes and quantization of a TFLite file.
+    """Operators, types, sizes, quantization and delegate partitions of a TFLite file, and what to mend in it.
+
+    The file is prepared to run, with XNNPACK, but not run.
 
     Raises:
         ModelError: missing, truncated or damaged file, or one of another kind.
@@ -46,13 +68,23 @@ def inspect(path: str | Path) -> Inspection:
 def inspect_content(path: Path, content: bytes) -> Inspection:
     """The same of the content of a file that may not be written yet."""
     interpreter = open_model(path, content=content)  # verifies the file
-    flatbuffer = Flatbuffer(content)
+    inputs, outputs = ports(interpreter.get_input_details()), ports(interpreter.get_output_details())
+    file = Flatbuffer(content)
+    facts = Facts(file, partitions(interpreter, path))
+    spent = costs(file, facts.delegated)
     return Inspection(
         path=path,
         bytes=len(content),
-        parameters=flatbuffer.parameters,
-        inputs=ports(interpreter.get_input_details()),
-        outputs=ports(interpreter.get_output_details()),
-        operators=flatbuffer.operators,
-        float_operators=flatbuffer.float_operators,
+        parameters=file.parameters,
+        weight_bytes_by_type=bytes_by_type(file),
+        weight_bytes_by_operator=bytes_by_operator(file),
+        arena_bytes=arena_bytes(file),
+        multiply_adds=sum(cost.multiply_adds or 0 for cost in spent),
+        inputs=inputs,
+        outputs=outputs,
+        operators=file.operators,
+        costs=spent,
+        float_operators=file.float_operators,
+        partitions=facts.partitions,
+        findings=findings(facts),
     )

@@ -1,0 +1,1 @@
+"""The parts of `tflite.inspect`: delegate partitions, costs, findings, and ways to show them."""
