@@ -1,6 +1,13 @@
-"""The native benchmark tool of TFLite, `benchmark_model`: run it here, and read what it or its log files say."""
+"""The native benchmark tool of TFLite, `benchmark_model`, of any generation.
 
-from tflite.tool.log import Log, parse_log
-from tflite.tool.statistics import Statistics
+    benchmark   latency of a file with the tool on this machine
+    read        a result from what the tool printed or wrote elsewhere
 
-__all__ = ["Log", "Statistics", "parse_log"]
+The most memory that it tells is of its whole process, where `tflite.benchmark` tells what the model added.
+"""
+
+from tflite.tool.flags import DELEGATES
+from tflite.tool.local import benchmark
+from tflite.tool.reading import read
+
+__all__ = ["DELEGATES", "benchmark", "read"]

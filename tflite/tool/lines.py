@@ -9,7 +9,7 @@ _PREFIXES = re.compile(
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWEF] [^ \]]+\] "  # TensorFlow
     r"|[IWEF]\d{4} [^\]]{0,80}\] "  # Abseil
     r"|(?:VERBOSE|INFO|WARN|WARNING|ERROR|FATAL): "
-    r"|\[[\w./-]+:\d+\] "
+    r"|\[[\w./\\-]+:\d+\] ?"  # LiteRT
     r")+"
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -6,21 +6,21 @@
 
 Columns are found by their names: newer tools have no `start`. The names of kernels hold commas themselves, "Fully
 Connected (NC, QS8) GEMM": a row is read as numbers between two texts. Since 2022 a second table tells what happened
-inside the delegate. The first rows of a log are of the preparation, under a title of their own, and are left out.
+inside the delegate; LiteRT has all in one. The preparation, under a title of its own or among the rows, is left out.
 """
 
 import re
-from collections.abc import Iterator
 
 from tflite.benchmark.operator_time import OperatorTime
 from tflite.errors import ModelError
 from tflite.tool.lines import whole_lines
-from tflite.tool.statistics import COUNT, NUMBER
+from tflite.tool.statistics import COUNT, NUMBER, Statistics, parse_statistics
 
 _REGULAR = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 _PREPARATION = "Profiling Info for Benchmark Initialization:"
 _INSIDE = "Delegate internal:"
 _TITLE = re.compile(r"=+ Run Order =+")
+_PREPARING = ("AllocateTensors", "ModifyGraphWithDelegate")
 _NODES = re.compile(rf"Number of nodes executed: ({COUNT})")
 
 # The tables' columns by their names in small letters without brackets, and what a number in them looks like.
@@ -58,7 +58,8 @@ def parse_profile(text: str) -> tuple[OperatorTime, ...]:
         rows = [row for row in rows if "delegate" not in row[0].lower()]
         rows += [(*row, True) for row in _table(lines[inside:])]
     else:
-        rows = [(*row[:-1], "delegate" in row[0].lower()) for row in rows]
+        rows = [(*row[:-1], "delegate" in row[0].lower() or row[1].startswith("Delegate/")) for row in rows]
+    rows = [row for row in rows if row[0] not in _PREPARING]
     total = sum(milliseconds for _, _, milliseconds, _, _ in rows)
     return tuple(
         OperatorTime(name, kind, milliseconds, milliseconds / total if total else 0.0, calls, delegated)
@@ -108,7 +109,16 @@ def _row_form(columns: list[str], commas: bool) -> re.Pattern[str]:
     return re.compile(rf"\s*(?P<type>\S.*?){between}" + between.join(numbers) + rf"{between}(?P<name>.*)")
 
 
-def total_statistics(text: str) -> Iterator[str]:
-    """The lines of statistics of the operators' total, microseconds a run, without the words in front."""
+def parse_total(text: str) -> Statistics:
+    """The statistics of the operators' time in all, microseconds a run.
+
+    Raises:
+        ModelError: the line that says them is missing or there is no run.
+    """
     head = "Timings (microseconds): "
-    return (line.strip().removeprefix(head) for line in whole_lines(text) if line.strip().startswith(head))
+    lines = [line.strip() for line in whole_lines(text)]
+    lines = lines[lines.index(_REGULAR) :] if _REGULAR in lines else lines
+    found = next((parse_statistics(line.removeprefix(head)) for line in lines if line.startswith(head)), None)
+    if found is None or not found.count:
+        raise ModelError(f"Expected the times of all operators, {head!r}. Received: none")
+    return found

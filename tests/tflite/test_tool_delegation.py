@@ -1,0 +1,49 @@
+"""Which delegate ran, from the tool's words."""
+
+import pytest
+
+from tflite.tool.delegation import Delegation, parse_delegation
+
+XNNPACK_CREATED = "Created TensorFlow Lite XNNPACK delegate for CPU."
+APPLIED = "Explicitly applied {} delegate, and the model graph will be {} executed by the delegate"
+IN_VAIN = "Though {} delegate is explicitly applied, the model graph will not be executed by the delegate."
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], Delegation("unknown")),
+        (["Use xnnpack: [0]"], Delegation("none")),
+        (["Use xnnpack: [1]"], Delegation("unknown")),
+        ([XNNPACK_CREATED], Delegation("xnnpack")),
+        ([APPLIED.format("XNNPACK", "completely") + "."], Delegation("xnnpack", True)),
+        (
+            [APPLIED.format("GPU", "partially") + " w/ 2 delegate kernels."],
+            Delegation("gpu", False, "gpu ran a part of the model, in 2 pieces"),
+        ),
+        # The rest of a model that a GPU left goes to XNNPACK.
+        ([APPLIED.format("GPU", "completely") + ".", XNNPACK_CREATED], Delegation("gpu", True)),
+        # A build without a GPU goes on with the processor.
+        (
+            ["Use gpu: [1]", "GPU acceleration is unsupported on this platform.", XNNPACK_CREATED],
+            Delegation("xnnpack"),
+        ),
+        (["Use NNAPI: [1]", "Created TensorFlow Lite delegate for NNAPI.", IN_VAIN.format("NNAPI")], ("nnapi",)),
+        ([IN_VAIN.format("XNNPACK")], Delegation("none", refused=("xnnpack",))),
+        (
+            ["Replacing 56 out of 58 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 3 partitions for x"],
+            Delegation("xnnpack", False, "xnnpack ran 56 of 58 operators, 3 partitions in all"),
+        ),
+        (
+            ["Replacing 58 out of 58 node(s) with delegate (TfLiteGpuDelegateV2) node, yielding 1 partitions."],
+            Delegation("gpu", True),
+        ),
+        (["Explicitly applied GPU delegate, and the model gra"], Delegation("unknown")),
+    ],
+)
+def test_delegates(lines, expected):
+    got = parse_delegation(lines)
+    if isinstance(expected, tuple):
+        assert (got.refused, got.name) == (expected, "unknown")
+    else:
+        assert got == expected
