@@ -1,5 +1,7 @@
 """From a trained Keras model to an integer TFLite file, proved and measured.
 
+    quantize_aware    a trainable copy of a model that rounds as its integer file will
+    calibrate_ranges  measure the ranges of its activations on images, without training
     convert     write a TFLite file: float32, float16, dynamic or int8
     compare     how far a file is from its Keras model
     evaluate    accuracy of a file through the interpreter
@@ -7,11 +9,14 @@
     check       whether a file from elsewhere can be opened without harm
     benchmark   latency of a file on this machine
 
+    tool        the native benchmark_model on this machine, and what it printed elsewhere: benchmark, read
+
 These functions share their names with the modules they live in. They are bound here, when the package is imported,
 so that `tflite.convert` is the function whatever is imported later. TensorFlow, Keras and the interpreter are
 imported by the functions that need them: importing this package is quick and loads none of them.
 """
 
+from tflite import tool
 from tflite.benchmark.host import benchmark
 from tflite.benchmark.operator_time import OperatorTime
 from tflite.benchmark.result import BenchmarkResult
@@ -25,6 +30,7 @@ from tflite.inspect import Inspection, inspect
 from tflite.inspection.cost import Cost
 from tflite.inspection.finding import Finding
 from tflite.port import Port
+from tflite.quantization import calibrate_ranges, quantize_aware
 
 __all__ = [
     "SCHEMES",
@@ -43,9 +49,12 @@ __all__ = [
     "Port",
     "Tensor",
     "benchmark",
+    "calibrate_ranges",
     "check",
     "compare",
     "convert",
     "evaluate",
     "inspect",
+    "quantize_aware",
+    "tool",
 ]

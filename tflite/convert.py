@@ -19,6 +19,7 @@ from tflite.inspect import Inspection, inspect_content
 from tflite.loading import keras_model
 from tflite.nearest import unknown
 from tflite.port import Port
+from tflite.quantization.export import exported, is_aware
 from tflite.quiet import quiet
 from tflite.record import Record
 
@@ -67,20 +68,28 @@ def convert(
             activations while it runs; "int8" computes with integers alone.
         representative: for "int8", images that the ranges of activations are measured on: an array (n, height, width,
             channels), or an iterable of batches, with labels or without. A few hundred training images are enough.
+            None for a quantization-aware model, which has its ranges.
         input_type: for "int8", "uint8" (default: raw pixels go in as they are, scale 1 and zero point 0), "int8" or
-            "float32" (both with the range that is measured).
+            "float32" (both with the range that is measured). A quantization-aware model of other numbers than raw
+            pixels has "int8" by default.
         output_type: for "int8", "int8" (default), "uint8" or "float32".
 
     Raises:
-        ModelError: the model, the path or an argument is wrong; "int8" without representative images.
+        ModelError: the model, the path or an argument is wrong; "int8" without representative images; a
+            quantization-aware model whose ranges were never measured, or of another scheme.
         ConversionError: the converter failed, or left floating-point operators in an "int8" file, which are named.
     """
+    asked = input_type
     input_type, output_type = _types(scheme, input_type, output_type)
     path = check_writable(path)
     graph = float_graph(keras_model(model))
     _check_backend()
     shape = _image_shape(graph)
-    images = _representative(representative, scheme, shape, pixels=input_type == "uint8")
+    if is_aware(graph):
+        ready = exported(graph, scheme, asked, given=representative)
+        graph, images, input_type = ready.graph, None, ready.input_type
+    else:
+        images = _representative(representative, scheme, shape, pixels=input_type == "uint8")
     content = _convert(graph, shape, scheme, images, input_type, output_type)
     found = inspect_content(path, content)
     if scheme == "int8":
@@ -177,6 +186,7 @@ def _convert(
             if images is not None:
                 converter.representative_dataset = lambda: ([image[None]] for image in images)
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            if scheme == "int8":
                 converter.inference_input_type = tf.dtypes.as_dtype(input_type)
                 converter.inference_output_type = tf.dtypes.as_dtype(output_type)
             return bytes(converter.convert())

@@ -1,0 +1,117 @@
+"""A trainable model that computes with the numbers its integer file will have."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tflite.errors import ModelError
+from tflite.loading import keras_model
+from tflite.nearest import unknown
+from tflite.quantization.schemes import SCHEMES, Scheme
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+    from tflite.quantization.graph import Call, Graph
+
+ENGINES = ("native",)
+
+
+def quantize_aware(
+    model: "keras.Model | str | Path",
+    *,
+    engine: str = "native",
+    scheme: str = "int8",
+    exclude: Iterable[str] = (),
+    overrides: Mapping[str, str] | None = None,
+    input_range: tuple[float, float] | None = None,
+    momentum: float = 0.99,
+) -> "keras.Model":
+    """A copy of a model to train on with the rounding of its integer file built in (Jacob et al. 2018, 1712.05877).
+
+    The copy has the same weights, inputs, outputs and layer names. Kernels are rounded symmetrically with a scale for
+    each output channel, activations with one range a tensor, which follows the batches of the training. Rounding has
+    the gradient of the identity. After training, `tflite.convert(aware, path, scheme=…)` needs no images.
+
+    A layer that is several operators at run time is written as those. A nested model is written out.
+
+    Args:
+        model: a functional or sequential model with float32 inputs, or a `.keras` file of one. It stays as it is.
+        engine: "native".
+        scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits.
+        exclude: names of layers that stay in floating point, or patterns such as "block1_*".
+        overrides: pattern → scheme of the layers it matches; the last that matches counts. Activations have the bits
+            of `scheme` throughout.
+        input_range: lowest and highest number of the input, which holds zero; measured where it is not given. For a
+            model that starts with a `Rescaling` layer it is (0, 255), raw pixels, which enter the file unchanged.
+        momentum: of the moving averages of ranges.
+
+    Raises:
+        ModelError: an unknown engine, scheme or layer name; a model that is quantization-aware already, subclassed or
+            with a Lambda layer; weights that are not finite; an input that is not float32; a layer that the integer
+            runtime has no kernel for, which is named.
+    """
+    if engine not in ENGINES:
+        raise ModelError(unknown("engine", engine, ENGINES))
+    if scheme not in SCHEMES:
+        raise ModelError(unknown("scheme", scheme, SCHEMES))
+    model = keras_model(model)
+    from tflite.quantization.checks import check
+    from tflite.quantization.expand import expand
+    from tflite.quantization.graph import read, write
+    from tflite.quantization.placement import place
+
+    check(model, input_range)
+    graph = read(model)
+    schemes = _schemes(graph, SCHEMES[scheme], exclude, overrides or {})
+    expand(graph)
+    kernels = place(graph, SCHEMES[scheme], schemes=schemes, input_range=input_range, momentum=momentum)
+    return write(graph, lambda call: _aware(call, kernels))
+
+
+def is_aware(model: "keras.Model") -> bool:
+    """Whether a model came from `quantize_aware`."""
+    from tflite.quantization.layers import AWARE, FakeQuant
+
+    kinds = (FakeQuant, *AWARE.values())
+    return any(isinstance(layer, kinds) for layer in model._flatten_layers())
+
+
+def _aware(call: "Call", kernels: "dict[Call, Scheme]") -> Any:
+    """A layer with a rounded kernel in place of a plain one; a copy of anything else."""
+    from tflite.quantization.copying import copied, remade
+    from tflite.quantization.layers import AWARE
+
+    if call not in kernels:
+        return copied(call)
+    return remade(call, AWARE[type(call.kind)], bits=kernels[call].weights)
+
+
+def _schemes(
+    graph: "Graph", base: Scheme, exclude: Iterable[str], overrides: Mapping[str, str]
+) -> dict[str, Scheme | None]:
+    """Name of a layer → its scheme, None for floating point, where it has not that of the model."""
+    found: dict[str, Scheme | None] = {}
+    names = list(dict.fromkeys(call.name for call in graph.calls))
+    for pattern, scheme in overrides.items():
+        if scheme not in SCHEMES:
+            raise ModelError(unknown(f"overrides[{pattern!r}]", scheme, SCHEMES))
+        if SCHEMES[scheme].activations != base.activations:
+            same = [name for name, known in SCHEMES.items() if known.activations == base.activations]
+            raise ModelError(
+                f"Expected overrides of one of {same}, which have the activations of scheme={base.name!r}. "
+                f"Received: {pattern!r}: {scheme!r}"
+            )
+        found.update(dict.fromkeys(_matching("overrides", pattern, names), SCHEMES[scheme]))
+    for pattern in (exclude,) if isinstance(exclude, str) else exclude:
+        found.update(dict.fromkeys(_matching("exclude", pattern, names)))
+    return found
+
+
+def _matching(argument: str, pattern: str, names: list[str]) -> list[str]:
+    found = fnmatch.filter(names, pattern)
+    if not found:
+        raise ModelError(unknown(argument, pattern, names))
+    return found

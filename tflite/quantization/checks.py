@@ -1,0 +1,47 @@
+"""What a model must be so that it can be made quantization-aware."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tflite.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None:
+    """Raise what is wrong with a model.
+
+    Raises:
+        ModelError: see `quantize_aware`.
+    """
+    import keras
+
+    from tflite.quantization.aware import is_aware
+
+    if is_aware(model):
+        raise ModelError(
+            f"Expected a model in floating point. Received: {model.name!r}, which is quantization-aware already"
+        )
+    for symbol in getattr(model, "inputs", None) or ():
+        if symbol.dtype != "float32":
+            raise ModelError(f"Expected a model with float32 inputs. Received: {model.name!r} with {symbol.dtype}")
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Lambda):
+            raise ModelError(
+                f"Expected layers with a configuration. Received: the Lambda layer {layer.name!r}. "
+                "Write it as layers or operations of keras.ops"
+            )
+        if getattr(layer, "data_format", "channels_last") == "channels_first":
+            raise ModelError(f"Expected channels in the last axis. Received: {layer.name!r} with 'channels_first'")
+        for weight in [] if isinstance(layer, keras.Model) else layer.weights:
+            if not np.isfinite(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))).all():
+                raise ModelError(f"Expected finite weights. Received: {weight.path!r} with values that are not")
+    if input_range is not None and not (
+        len(input_range) == 2 and np.isfinite(input_range).all() and input_range[0] <= 0 < input_range[1]
+    ):
+        raise ModelError(
+            "Invalid value for `input_range`. Expected (low, high) with low ≤ 0 < high. "
+            f"Received: input_range={input_range}"
+        )

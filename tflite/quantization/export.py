@@ -1,0 +1,67 @@
+"""What `convert` needs of a quantization-aware model."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tflite.errors import ModelError
+from tflite.quantization.aware import is_aware
+from tflite.quantization.clean import clean
+from tflite.quantization.ranges import input_range
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Ready", "exported", "is_aware"]
+
+# The lowest end of a measured range that is taken for that of raw pixels, whose images need not hold the brightest.
+_BRIGHT = 128
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A graph for the converter, and the type of its input."""
+
+    graph: "keras.Model"
+    input_type: str
+
+
+def exported(aware: "keras.Model", scheme: str, input_type: str | None, *, given: Any = None) -> Ready:
+    """The graph of a quantization-aware model that computes in float32, for the converter.
+
+    Args:
+        aware: the model, with one input.
+        scheme: what it is to be converted to; it must be that of the model.
+        input_type: "uint8" for raw pixels, "int8", "float32", or None for what fits the model.
+        given: representative images, which such a model does not take.
+
+    Raises:
+        ModelError: images, another scheme, ranges that were never measured, or "uint8" for other numbers than pixels.
+    """
+    own = _scheme(aware)
+    if scheme != own:
+        raise ModelError(
+            f"Expected scheme={own!r}, for which {aware.name!r} was made quantization-aware. Received: "
+            f"scheme={scheme!r}. For another scheme convert the model in floating point"
+        )
+    if given is not None:
+        raise ModelError(
+            f"Expected no `representative` images: {aware.name!r} is quantization-aware and has measured its ranges. "
+            "Use tflite.calibrate_ranges to measure them anew"
+        )
+    low, high = input_range(aware) or (0.0, 0.0)
+    pixels = low == 0 and _BRIGHT < high <= 255
+    if input_type == "uint8" and not pixels:
+        raise ModelError(
+            f"Expected a model of raw pixels in [0, 255] for input_type='uint8'. Received: {aware.name!r} with inputs "
+            f"in [{low:g}, {high:g}]. A model of scaled images takes input_type='int8'"
+        )
+    input_type = input_type or ("uint8" if pixels else "int8")
+    return Ready(clean(aware, pixels=input_type == "uint8"), input_type)
+
+
+def _scheme(aware: "keras.Model") -> str:
+    """The scheme that a model's activations were rounded for."""
+    from tflite.quantization.layers import FakeQuant
+
+    bits = next((layer.bits for layer in aware._flatten_layers() if isinstance(layer, FakeQuant)), None)
+    return {8: "int8", 16: "int16x8", None: "dynamic"}[bits]

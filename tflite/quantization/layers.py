@@ -1,0 +1,279 @@
+"""The layers that a quantization-aware model has in place of plain ones.
+
+Keras finds the classes of a saved model by their registered names: import this module before
+`keras.models.load_model` loads a quantization-aware model.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from tflite.quantization.numerics import NARROWEST, fake_quant, fake_quant_kernel, round_kernel
+
+register = keras.saving.register_keras_serializable("tflite")
+
+
+@register
+class FakeQuant(keras.layers.Layer):
+    """Rounds activations to the numbers that integers stand for, in a range that it measures.
+
+    The first batch of a training sets the range, and a moving average follows the batches after it; zero is always
+    inside. Until then, and for ever without a training, activations pass as they are. Ranges are float32 whatever the
+    precision of the model, and are the mean over the replicas of a distribution strategy.
+
+    Args:
+        bits: of the integers, 8 or 16.
+        fixed: a range (low, high) known beforehand, in place of a measured one.
+        momentum: of the moving average.
+        exported: whether the rounding is written into the graph that is converted. The runtime has it built in for
+            some activations, sigmoid for one.
+    """
+
+    def __init__(
+        self,
+        bits: int = 8,
+        *,
+        fixed: tuple[float, float] | None = None,
+        momentum: float = 0.99,
+        exported: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.bits = bits
+        self.fixed = None if fixed is None else (float(fixed[0]), float(fixed[1]))
+        self.momentum = momentum
+        self.exported = exported
+        self.supports_masking = True
+        self.measuring = False
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether zero is the integer zero: so for 16 bits, which the runtime takes in no other way."""
+        return self.bits > 8
+
+    def build(self, input_shape: Any) -> None:
+        """Make the variables."""
+        if self.fixed is None:
+            self.low, self.high, self.measured, self.frozen = (
+                self.add_weight(
+                    name=name,
+                    shape=(),
+                    initializer="zeros",
+                    dtype="float32",
+                    trainable=False,
+                    autocast=False,
+                    aggregation="mean",
+                )
+                for name in ("low", "high", "measured", "frozen")
+            )
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """Rounded activations, of the same shape and type."""
+        if self.fixed is not None:
+            return self._rounded(inputs, *self.fixed)
+        if self.measuring:
+            self._widen(inputs)
+        elif training and self.trainable:
+            return self._rounded(inputs, *self._follow(inputs))
+        low, high = ops.convert_to_tensor(self.low), ops.convert_to_tensor(self.high)
+        # A range that was not measured is empty, which the kernel of either branch must not see.
+        high = ops.maximum(high, low + NARROWEST)
+        return ops.cond(
+            ops.convert_to_tensor(self.measured) > 0.5, lambda: self._rounded(inputs, low, high), lambda: inputs
+        )
+
+    def _rounded(self, inputs, low, high):
+        """`inputs` on the grid of a range."""
+        return fake_quant(inputs, low, high, bits=self.bits, symmetric=self.symmetric)
+
+    def _follow(self, inputs):
+        """Move the range towards this batch's, all the way in the first batch; returns the new range."""
+        low, high = ops.convert_to_tensor(self.low), ops.convert_to_tensor(self.high)
+
+        def moved():
+            step = ops.where(ops.convert_to_tensor(self.measured) > 0.5, 1.0 - self.momentum, 1.0)
+            found = self._extremes(inputs)
+            return low + step * (found[0] - low), high + step * (found[1] - high)
+
+        # Only the numbers are conditional: a variable of several replicas cannot be assigned inside a branch.
+        low, high = ops.cond(ops.convert_to_tensor(self.frozen) > 0.5, lambda: (low, high), moved)
+        self.low.assign(low)
+        self.high.assign(high)
+        self.measured.assign(ops.ones(()))
+        return low, high
+
+    def _widen(self, inputs) -> None:
+        """Make the range hold this batch."""
+        low, high = self._extremes(inputs)
+        self.low.assign(ops.minimum(self.low, low))
+        self.high.assign(ops.maximum(self.high, high))
+        self.measured.assign(ops.ones(()))
+
+    def _extremes(self, inputs):
+        """The range of a batch, float32: it holds zero, which padding needs, and is never empty."""
+        found = ops.stop_gradient(inputs)
+        low, high = ops.cast(ops.min(found), "float32"), ops.cast(ops.max(found), "float32")
+        low, high = ops.minimum(low, 0.0), ops.maximum(high, 0.0)
+        if self.symmetric:
+            high = ops.maximum(high, -low)
+            low = -high
+        return low, ops.maximum(high, low + NARROWEST)
+
+    def range(self) -> tuple[float, float] | None:
+        """The range (low, high), or None where it was never measured."""
+        if self.fixed is not None:
+            return self.fixed
+        if not float(ops.convert_to_numpy(self.measured)):
+            return None
+        return float(ops.convert_to_numpy(self.low)), float(ops.convert_to_numpy(self.high))
+
+    def compute_output_shape(self, input_shape):
+        """That of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        own = {"bits": self.bits, "fixed": self.fixed, "momentum": self.momentum, "exported": self.exported}
+        return {**super().get_config(), **own}
+
+
+@register
+class KeptFloat(keras.layers.Layer):
+    """Says that what computes its input is not quantized."""
+
+    def call(self, inputs):
+        """The input."""
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        """That of the input."""
+        return input_shape
+
+
+class _AwareKernel:
+    """A layer whose kernel is rounded in each step; the variable keeps the exact numbers."""
+
+    def __init__(self: Any, *args: Any, bits: int = 8, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.bits = bits
+
+    def add_weight(self: Any, *args: Any, name: str | None = None, **kwargs: Any):
+        """As `keras.layers.Layer.add_weight`; the kernel is never cast before it is rounded."""
+        if name == "kernel":
+            kwargs["autocast"] = False
+        return super().add_weight(*args, name=name, **kwargs)  # type: ignore[misc]
+
+    def rounded_kernel(self: Any):
+        """The kernel on the grid of its integers, float32."""
+        return round_kernel(ops.convert_to_tensor(self.kernel), axes=self._other_axes(), bits=self.bits)
+
+    def _kernel_now(self: Any):
+        kernel = ops.convert_to_tensor(self.kernel)
+        return ops.cast(fake_quant_kernel(kernel, axes=self._other_axes(), bits=self.bits), self.compute_dtype)
+
+    def _other_axes(self: Any) -> tuple[int, ...]:
+        """The axes of the kernel that are not output channels."""
+        rank = len(self.kernel.shape)
+        return tuple(axis for axis in range(rank) if axis - rank not in self.channel_axes)
+
+    def _biased(self: Any, outputs):
+        return outputs if self.bias is None else outputs + ops.convert_to_tensor(self.bias)
+
+    def get_config(self: Any) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {**super().get_config(), "bits": self.bits}  # type: ignore[misc]
+
+
+class _AwareConvolution(_AwareKernel):
+    channel_axes = (-1,)
+
+    def call(self: Any, inputs):
+        """The convolution with the rounded kernel."""
+        return self._biased(
+            ops.conv(
+                inputs,
+                self._kernel_now(),
+                strides=list(self.strides),
+                padding=self.padding,
+                dilation_rate=self.dilation_rate,
+            )
+        )
+
+
+class _AwareDepthwiseConvolution(_AwareKernel):
+    channel_axes = (-2, -1)
+
+    def call(self: Any, inputs):
+        """The convolution with the rounded kernel."""
+        return self._biased(
+            ops.depthwise_conv(
+                inputs,
+                self._kernel_now(),
+                strides=self.strides,
+                padding=self.padding,
+                dilation_rate=self.dilation_rate,
+            )
+        )
+
+
+@register
+class AwareConv1D(_AwareConvolution, keras.layers.Conv1D):
+    """A Conv1D without activation that rounds its kernel, one scale for each output channel."""
+
+
+@register
+class AwareConv2D(_AwareConvolution, keras.layers.Conv2D):
+    """A Conv2D without activation that rounds its kernel, one scale for each output channel."""
+
+
+@register
+class AwareDepthwiseConv1D(_AwareDepthwiseConvolution, keras.layers.DepthwiseConv1D):
+    """A DepthwiseConv1D without activation that rounds its kernel, one scale for each output channel."""
+
+
+@register
+class AwareDepthwiseConv2D(_AwareDepthwiseConvolution, keras.layers.DepthwiseConv2D):
+    """A DepthwiseConv2D without activation that rounds its kernel, one scale for each output channel."""
+
+
+@register
+class AwareConv2DTranspose(_AwareKernel, keras.layers.Conv2DTranspose):
+    """A Conv2DTranspose without activation that rounds its kernel, one scale for each output channel."""
+
+    channel_axes = (-2,)
+
+    def call(self, inputs):
+        """The convolution with the rounded kernel."""
+        return self._biased(
+            ops.conv_transpose(
+                inputs,
+                self._kernel_now(),
+                strides=list(self.strides),
+                padding=self.padding,
+                output_padding=self.output_padding,
+                dilation_rate=self.dilation_rate,
+            )
+        )
+
+
+@register
+class AwareDense(_AwareKernel, keras.layers.Dense):
+    """A Dense without activation that rounds its kernel, one scale for each output."""
+
+    channel_axes = (-1,)
+
+    def call(self, inputs, training=None):
+        """The product with the rounded kernel."""
+        return self._biased(ops.matmul(inputs, self._kernel_now()))
+
+
+AWARE: dict[Any, Any] = {
+    keras.layers.Conv1D: AwareConv1D,
+    keras.layers.Conv2D: AwareConv2D,
+    keras.layers.DepthwiseConv1D: AwareDepthwiseConv1D,
+    keras.layers.DepthwiseConv2D: AwareDepthwiseConv2D,
+    keras.layers.Conv2DTranspose: AwareConv2DTranspose,
+    keras.layers.Dense: AwareDense,
+}

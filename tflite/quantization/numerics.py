@@ -1,0 +1,72 @@
+"""Rounding to the numbers that integers stand for, with gradients that pass straight through.
+
+Both functions compute in float32 whatever the precision of their input, and return the type they were given.
+"""
+
+from typing import Any
+
+import numpy as np
+
+# A range is at least this wide: a tensor that is always zero has one too.
+NARROWEST = 1e-4
+
+
+def fake_quant(x: Any, low: Any, high: Any, *, bits: int, symmetric: bool) -> Any:
+    """The number nearest to each of `x` that an integer stands for (Jacob et al. 2018, 1712.05877, eq. 12).
+
+    The range [low, high] holds zero and is moved by less than a step, so that zero is one of the numbers. The
+    gradient is that of the identity inside of the range and zero outside.
+
+    Args:
+        x: any shape.
+        low: scalar, at most 0.
+        high: scalar, at least 0, above `low`.
+        bits: 2 to 16.
+        symmetric: integers from −(2^(bits−1) − 1) to 2^(bits−1) − 1, where `low` is −`high`.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return keras.quantizers.fake_quant_with_min_max_vars(x, low, high, num_bits=bits, narrow_range=symmetric)
+    import tensorflow as tf
+
+    # TensorFlow's own kernel: one pass, and the converter knows it. It takes float32 alone.
+    wide = tf.cast(x, tf.float32)
+    rounded = tf.quantization.fake_quant_with_min_max_vars(wide, low, high, num_bits=bits, narrow_range=symmetric)
+    return tf.cast(rounded, x.dtype)
+
+
+def round_kernel(kernel: Any, *, axes: tuple[int, ...], bits: int) -> Any:
+    """A kernel rounded to symmetric integers with a scale for each output channel, max|w| / (2^(bits−1) − 1).
+
+    Args:
+        kernel: weights, float32.
+        axes: those that are not output channels.
+        bits: 2 to 8.
+    """
+    from keras import ops
+
+    most = ops.max(ops.abs(kernel), axis=axes, keepdims=True)
+    scale = ops.where(most > 0.0, most, 1.0) / (2 ** (bits - 1) - 1)
+    return ops.round(kernel / scale) * scale
+
+
+def fake_quant_kernel(kernel: Any, *, axes: tuple[int, ...], bits: int) -> Any:
+    """`round_kernel` with the gradient of the identity: no number lies outside of such a range."""
+    from keras import ops
+
+    return kernel + ops.stop_gradient(round_kernel(kernel, axes=axes, bits=bits) - kernel)
+
+
+def nudged(low: float, high: float, *, bits: int, symmetric: bool) -> tuple[float, float]:
+    """The range that `fake_quant` rounds in when it is given [low, high]: zero is one of its numbers.
+
+    It is float32, as in TensorFlow's kernel, so that whoever derives integers from the result gets the same ones.
+    """
+    if symmetric:
+        return -high, high
+    one = np.float32
+    most = one(2**bits - 1)
+    scale = (one(high) - one(low)) / most
+    zero = np.clip(np.floor(-one(low) / scale + one(0.5)), 0, most)
+    return float(-zero * scale), float((most - zero) * scale)

@@ -1,0 +1,171 @@
+"""Where activations are rounded, and which kernels."""
+
+import math
+
+from tflite.errors import ModelError
+from tflite.quantization.graph import Call, Graph, Made, Value
+from tflite.quantization.schemes import Scheme
+from tflite.quantization.support import BOUNDS, Role, activation, role, unsupported
+from tflite.quantization.units import Unit, units
+
+PIXELS = (0.0, 255.0)
+
+
+def place(
+    graph: Graph,
+    scheme: Scheme,
+    *,
+    schemes: dict[str, Scheme | None],
+    input_range: tuple[float, float] | None,
+    momentum: float,
+) -> dict[Call, Scheme]:
+    """Insert the rounding of activations into an expanded graph; returns the calls whose kernels are to be rounded.
+
+    It goes after the input and after what each operator computes, and nowhere inside one: between a convolution and
+    its relu it would split them. Operators that only move or select numbers keep the range of their input.
+
+    Args:
+        graph: changed in place.
+        scheme: of everything that has no other.
+        schemes: name of a layer → its own scheme, or None where it stays in floating point.
+        input_range: of the model's input where it is known beforehand; raw pixels where the model rescales it first.
+        momentum: of the moving averages.
+
+    Raises:
+        ModelError: a layer that the integer runtime has no kernel for.
+    """
+    found = units(graph)
+    floating = {unit for unit in found if any(schemes.get(call.name, scheme) is None for call in unit.calls)}
+    kernels = {
+        unit.calls[0]: schemes.get(unit.calls[0].name) or scheme
+        for unit in found
+        if unit.role is Role.WEIGHTED and unit not in floating
+    }
+    if scheme.activations is not None:
+        for unit in found:
+            if unit.role is None and unit not in floating:
+                raise ModelError(unsupported(unit.calls[0]))
+        _Placing(graph, found, floating, scheme.activations, momentum).run(input_range)
+    return kernels
+
+
+class _Placing:
+    """Inserts layers into one graph."""
+
+    def __init__(self, graph: Graph, found: list[Unit], floating: set[Unit], bits: int, momentum: float):
+        self.graph, self.found, self.floating = graph, found, floating
+        self.bits, self.momentum = bits, momentum
+        self.unit_of = {call: unit for unit in found for call in unit.calls}
+
+    def run(self, input_range: tuple[float, float] | None) -> None:
+        """Insert all of them."""
+        import keras
+
+        consumers = self.graph.consumers()
+        fixed: dict[Value, tuple[float, float] | None] = {}
+        for value in keras.tree.flatten(self.graph.inputs):
+            rescaled = self._rescaled(value, consumers)
+            known = input_range or (PIXELS if rescaled else None)
+            self._round(value, value.symbol.name, fixed=known)
+            if known and self.bits == 8:
+                fixed.update((call.output, _on_grid(call, known)) for call in rescaled)
+        for unit in self.found:
+            last = unit.calls[-1]
+            if unit in self.floating:
+                if self._meets_integers(unit.output, consumers):
+                    self._round(self._keep_float(unit.output, last.name), last.name)
+            elif unit.role is Role.BOUNDED:
+                if not self._leaves(unit.output, consumers):
+                    self._round(unit.output, last.name, fixed=self._bounds(last), exported=False)
+            elif unit.role not in (Role.SAME, Role.IDENTITY):
+                self._round(unit.output, last.name, fixed=fixed.get(unit.output))
+
+    def _round(self, value: Value, name: str, **options) -> None:
+        """Let everything that takes a tensor take it rounded."""
+        from tflite.quantization.layers import FakeQuant
+
+        name = self.graph.unique(f"{name}_quantized")
+        dtype = value.symbol.dtype
+        self._insert(value, FakeQuant(self.bits, momentum=self.momentum, dtype=dtype, name=name, **options))
+
+    def _keep_float(self, value: Value, name: str) -> Value:
+        from tflite.quantization.layers import KeptFloat
+
+        name = self.graph.unique(f"{name}_kept_float")
+        return self._insert(value, KeptFloat(dtype=value.symbol.dtype, name=name))
+
+    def _insert(self, value: Value, layer) -> Value:
+        after = self.graph.consumers().get(value, [])
+        call = Call(Made(layer), layer.name, (value,), outputs=(Value(value.symbol),))
+        self.graph.redirect(value, call.output, after)
+        producer = self.graph.producers().get(value)
+        place = 0 if producer is None else self.graph.calls.index(producer) + 1
+        self.graph.calls.insert(place, call)
+        return call.output
+
+    def _bounds(self, call: Call) -> tuple[float, float]:
+        return BOUNDS[activation(call.kind) or ""] if self.bits == 8 else (-1.0, 1.0)
+
+    def _meets_integers(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
+        """Whether the result of a layer in floating point leaves the model or enters a quantized layer."""
+        for call in consumers.get(value, []):
+            if call is None:
+                return True
+            if role(call.kind) is Role.IDENTITY:
+                if self._meets_integers(call.output, consumers):
+                    return True
+            elif self.unit_of[call] not in self.floating:
+                return True
+        return False
+
+    def _leaves(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
+        """Whether a tensor is an output of the model, moved at most: probabilities of a loss are not to be rounded."""
+        for call in consumers.get(value, []):
+            if call is None:
+                return True
+            if role(call.kind) in (Role.IDENTITY, Role.SAME) and self._leaves(call.output, consumers):
+                return True
+        return False
+
+    def _rescaled(self, value: Value, consumers: dict[Value, list[Call]]) -> list[Call]:
+        """The layers that scale the model's input to the range that the network works in, where all takers do."""
+        import keras
+
+        found: list[Call] = []
+        for call in consumers.get(value, []):
+            if call is not None and role(call.kind) is Role.IDENTITY:
+                inner = self._rescaled(call.output, consumers)
+                if not inner:
+                    return []
+                found += inner
+            elif (
+                call is not None
+                and isinstance(call.kind, keras.layers.Rescaling)
+                and isinstance(call.kind.scale, int | float)
+                and isinstance(call.kind.offset, int | float)
+                and call.kind.scale
+            ):
+                found.append(call)
+            else:
+                return []
+        return found
+
+
+def _on_grid(call: Call, known: tuple[float, float]) -> tuple[float, float] | None:
+    """The range after a layer that rescales the input, so that each pixel value is one integer.
+
+    With (p − 127.5) / 64 every pixel value would lie in the middle between two integers, where Keras and the runtime
+    may round differently. The offset is moved to the nearest multiple of a pixel's step, (p − 128) / 64: an integer
+    model has no finer offset, since zero must be one of its numbers.
+    """
+    from tflite.quantization.copying import remade
+
+    layer = call.kind
+    step = layer.scale * (known[1] - known[0]) / 255
+    steps = math.floor(layer.offset / step + 0.5) if layer.scale > 0 else math.ceil(layer.offset / step - 0.5)
+    offset = steps * step
+    ends = sorted(layer.scale * bound + offset for bound in known)
+    if not ends[0] <= 0 <= ends[1]:
+        return None
+    call.operation = remade(call, type(layer), offset=offset)
+    return ends[0], ends[1]

@@ -1,0 +1,55 @@
+"""The ranges of activations: measured without training."""
+
+from typing import TYPE_CHECKING, Any
+
+from tflite import samples
+from tflite.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
+    """Measure the ranges of activations on images: the smallest and the largest number of each, and of before.
+
+    Weights and batch statistics stay as they are. A training that follows goes on from these ranges.
+
+    Args:
+        aware: a quantization-aware model.
+        images: an array (n, height, width, channels), or an iterable of batches, with labels or without.
+
+    Raises:
+        ModelError: a model that is not quantization-aware, or no images.
+    """
+    layers = fake_quants(aware)
+    if not layers:
+        raise ModelError(f"Expected a quantization-aware model. Received: {aware.name!r}. Use tflite.quantize_aware")
+    for layer in layers:
+        layer.measuring = True
+    count = 0
+    try:
+        for part, _ in samples.batches(images):
+            aware(part.astype("float32"), training=False)
+            count += len(part)
+    finally:
+        for layer in layers:
+            layer.measuring = False
+    if not count:
+        raise ModelError("Expected images to measure ranges on. Received: none")
+
+
+def fake_quants(model: "keras.Model") -> list[Any]:
+    """The layers of a model that round activations in a range they measure, those of models inside of it too."""
+    from tflite.quantization.layers import FakeQuant
+
+    return [layer for layer in model._flatten_layers() if isinstance(layer, FakeQuant) and layer.fixed is None]
+
+
+def input_range(aware: "keras.Model") -> tuple[float, float] | None:
+    """The range that a quantization-aware model rounds its input in, None where it was never measured."""
+    from tflite.quantization.layers import FakeQuant
+
+    for layer in aware.layers:
+        if isinstance(layer, FakeQuant) and layer.input is aware.inputs[0]:
+            return layer.range()
+    return None

@@ -1,0 +1,199 @@
+"""What the integer runtime does with each kind of layer and operation.
+
+Keras has most things twice, as layers and as operations of `keras.ops`; both are called the same here.
+"""
+
+from enum import Enum, auto
+from typing import Any
+
+
+class Role(Enum):
+    """How a call takes part in an integer graph."""
+
+    WEIGHTED = auto()  # a convolution or a product: rounds its kernel; swallows a normalisation and a relu after it
+    AFFINE = auto()  # scale and shift by channel: an own 1×1 depthwise convolution where no convolution is before it
+    ARITHMETIC = auto()  # add, subtract, multiply; swallows a relu
+    RELU = auto()  # relu or relu6: swallowed by what is before it, or an own operator
+    RANGED = auto()  # an own operator whose output has a range of its own
+    SAME = auto()  # moves or selects numbers: the output has the range of the input
+    BOUNDED = auto()  # the runtime fixes the range of the output
+    IDENTITY = auto()  # nothing at inference
+
+
+# Activations by the name of the function in `keras.activations`, which is also that of the operation.
+_ACTIVATIONS = {
+    "linear": Role.IDENTITY,
+    "relu": Role.RELU,
+    "relu6": Role.RELU,
+    "leaky_relu": Role.RANGED,
+    "hard_silu": Role.RANGED,
+    "gelu": Role.RANGED,
+    "silu": Role.RANGED,
+    "sigmoid": Role.BOUNDED,
+    "tanh": Role.BOUNDED,
+    "softmax": Role.BOUNDED,
+}
+
+# The ranges that the runtime fixes for 8 bits; for 16 bits it is ±1 for all of them.
+BOUNDS = {"sigmoid": (0.0, 255 / 256), "softmax": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}
+
+_LAYERS = {
+    **dict.fromkeys(
+        ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv2DTranspose", "Dense"), Role.WEIGHTED
+    ),
+    **dict.fromkeys(("BatchNormalization", "Rescaling", "Normalization"), Role.AFFINE),
+    **dict.fromkeys(("Add", "Subtract", "Multiply"), Role.ARITHMETIC),
+    **dict.fromkeys(("PReLU", "Concatenate", "Maximum", "Minimum"), Role.RANGED),
+    **dict.fromkeys(("GlobalAveragePooling1D", "GlobalAveragePooling2D"), Role.RANGED),
+    **dict.fromkeys(
+        (
+            "MaxPooling1D",
+            "MaxPooling2D",
+            "AveragePooling1D",
+            "AveragePooling2D",
+            "GlobalMaxPooling1D",
+            "GlobalMaxPooling2D",
+            "ZeroPadding1D",
+            "ZeroPadding2D",
+            "Cropping1D",
+            "Cropping2D",
+            "UpSampling1D",
+            "UpSampling2D",
+            "Flatten",
+            "Reshape",
+            "Permute",
+            "RepeatVector",
+            "Resizing",
+            "CenterCrop",
+        ),
+        Role.SAME,
+    ),
+    **dict.fromkeys(
+        (
+            "Identity",
+            "Dropout",
+            "SpatialDropout1D",
+            "SpatialDropout2D",
+            "GaussianNoise",
+            "GaussianDropout",
+            "AlphaDropout",
+            "ActivityRegularization",
+            "RandomBrightness",
+            "RandomContrast",
+            "RandomCrop",
+            "RandomFlip",
+            "RandomRotation",
+            "RandomTranslation",
+            "RandomZoom",
+            "RandomErasing",
+            "MixUp",
+            "CutMix",
+        ),
+        Role.IDENTITY,
+    ),
+}
+
+_OPERATIONS = {
+    **dict.fromkeys(("Add", "Subtract", "Multiply"), Role.ARITHMETIC),
+    **dict.fromkeys(("Mean", "Concatenate", "Maximum", "Minimum"), Role.RANGED),
+    **dict.fromkeys(
+        (
+            "MaxPool",
+            "AveragePool",
+            "Max",
+            "Amax",
+            "Pad",
+            "Reshape",
+            "Transpose",
+            "Squeeze",
+            "ExpandDims",
+            "GetItem",
+            "Resize",
+            "Ravel",
+            "Repeat",
+            "Swapaxes",
+            "Moveaxis",
+        ),
+        Role.SAME,
+    ),
+    **dict.fromkeys(("StopGradient", "Copy"), Role.IDENTITY),
+}
+
+
+def activation(operation: Any) -> str | None:
+    """The name of the activation function that a layer or operation is, None for one that is something else.
+
+    A rectifier with parameters that make it another function is that one: "relu", "relu6", "leaky_relu", or "clipped"
+    for any other.
+    """
+    import keras
+
+    if isinstance(operation, keras.layers.Activation):
+        return getattr(operation.activation, "__name__", type(operation.activation).__name__)
+    if isinstance(operation, keras.layers.Softmax):
+        return "softmax"
+    if isinstance(operation, keras.layers.LeakyReLU):
+        return "leaky_relu"
+    if isinstance(operation, keras.layers.ReLU) or (
+        type(operation).__name__ == "ReLU" and hasattr(operation, "max_value")
+    ):
+        return _rectifier(operation)
+    if isinstance(operation, keras.layers.ELU):
+        return "elu"
+    if isinstance(operation, keras.layers.Layer):
+        return None
+    return _FUNCTIONS.get(type(operation).__name__)
+
+
+_FUNCTIONS = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "LeakyRelu": "leaky_relu",
+    "HardSilu": "hard_silu",
+    "HardSigmoid": "hard_sigmoid",
+    "Gelu": "gelu",
+    "Silu": "silu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softmax": "softmax",
+}
+
+
+def _rectifier(operation: Any) -> str:
+    if operation.threshold:
+        return "clipped"
+    if operation.negative_slope:
+        return "clipped" if operation.max_value is not None else "leaky_relu"
+    return {None: "relu", 6: "relu6"}.get(operation.max_value, "clipped")
+
+
+def role(operation: Any) -> Role | None:
+    """How a layer or operation takes part in an integer graph; None where the runtime has no integer kernel."""
+    import keras
+
+    function = activation(operation)
+    if function is not None:
+        return _ACTIVATIONS.get(function)
+    return (_LAYERS if isinstance(operation, keras.layers.Layer) else _OPERATIONS).get(type(operation).__name__)
+
+
+def unsupported(call: Any) -> str:
+    """Why a call cannot be quantized, and the way out."""
+    import keras
+
+    function = activation(call.kind)
+    what = function if function is not None else type(call.kind).__name__
+    where = "layer" if isinstance(call.kind, keras.layers.Layer) else "operation"
+    return (
+        f"Expected layers that the integer runtime has. Received: the {where} {call.name!r} ({what}). "
+        f"{_INSTEAD.get(what, 'Replace it')}, or keep it in floating point with exclude=({call.name!r},)"
+    )
+
+
+_INSTEAD = {
+    **dict.fromkeys(
+        ("elu", "selu", "softplus", "softsign", "mish", "celu"), "Use relu, hard_swish or silu in its place"
+    ),
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization", "UnitNormalization"), "Use BatchNormalization"),
+    "Lambda": "Write it as layers",
+}
