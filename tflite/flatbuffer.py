@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -175,7 +174,7 @@ class Flatbuffer:
 
     def _activation(self, operator: Any, names: dict[int, str]) -> int | None:
         held = operator.BuiltinOptions()
-        kind = getattr(self._schema, names.get(operator.BuiltinOptionsType(), ""), None)
+        kind: Any = getattr(self._schema, names.get(operator.BuiltinOptionsType(), ""), None)
         if held is None or not hasattr(kind, "FusedActivationFunction"):
             return None
         options = kind()

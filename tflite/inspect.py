@@ -7,7 +7,9 @@ from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer, Operator
 from tflite.inspection.arena import arena_bytes
 from tflite.inspection.cost import Cost, bytes_by_operator, bytes_by_type, costs
+from tflite.inspection.drawing import draw
 from tflite.inspection.finding import Facts, Finding
+from tflite.inspection.overlay import overlay
 from tflite.inspection.partitions import partitions
 from tflite.inspection.rules import findings
 from tflite.interpreter import open_model, ports
@@ -51,6 +53,14 @@ class Inspection(Record):
     def fallback(self) -> tuple[Operator, ...]:
         """Operators that XNNPACK does not take."""
         return tuple(self.operators[cost.index] for cost in self.costs if not cost.delegated)
+
+    def draw(self, path: str | Path) -> Path:
+        """Draw the graph as an `.svg`, `.png` or `.pdf` file; see `tflite.inspection.drawing`."""
+        return draw(self, path)
+
+    def overlay(self, path: str | Path, quantity: str = "multiply_adds") -> Path:
+        """Write "multiply_adds" or "weight_bytes" an operator for Model Explorer; see `tflite.inspection.overlay`."""
+        return overlay(self, path, quantity)
 
 
 def inspect(path: str | Path) -> Inspection:

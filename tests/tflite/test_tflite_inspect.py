@@ -3,12 +3,15 @@
 import json
 
 import keras
+import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from keras import layers
 
 import tflite
+from distiller import models
 from tflite import ModelError
+from tflite.flatbuffer import Flatbuffer
 
 
 @pytest.mark.parametrize("scheme", ["float32", "float16", "dynamic", "int8"])
@@ -80,3 +83,78 @@ def test_truncated_file(files, tmp_path):
     path.write_bytes(files["int8"].path.read_bytes()[:-500])
     with pytest.raises(ModelError, match=r"cut\.tflite' is damaged or truncated"):
         tflite.inspect(path)
+
+
+def test_multiply_adds_are_those_of_the_network(files, network):
+    for scheme in ("float32", "float16", "dynamic", "int8"):
+        found = tflite.inspect(files[scheme].path)
+        assert found.multiply_adds == models.multiply_adds(network)
+        assert sum(cost.multiply_adds for cost in found.costs) == found.multiply_adds
+
+
+def test_multiply_adds_counted_by_hand(tmp_path):
+    inputs = keras.Input((8, 8, 4))
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same")(inputs)  # 8×8×8 numbers, 3×3 each
+    x = layers.Conv2DTranspose(6, 2, strides=2)(x)  # each of 8×8×8 numbers goes to 2×2×6
+    x = layers.Reshape((16 * 16, 6))(x)
+    x = keras.ops.matmul(keras.ops.transpose(x, (0, 2, 1)), x)  # 6×6 numbers, 256 each
+    model = keras.Model(inputs, layers.Dense(5)(layers.Flatten()(x)))
+    found = tflite.inspect(tflite.convert(model, tmp_path / "a.tflite").path)
+    by_name = {found.operators[cost.index].name: cost.multiply_adds for cost in found.costs if cost.multiply_adds}
+    assert by_name == {
+        "DEPTHWISE_CONV_2D": 8 * 8 * 8 * 9,
+        "TRANSPOSE_CONV": 8 * 8 * 8 * 24,
+        "BATCH_MATMUL": 6 * 6 * 256,
+        "FULLY_CONNECTED": 36 * 5,
+    }
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("float32", 4), ("float16", 2), ("int8", 1)])
+def test_bytes_of_weights(files, network, scheme, size):
+    found = tflite.inspect(files[scheme].path)
+    kernels = sum(layer.kernel.shape.num_elements() for layer in network.layers if hasattr(layer, "kernel"))
+    stored = {"float32": "float32", "float16": "float16", "int8": "int8"}[scheme]
+    scaling = 2 * size  # a factor and an offset
+    if scheme == "int8":
+        assert found.weight_bytes_by_type["int8"] == kernels + scaling
+        # Biases are 32 bits wide, one a channel; that of the last layer is not zero after training.
+        biases = sum(layer.kernel.shape[-1] for layer in network.layers if hasattr(layer, "kernel"))
+        assert found.weight_bytes_by_type["int32"] == 4 * biases
+    else:
+        assert found.weight_bytes_by_type == {stored: size * found.parameters}
+    assert set(found.weight_bytes_by_operator) == {"CONV_2D", "FULLY_CONNECTED", "MUL", "ADD"}
+    dense = network.get_layer("logits").kernel.shape
+    biased = 10 * (4 if scheme == "int8" else size)
+    assert found.weight_bytes_by_operator["FULLY_CONNECTED"] == dense[0] * dense[1] * size + biased
+    assert sum(found.weight_bytes_by_operator.values()) == sum(found.weight_bytes_by_type.values())
+    assert sum(cost.weight_bytes for cost in found.costs) == sum(found.weight_bytes_by_type.values())
+
+
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+def test_arena_is_what_the_interpreter_takes(tmp_path, scheme):
+    """Operators without scratch memory: the addresses of their tensors tell the size of the block."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 16, 8))
+    one, other = layers.MaxPooling2D()(inputs), layers.AveragePooling2D(2)(inputs)
+    x = layers.Flatten()(layers.Multiply()([one, layers.Add()([one, other])]))
+    x = layers.Concatenate()([layers.Dense(320, activation="relu")(x), layers.Dense(64)(x)])
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 8))
+    given = images if scheme == "int8" else None
+    model = keras.Model(inputs, layers.Dense(10)(x))
+    path = tflite.convert(model, tmp_path / "a.tflite", scheme=scheme, representative=given).path
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=plain)
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    found = tflite.inspect(path)
+    used = {t.index for operator in found.operators for t in (*operator.inputs, *operator.outputs) if not t.constant}
+    arrays = [interpreter.tensor(index)() for index in used]
+    starts = [array.__array_interface__["data"][0] for array in arrays]
+    ends = [start + array.nbytes for start, array in zip(starts, arrays, strict=True)]
+    assert found.arena_bytes == -(-(max(ends) - min(starts)) // 64) * 64
+
+
+def test_metadata_of_the_converter_is_read(files):
+    flatbuffer = Flatbuffer(files["int8"].path.read_bytes())
+    assert flatbuffer.metadata["min_runtime_version"].rstrip(b"\0").count(b".") == 2
+    assert list(flatbuffer.signatures) == ["serve"]

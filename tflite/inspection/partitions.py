@@ -11,7 +11,7 @@ def partitions(interpreter: Any, path: str | Path) -> tuple[tuple[int, ...], ...
     """The operators of each partition that XNNPACK takes, by their index; None where the file cannot be run here.
 
     Args:
-        interpreter: an interpreter, opened with the delegate and not allocated yet: the delegate is applied by allocating.
+        interpreter: opened with the delegate and not allocated yet: allocating applies the delegate.
         path: of the file, for messages.
     """
     operators = {int(operator["index"]): operator for operator in interpreter._get_ops_details()}

@@ -15,7 +15,7 @@ def dynamic_batch(facts: Facts) -> Finding | None:
     return Finding(
         "dynamic_batch",
         open_inputs,
-        "The file leaves a size of its input open: shapes are computed at run time, and delegates plan for one size only",
+        "The file leaves a size of its input open: shapes are computed at run time, and delegates plan for one size",
         "Convert with a batch of one, as `tflite.convert` does",
     )
 
