@@ -1,25 +1,60 @@
 """`distiller inspect`."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
 import typer
 
 from distiller.cli.options import Json, TfliteFile
 
+if TYPE_CHECKING:
+    from tflite import Inspection
+
+EPILOG = """[bold]Examples[/bold]
+
+distiller inspect student.tflite
+
+distiller inspect student.tflite --json
+
+distiller inspect student.tflite --graph student.svg --overlay student-overlay.json
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("inspect", epilog="[bold]Example[/bold]\n\ndistiller inspect student.tflite --json")(inspect)
+    app.command("inspect", epilog=EPILOG)(inspect)
 
 
-def inspect(file: TfliteFile, json: Json = False) -> None:
-    """Operators, types and quantization of a TFLite file."""
+def inspect(
+    file: TfliteFile,
+    graph: Annotated[
+        Path | None, typer.Option(help="Draw the graph: an .svg, .png or .pdf file to write.", show_default=False)
+    ] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Write a number an operator, as JSON for Google's Model Explorer.", show_default=False),
+    ] = None,
+    overlay_of: Annotated[
+        Literal["multiply_adds", "weight_bytes"], typer.Option(help="The number that --overlay writes.")
+    ] = "multiply_adds",
+    json: Json = False,
+) -> None:
+    """Operators, types, sizes and quantization of a TFLite file, what XNNPACK takes of it, and what to mend."""
     import tflite
 
     found = tflite.inspect(file)
+    if graph:
+        found.draw(graph)
+    if overlay:
+        found.overlay(overlay, overlay_of)
     if json:
         print(found.to_json())
-        return
+    else:
+        _print(found)
+
+
+def _print(found: "Inspection") -> None:
     from rich.console import Console
-    from rich.table import Table
 
     kind = "computes with integers alone" if found.is_integer else "computes with floating-point numbers"
     print(f"{found.path}: {found.bytes:,} bytes, {found.parameters:,} parameters, {kind}")
@@ -27,11 +62,49 @@ def inspect(file: TfliteFile, json: Json = False) -> None:
         for port in ports:
             quantized = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.quantized else ""
             print(f"  {role} {port.name}: {port.dtype} {list(port.shape)}{quantized}")
-    table = Table("operator", "inputs", "outputs", box=None, pad_edge=False)
-    for operator in found.operators:
+    print(f"  {found.multiply_adds:,} multiply-adds, about {found.arena_bytes:,} bytes of activations")
+    print(f"  bytes of weights by type: {_counts(found.weight_bytes_by_type)}")
+    print(f"  bytes of weights by operator: {_counts(found.weight_bytes_by_operator)}")
+    if found.partitions is not None:
+        taken = sum(map(len, found.partitions))
+        print(f"  XNNPACK takes {taken} of {len(found.operators)} operators in {_partitions(found)}")
+    console = Console()
+    console.print(_table(found))
+    for finding in found.findings:
+        where = ", ".join(finding.where[:3]) + (f" and {len(finding.where) - 3} more" if len(finding.where) > 3 else "")
+        console.print(f"\n[bold]{finding.kind}[/bold]: ", end="")
+        console.print(f"{finding.what}. {finding.remedy}.\n  {where}", markup=False, highlight=False)
+    if not found.findings:
+        print("Nothing to mend was found")
+
+
+def _partitions(found: "Inspection") -> str:
+    count = len(found.partitions or ())
+    return f"{count} partition" + "s" * (count != 1)
+
+
+def _counts(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name} {size:,}" for name, size in sizes.items()) or "none"
+
+
+def _table(found: "Inspection"):
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "operator", "inputs", "output", "weights", "multiply-adds", "XNNPACK"):
+        table.add_column(column, justify="right" if column in ("", "weights", "multiply-adds") else "left")
+    for operator, cost in zip(found.operators, found.costs, strict=True):
+        fused = "" if operator.activation == "NONE" else f" + {operator.activation}"
+        types = dict.fromkeys(tensor.dtype + "ᶜ" * (len(tensor.scales) > 1) for tensor in operator.inputs)
+        made = operator.outputs[0] if operator.outputs else None
         table.add_row(
-            operator.name,
-            " ".join(tensor.dtype for tensor in operator.inputs),
-            " ".join(tensor.dtype for tensor in operator.outputs),
+            str(operator.index),
+            operator.name + fused,
+            " ".join(types),
+            f"{made.dtype} {list(made.shape)}" if made else "",
+            f"{cost.weight_bytes:,}" if cost.weight_bytes else "",
+            "?" if cost.multiply_adds is None else f"{cost.multiply_adds:,}" if cost.multiply_adds else "",
+            "yes" if cost.delegated else "no",
         )
-    Console().print(table)
+    table.caption = "ᶜ one scale a channel" if any("ᶜ" in str(cell) for cell in table.columns[2].cells) else None
+    return table
