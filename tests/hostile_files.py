@@ -1,4 +1,4 @@
-"""TFLite files that no converter would write: each does one thing to the interpreter that opens it."""
+"""TFLite files that no converter would write: most do one thing to the interpreter that opens them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,15 +44,25 @@ def endless() -> bytes:
 
 def enormous() -> bytes:
     """Asks for 32 GiB."""
-    tensors = [((2,), Type.INT32), ((), Type.FLOAT32), ((2**30, 8), Type.FLOAT32)]
-    graph = _graph(tensors, (Op.FILL, Options.FillOptions, schema.FillOptionsT()), {0: np.array([2**30, 8], "int32")})
-    return _file(graph)
+    return filled(2**30, 8)
+
+
+def filled(*shape: int) -> bytes:
+    """Writes one number into a float32 tensor of this shape."""
+    tensors = [((len(shape),), Type.INT32), ((), Type.FLOAT32), (shape, Type.FLOAT32)]
+    return _file(_graph(tensors, (Op.FILL, Options.FillOptions, schema.FillOptionsT()), {0: np.array(shape, "int32")}))
 
 
 def sum_of_scalars() -> bytes:
     """No harm in it, but no image either: adds two numbers."""
     number = ((), Type.FLOAT32)
     return _file(_graph([number, number, number], (Op.ADD, Options.AddOptions, schema.AddOptionsT())))
+
+
+def sum_of_rows() -> bytes:
+    """A file with two inputs: adds rows of four numbers."""
+    row = ((1, 4), Type.FLOAT32)
+    return _file(_graph([row, row, row], (Op.ADD, Options.AddOptions, schema.AddOptionsT())))
 
 
 def _options(kind: Any, **values: int) -> Any:

@@ -7,7 +7,8 @@
     evaluate    accuracy of a file through the interpreter
     inspect     operators, types, sizes and quantization of a file
     check       whether a file from elsewhere can be opened without harm
-    benchmark   latency of a file on this machine
+    benchmark   latency of files on this machine
+    profile     where the time of a file goes
 
     tool        the native benchmark_model on this machine, and what it printed elsewhere: benchmark, read
 
@@ -16,9 +17,11 @@ so that `tflite.convert` is the function whatever is imported later. TensorFlow,
 imported by the functions that need them: importing this package is quick and loads none of them.
 """
 
-from tflite import tool
+from tflite import android, tool
+from tflite.benchmark.benchmarks import Benchmarks
 from tflite.benchmark.host import benchmark
 from tflite.benchmark.operator_time import OperatorTime
+from tflite.benchmark.profile import Profile, profile
 from tflite.benchmark.result import BenchmarkResult
 from tflite.check import check
 from tflite.compare import Comparison, compare
@@ -35,6 +38,7 @@ from tflite.quantization import calibrate_ranges, quantize_aware
 __all__ = [
     "SCHEMES",
     "BenchmarkResult",
+    "Benchmarks",
     "Comparison",
     "Conversion",
     "ConversionError",
@@ -47,7 +51,9 @@ __all__ = [
     "Operator",
     "OperatorTime",
     "Port",
+    "Profile",
     "Tensor",
+    "android",
     "benchmark",
     "calibrate_ranges",
     "check",
@@ -55,6 +61,7 @@ __all__ = [
     "convert",
     "evaluate",
     "inspect",
+    "profile",
     "quantize_aware",
     "tool",
 ]

@@ -4,12 +4,14 @@ import dataclasses
 import json
 import statistics
 
+import hostile_files
 import numpy as np
 import pytest
 
 import tflite
 from tflite import BenchmarkResult, ModelError, OperatorTime
-from tflite.benchmark import host
+from tflite.benchmark import session
+from tflite.benchmark.plan import Plan
 
 
 def result(times=(3.0, 1.0, 2.0, 10.0), **options):
@@ -21,9 +23,10 @@ def test_statistics():
     got = result(times)
     assert got.median_ms == pytest.approx(statistics.median(times))
     assert got.p90_ms == pytest.approx(statistics.quantiles(times, n=10, method="inclusive")[-1])
+    assert got.p95_ms == pytest.approx(statistics.quantiles(times, n=20, method="inclusive")[-1])
+    assert got.p99_ms == pytest.approx(statistics.quantiles(times, n=100, method="inclusive")[-1])
     assert got.mean_ms == pytest.approx(statistics.fmean(times))
     assert got.std_ms == pytest.approx(statistics.pstdev(times))
-    assert got.p99_ms == pytest.approx(statistics.quantiles(times, n=100, method="inclusive")[-1])
     assert got.throughput == pytest.approx(1000 / statistics.fmean(times))
     assert result(times, images=4).throughput == pytest.approx(4000 / statistics.fmean(times))
     assert (got.min_ms, got.runs, got.samples_ms) == (min(times), 999, None)
@@ -32,17 +35,35 @@ def test_statistics():
 def test_measured_on_this_machine(files):
     got = tflite.benchmark(files["int8"].path, runs=20, warmup_runs=3, min_seconds=0, keep_samples=True)
     assert (got.runs, got.warmup_runs, got.threads, got.delegate) == (20, 3, 1, "xnnpack")
-    assert 0 < got.min_ms <= got.median_ms <= got.p90_ms < 100
+    assert 0 < got.min_ms <= got.median_ms <= got.p90_ms <= got.p99_ms < 1000
     assert got.bytes == files["int8"].bytes
     assert got.device
     assert {"python", "ai-edge-litert"} <= got.versions.keys()
+    assert got.tool == f"ai-edge-litert {got.versions['ai-edge-litert']}"
     assert got.median_ms == statistics.median(got.samples_ms)
+    assert got.throughput == pytest.approx(1000 / statistics.fmean(got.samples_ms))
+    assert got.first_ms > 0
+    assert got.init_ms > 0
+    rounds = [statistics.median(got.samples_ms[i : i + 2]) for i in range(0, 20, 2)]
+    assert got.median_interval_ms == pytest.approx((sorted(rounds)[1], sorted(rounds)[8]))
+    assert got.noise == pytest.approx(statistics.stdev(rounds) / statistics.fmean(rounds))
 
 
-def test_every_scheme_delegate_and_number_of_threads(files):
+def test_every_scheme_without_a_delegate(files):
     for conversion in files.values():
         got = tflite.benchmark(conversion.path, threads=2, runs=2, warmup_runs=0, min_seconds=0, delegate="none")
         assert (got.threads, got.delegate, got.warmup_runs) == (2, "none", 0)
+        assert got.median_interval_ms is None  # two rounds are too few
+
+
+def test_memory(tmp_path):
+    """A tensor of 32 MiB more takes 32 MiB more."""
+    path, peaks = tmp_path / "filled.tflite", []
+    for size in (1, 2**23):
+        path.write_bytes(hostile_files.filled(size))
+        peaks.append(tflite.benchmark(path, runs=1, warmup_runs=0, min_seconds=0).peak_memory_bytes)
+    assert peaks[0] < 32 * 2**20
+    assert peaks[1] - peaks[0] == pytest.approx(32 * 2**20, rel=0.1)
 
 
 class Clock:
@@ -51,11 +72,12 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 0
         self.invoked = 0
-        monkeypatch.setattr(host.time, "perf_counter_ns", lambda: self.now)
+        monkeypatch.setattr(session.time, "perf_counter_ns", lambda: self.now)
 
     def run(self):
         self.now += 10_000_000
         self.invoked += 1
+        return 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -63,25 +85,76 @@ class Clock:
     [
         ({"runs": 5, "min_seconds": 0.0}, 5),
         ({"runs": 5, "min_seconds": 0.2}, 20),
+        ({"runs": 57, "min_seconds": 0.0}, 57),
         ({"runs": 500, "min_seconds": 0.0, "max_seconds": 0.3}, 30),
     ],
 )
-def test_how_often_it_runs(files, monkeypatch, options, runs):
+def test_how_often_it_runs(monkeypatch, options, runs):
     clock = Clock(monkeypatch)
-    opened = host.open_model
+    plan = Plan(**options)
+    times = [
+        session.timed(clock.run, plan.runs_in(i), plan.least_seconds, plan.most_seconds)
+        for i in range(plan.least_rounds)
+    ]
+    assert sum(map(len, times)) == clock.invoked == runs
 
-    def timed(*arguments, **named):
-        interpreter = opened(*arguments, **named)
-        invoke = interpreter.invoke
-        monkeypatch.setattr(interpreter, "invoke", lambda: (clock.run(), invoke()))
-        return interpreter
 
-    monkeypatch.setattr(host, "open_model", timed)
-    got = tflite.benchmark(files["int8"].path, warmup_runs=4, **options)
-    assert got.runs == runs
-    assert clock.invoked == runs + 4
-    assert got.median_ms == pytest.approx(10.0)
-    assert got.std_ms == pytest.approx(0.0)
+def test_how_often_it_warms_up(monkeypatch):
+    clock = Clock(monkeypatch)
+    session.warm_up(clock.run, 7, 60.0)
+    assert clock.invoked == 7
+    session.warm_up(clock.run, 1000, 0.1)
+    assert clock.invoked == 7 + 11
+
+
+def test_images_are_taken_in_turn():
+    """Batches of two from five images: the fifth is left over."""
+    from tflite.port import Port
+
+    images = np.arange(5 * 4, dtype="uint8").reshape(5, 2, 2, 1)
+    feeds = session._given([7], (Port("pixels", "uint8", (2, 2, 2, 1)),), images, "a.tflite")
+    assert [index for [(index, _)] in feeds] == [7, 7]
+    np.testing.assert_array_equal([values for [(_, values)] in feeds], [images[:2], images[2:4]])
+
+    seen = []
+
+    class Interpreter:
+        def set_tensor(self, _, values):
+            self.image = values
+
+        def invoke(self):
+            seen.append(self.image[0, 0, 0, 0])
+
+    run = session._runner(Interpreter(), feeds, "a.tflite")
+    assert [run() >= 0 for _ in range(5)] == [True] * 5
+    assert seen == [0, 8, 0, 8, 0]
+
+
+def test_real_images_and_several_inputs(files, digits, tmp_path):
+    assert tflite.benchmark(files["int8"].path, inputs=digits.images[:3], runs=3, min_seconds=0).runs == 3
+    path = tmp_path / "sum.tflite"
+    path.write_bytes(hostile_files.sum_of_rows())
+    rows = np.ones((1, 4), "float32")
+    assert tflite.benchmark(path, inputs={"tensor0": rows, "tensor1": rows}, runs=2, min_seconds=0).runs == 2
+    with pytest.raises(ModelError, match=r"`inputs` as a dictionary with .'tensor0', 'tensor1'.*Received: one array"):
+        tflite.benchmark(path, inputs=rows)
+    with pytest.raises(ModelError, match=r"`inputs` for .'tensor0', 'tensor1'.* Received: .'left'"):
+        tflite.benchmark(path, inputs={"left": rows})
+    with pytest.raises(ModelError, match=r"`inputs` of shape .n, 8, 8, 1., n at least 1, .* Received: .3, 4, 4, 1."):
+        tflite.benchmark(files["int8"].path, inputs=np.zeros((3, 4, 4, 1)))
+
+
+def test_hostile_files(tmp_path):
+    path = tmp_path / "hostile.tflite"
+    for content, message in [
+        (hostile_files.crash_while_opening(), "the interpreter crashed"),
+        (hostile_files.crash_while_running(), "the interpreter crashed"),
+        (hostile_files.endless(), "did not finish within 0.7 s"),
+        (hostile_files.enormous(), "needs more memory"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=message):
+            tflite.benchmark(path, max_seconds=0.2, min_seconds=0, time_limit=0.5)
 
 
 def test_json_round_trip():
@@ -94,6 +167,8 @@ def test_json_round_trip():
     ):
         got = result(**options)
         assert BenchmarkResult.from_json(got.to_json()) == got
+    got = dataclasses.replace(got, median_interval_ms=(1.0, 2.0), noise=0.1, notes=("hot",))
+    assert BenchmarkResult.from_json(got.to_json()) == got
 
 
 def test_result_of_a_tool_that_tells_little():
@@ -126,6 +201,11 @@ def test_arguments(files, tmp_path):
         ({"runs": 0}, "`runs`. Expected at least 1. Received: runs=0"),
         ({"warmup_runs": -1}, "`warmup_runs`. Expected at least 0. Received: warmup_runs=-1"),
         ({"min_seconds": -1.0}, "`min_seconds`. Expected at least 0"),
+        ({"rounds": 0}, "`rounds`. Expected at least 1"),
+        ({"precision": 1.0}, "`precision`. Expected a fraction between 0 and 1"),
+        ({"confidence": 95}, "`confidence`. Expected a fraction between 0 and 1.*Received: confidence=95"),
+        ({"time_limit": 0}, "`time_limit`. Expected more than 0"),
+        ({"threads": []}, "at least one value for `threads`. Received: none"),
         (
             {"min_seconds": 2.0, "max_seconds": 1.0},
             "`max_seconds` of at least `min_seconds`. Received: max_seconds=1.0",
@@ -135,6 +215,8 @@ def test_arguments(files, tmp_path):
     ]:
         with pytest.raises(ModelError, match=message):
             tflite.benchmark(path, **options)
+    with pytest.raises(ModelError, match="at least one value for `path`"):
+        tflite.benchmark([])
     with pytest.raises(ModelError, match="does not exist"):
         tflite.benchmark(tmp_path / "nowhere.tflite")
     with pytest.raises(ModelError, match="Expected the times of one run or more"):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tflite
-from tflite import ModelError
+from tflite import MeasurementError, ModelError
 from tflite.isolation import Limits, Worker, messages, worker
 
 
@@ -146,13 +146,13 @@ def test_a_child_ends_by_itself_where_its_parent_was_killed(write):
 
 def test_a_child_that_does_not_start(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match="Could not start a process to open .*: no answer"):
+    with pytest.raises(MeasurementError, match=r"Could not start a process to open .*: no answer"):
         Worker(tmp_path / "a.tflite")
 
 
 def test_jobs(tmp_path):
     with Worker(tmp_path / "a.tflite") as child:
-        with pytest.raises(RuntimeError, match=r"a.tflite': KeyError: 'format the disk'"):
+        with pytest.raises(MeasurementError, match=r"a.tflite': KeyError: 'format the disk'"):
             child.call("format the disk")
         with pytest.raises(ModelError, match="does not exist"):
             child.call("check", path="nowhere", use="open")

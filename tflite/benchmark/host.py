@@ -1,87 +1,190 @@
-"""Latency of a TFLite file on this machine."""
+"""Latency of TFLite files on this machine."""
 
-import time
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Unpack, overload
 
-import numpy as np
-
-from tflite.benchmark.machine import processor, versions
+from tflite.benchmark.benchmarks import Benchmarks
+from tflite.benchmark.intervals import median_interval, spread
+from tflite.benchmark.machine import processor, tool, versions
+from tflite.benchmark.plan import Options, Plan
 from tflite.benchmark.result import BenchmarkResult
+from tflite.benchmark.turns import medians_ms, said_of, take_turns
 from tflite.errors import ModelError
-from tflite.files import read_model
-from tflite.interpreter import allocate, open_model, ports
+from tflite.isolation import Limits, Worker
+
+Several = list[Any] | tuple[Any, ...]
+
+
+@overload
+def benchmark(
+    path: str | Path, *, threads: int = 1, delegate: str = "xnnpack", **options: Unpack[Options]
+) -> BenchmarkResult: ...
+
+
+@overload
+def benchmark(
+    path: Several, *, threads: int | Several = 1, delegate: str | Several = "xnnpack", **options: Unpack[Options]
+) -> Benchmarks: ...
+
+
+@overload
+def benchmark(
+    path: str | Path, *, threads: Several, delegate: str | Several = "xnnpack", **options: Unpack[Options]
+) -> Benchmarks: ...
+
+
+@overload
+def benchmark(path: str | Path, *, threads: int = 1, delegate: Several, **options: Unpack[Options]) -> Benchmarks: ...
 
 
 def benchmark(
-    path: str | Path,
+    path: str | Path | Several,
     *,
-    threads: int = 1,
+    threads: int | Several = 1,
+    delegate: str | Several = "xnnpack",
     runs: int = 50,
     warmup_runs: int = 10,
     min_seconds: float = 1.0,
     max_seconds: float = 60.0,
-    delegate: str = "xnnpack",
+    rounds: int = 10,
+    precision: float | None = None,
+    confidence: float = 0.95,
+    inputs: Any = None,
     seed: int = 0,
     keep_samples: bool = False,
-) -> BenchmarkResult:
-    """Time a TFLite file, one image a run.
+    profile: bool = False,
+    time_limit: float = 60.0,
+    memory_limit: int = Limits.memory_bytes,
+    progress: Callable[[int, int], None] | None = None,
+) -> BenchmarkResult | Benchmarks:
+    """Time TFLite files, one run after the other, each file in a child process of its own.
 
-    Runs until there were `runs` of them and `min_seconds` have passed, or until `max_seconds` have. A run is the call
-    that computes, from its start until the outputs are there; filling the input is not part of it.
+    One file, one number of threads and one delegate give one result. Several of any give a `Benchmarks`: all are opened
+    first and then take turns, a round each, so that a machine that becomes slower does so for all; it has the ratios of
+    their times with intervals, and says in words where the machine was too noisy to tell two apart.
+
+    A run is the call that computes, from its start until the outputs are there; filling the input is not part of it. A
+    file is run `runs` times and for `min_seconds` or more, or until `max_seconds` have been measured.
 
     Args:
-        path: TFLite file; sizes that it leaves open are taken as they are in it.
-        threads: of the interpreter.
-        runs: at least this many are measured, one or more.
-        warmup_runs: not measured; the first runs pack weights and fill caches.
-        min_seconds: measured time, at least.
-        max_seconds: measured time after which no further run starts.
-        delegate: "xnnpack", or "none" for the interpreter's own kernels.
-        seed: of the input, random pixels in [0, 255].
-        keep_samples: whether the result holds the time of every run.
+        path: TFLite file, or several; sizes that a file leaves open are taken as they are in it.
+        threads: of the interpreter; one number or several.
+        delegate: "xnnpack", or "none" for the interpreter's own kernels; or both, as a sequence.
+        runs: at least this many are measured of each, one or more.
+        warmup_runs: not measured; the first packs weights and fills caches, and is never measured.
+        min_seconds: measured time of each, at least.
+        max_seconds: measured time of each after which no further run starts.
+        rounds: the runs are spread over so many turns.
+        precision: go on until the interval of every median is no wider than ± this fraction of it, 0.01 for one
+            percent, or until `max_seconds`. None measures no longer than the rest asks for.
+        confidence: of the intervals of medians and ratios.
+        inputs: what the runs work on, in turn: an array (n, height, width, channels) of real numbers in the unit that
+            the model was trained with, or a dictionary of arrays by input. Random pixels in [0, 255] by default.
+        seed: of the random pixels.
+        keep_samples: whether a result holds the time of every run.
+        profile: whether results say where the time goes, from `tflite.profile` afterwards; where it cannot be told, a
+            note says why.
+        time_limit: seconds that a file may take to open, and to do more than was planned in a round.
+        memory_limit: bytes that a file's process may allocate.
+        progress: called with the rounds done and those planned.
 
     Raises:
-        ModelError: a file that cannot be run, or an argument out of range.
+        ModelError: a file that cannot be run, crashes the interpreter or goes beyond a limit; an argument out of range.
     """
-    _check(runs, warmup_runs, min_seconds, max_seconds)
-    content = read_model(path)
-    interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
-    allocate(interpreter, path)
-    random = np.random.default_rng(seed)
-    details = interpreter.get_input_details()
-    for detail, port in zip(details, ports(details), strict=True):
-        interpreter.set_tensor(detail["index"], port.quantize(random.integers(0, 256, port.shape).astype("float32")))
-    for _ in range(warmup_runs):
-        interpreter.invoke()
-    times: list[int] = []
-    started = time.perf_counter_ns()
-    while True:
-        before = time.perf_counter_ns()
-        interpreter.invoke()  # returns when the outputs are there
-        after = time.perf_counter_ns()
-        times.append(after - before)
-        seconds = (after - started) / 1e9
-        if (len(times) >= runs and seconds >= min_seconds) or seconds >= max_seconds:
-            break
-    return BenchmarkResult.of(
+    several = not (isinstance(path, str | Path) and isinstance(threads, int) and isinstance(delegate, str))
+    settings = [
+        (one, number, name)
+        for one in _list("path", path, str | Path)
+        for name in _list("delegate", delegate, str)
+        for number in _list("threads", threads, int)
+    ]
+    plan = Plan(runs, warmup_runs, min_seconds, max_seconds, rounds, precision, confidence)
+    limits = Limits(time_limit, memory_limit)
+    with contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(Worker(one, limits=limits)) for one, _, _ in settings]
+        opened = [
+            worker.call(
+                "prepare",
+                seconds=time_limit + max_seconds,
+                path=str(one),
+                threads=number,
+                delegate=name,
+                inputs=inputs,
+                seed=seed,
+                warmup_runs=warmup_runs,
+                max_seconds=max_seconds,
+            )
+            for worker, (one, number, name) in zip(workers, settings, strict=True)
+        ]
+        turns = take_turns(workers, plan, progress)
+        peaks = [worker.call("memory") for worker in workers]
+    results = [
+        _result(setting, start, times, peak, plan, keep_samples)
+        for setting, start, times, peak in zip(settings, opened, turns, peaks, strict=True)
+    ]
+    if profile:
+        results = [_with_operators(result, inputs, seed, limits) for result in results]
+    if not several:
+        return results[0]
+    return Benchmarks.of(results, [medians_ms(times) for times in turns], confidence)
+
+
+def _list(name: str, given: Any, kind: Any) -> list[Any]:
+    values = [given] if isinstance(given, kind) else list(given)
+    if not values:
+        raise ModelError(f"Expected at least one value for `{name}`. Received: none")
+    return values
+
+
+def _result(
+    setting: tuple[str | Path, int, str],
+    start: dict[str, Any],
+    times: Sequence[Sequence[int]],
+    peak: int,
+    plan: Plan,
+    keep_samples: bool,
+) -> BenchmarkResult:
+    path, threads, delegate = setting
+    medians = medians_ms(times)
+    interval = median_interval(medians, plan.confidence)
+    found = BenchmarkResult.of(
         path,
-        [t / 1e6 for t in times],
-        bytes=len(content),
-        warmup_runs=warmup_runs,
+        [time / 1e6 for turn in times for time in turn],
+        bytes=start["bytes"],
+        warmup_runs=plan.warmup_runs,
         device=processor(),
         threads=threads,
         delegate=delegate,
         versions=versions(),
+        images=start["images"],
+        first_ms=start["first_ns"] / 1e6,
+        init_ms=start["init_ns"] / 1e6,
+        peak_memory_bytes=peak,
+        tool=tool(),
         keep_samples=keep_samples,
+    )
+    return dataclasses.replace(
+        found,
+        median_interval_ms=interval and (interval.low, interval.high),
+        noise=spread(medians),
+        notes=tuple(said_of(medians, plan)),
     )
 
 
-def _check(runs: int, warmup_runs: int, min_seconds: float, max_seconds: float) -> None:
-    for name, value, least in (("runs", runs, 1), ("warmup_runs", warmup_runs, 0), ("min_seconds", min_seconds, 0)):
-        if value < least:
-            raise ModelError(f"Invalid value for `{name}`. Expected at least {least}. Received: {name}={value}")
-    if max_seconds < min_seconds:
-        raise ModelError(
-            f"Expected `max_seconds` of at least `min_seconds`. Received: max_seconds={max_seconds}, "
-            f"min_seconds={min_seconds}"
-        )
+def _with_operators(result: BenchmarkResult, inputs: Any, seed: int, limits: Limits) -> BenchmarkResult:
+    from tflite.benchmark.profile import profile
+
+    found = profile(
+        result.path,
+        threads=result.threads or 1,
+        delegate=result.delegate,
+        inputs=inputs,
+        seed=seed,
+        time_limit=limits.seconds,
+        memory_limit=limits.memory_bytes,
+    )
+    notes = (f"The times of operators are not known: {found.reason}",) if found.reason else ()
+    return dataclasses.replace(result, operators=found.operators, notes=(*result.notes, *notes))

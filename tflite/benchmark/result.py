@@ -27,6 +27,9 @@ class BenchmarkResult(Record):
     - `first_ms` is the first run, which packs weights and fills caches; it is not among the measured ones.
     - `init_ms` is the time until a file's interpreter is ready to run: opening, delegating, allocating.
     - `peak_memory_bytes` is the most resident memory of the process that ran the file, above what it had before.
+    - `median_interval_ms` holds the true median with the confidence that was asked for, 95 % by default: the interval
+      of `tflite.benchmark.intervals` over the medians of the rounds. None for too few rounds.
+    - `noise` is the standard deviation of those medians as a fraction of their mean: how steady the machine was.
     - `throughput` is in images a second, one run after the other.
     - `samples_ms` holds every run, where they were kept; `operators` where the time went, where that was asked for.
 
@@ -56,6 +59,8 @@ class BenchmarkResult(Record):
     init_ms: float | None = None
     peak_memory_bytes: int | None = None
     throughput: float | None = None
+    median_interval_ms: tuple[float, float] | None = None
+    noise: float | None = None
     tool: str = ""
     phone: dict[str, Any] | None = None
     operators: tuple[OperatorTime, ...] | None = None
@@ -132,12 +137,18 @@ class BenchmarkResult(Record):
                 "Expected the fields of a benchmark result. "
                 f"Missing: {sorted(needed - fields.keys())}. Unknown: {sorted(fields.keys() - known)}"
             )
-        times, operators = fields.get("samples_ms"), fields.get("operators")
+        operators = fields.get("operators")
         try:
             fields["path"] = Path(fields["path"])
-            fields["samples_ms"] = None if times is None else tuple(times)
+            for name in ("samples_ms", "median_interval_ms"):
+                fields[name] = None if fields.get(name) is None else tuple(fields[name])
             fields["notes"] = tuple(fields.get("notes", ()))
             fields["operators"] = None if operators is None else tuple(map(from_fields, operators))
         except TypeError as error:
             raise ModelError(f"Expected the fields of a benchmark result. Received: others inside ({error})") from error
         return cls(**fields)
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> "BenchmarkResult":
+        """The result of a JSON object; it raises what `from_json` raises."""
+        return cls.from_json(json.dumps(fields))

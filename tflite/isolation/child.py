@@ -19,6 +19,10 @@ from tflite.isolation.messages import OUT_OF_MEMORY, decode, encode
 # arguments of the job; what it returns becomes JSON. No other code can be asked for.
 JOBS = {
     "check": ("tflite.check", "checked"),
+    "prepare": ("tflite.benchmark.session", "prepare"),
+    "measure": ("tflite.benchmark.session", "measure"),
+    "memory": ("tflite.benchmark.session", "memory"),
+    "profile": ("tflite.benchmark.profile_session", "profile"),
 }
 
 

@@ -12,7 +12,7 @@ import weakref
 from pathlib import Path
 from typing import IO, Any
 
-from tflite.errors import ModelError
+from tflite.errors import MeasurementError, ModelError
 from tflite.isolation.limits import Limits
 from tflite.isolation.messages import OUT_OF_MEMORY, decode, encode
 
@@ -23,6 +23,10 @@ _MOST_BYTES = 2**28  # of one answer
 _PERHAPS_MEMORY, _PERHAPS_MEMORY_TOO = "cannot be run: ", "failed to reshape runtime"
 
 
+class ChildEnded(ModelError):
+    """The child ended, or was ended, before it had done its job."""
+
+
 class Worker:
     """Runs jobs on a file in a child process; use it in a `with` statement, which leaves no process behind.
 
@@ -31,7 +35,7 @@ class Worker:
         limits: of the child.
 
     Raises:
-        RuntimeError: the child does not start.
+        MeasurementError: the child does not start.
     """
 
     def __init__(self, path: str | Path, *, limits: Limits | None = None):
@@ -58,7 +62,7 @@ class Worker:
         if not started:
             reason = self._last_words() or "no answer"
             self.close()
-            raise RuntimeError(f"Could not start a process to open {str(self.path)!r} in: {reason}")
+            raise MeasurementError(f"Could not start a process to open {str(self.path)!r} in: {reason}")
 
     def call(self, job: str, *, seconds: float | None = None, **arguments: Any) -> Any:
         """The result of a job of the child.
@@ -69,8 +73,9 @@ class Worker:
             arguments: of the job; they become JSON, NumPy arrays included.
 
         Raises:
-            ModelError: the file is damaged, hostile or too large for the limits; the child is gone then.
-            RuntimeError: the job failed for another reason.
+            ModelError: the file is damaged, hostile or too large for the limits.
+            ChildEnded: a `ModelError` too: it crashed the child or took too long.
+            MeasurementError: the job failed for another reason.
         """
         allowed = max(seconds or 0.0, self.limits.seconds)
         with contextlib.suppress(BrokenPipeError):  # its death is seen below
@@ -81,19 +86,19 @@ class Worker:
             answer = self._receive(time.monotonic() + allowed)
         except TimeoutError as error:
             self.close()
-            raise ModelError(f"{str(self.path)!r} did not finish within {allowed:g} s, and was ended") from error
+            raise ChildEnded(f"{str(self.path)!r} did not finish within {allowed:g} s, and was ended") from error
         except BaseException:  # Ctrl-C as well: an answer that comes later would be taken for the next one
             self.close()
             raise
         if answer is None:
             reason = self._cause_of_death()
             self.close()
-            raise ModelError(f"{str(self.path)!r} ended the process that ran it: {reason}")
+            raise ChildEnded(f"{str(self.path)!r} ended the process that ran it: {reason}")
         if "result" in answer:
             return answer["result"]
         if answer.get("model"):
             raise ModelError(self._explained(str(answer["error"])))
-        raise RuntimeError(f"{str(self.path)!r}: {answer.get('error')}")
+        raise MeasurementError(f"{str(self.path)!r}: {answer.get('error')}")
 
     def close(self) -> None:
         """End the child."""

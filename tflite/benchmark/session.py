@@ -1,0 +1,148 @@
+"""Running a file again and again: what happens in the child process."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tflite.benchmark.machine import forget_most_resident, most_resident_bytes, resident_bytes
+from tflite.errors import ModelError
+from tflite.files import read_model
+from tflite.interpreter import allocate, open_model, ports
+from tflite.port import Port
+
+Feed = list[tuple[int, np.ndarray]]  # what goes into which input
+
+
+def prepare(
+    state: dict[str, Any],
+    path: str,
+    threads: int,
+    delegate: str,
+    inputs: Any,
+    seed: int,
+    warmup_runs: int,
+    max_seconds: float,
+) -> dict[str, Any]:
+    """Open a file and warm it up; returns its size, its first times and how many images a run has."""
+    import ai_edge_litert.interpreter  # noqa: F401 (its import is no part of what is measured)
+
+    forget_most_resident()
+    state["resident"] = resident_bytes()
+    content = read_model(path)
+    started = time.perf_counter_ns()
+    interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
+    allocate(interpreter, path)
+    ready = time.perf_counter_ns()
+    state["run"] = run = _runner(interpreter, feeds_of(interpreter, path, inputs, seed), path)
+    first = run()
+    warm_up(run, warmup_runs - 1, max_seconds)
+    return {
+        "bytes": len(content),
+        "init_ns": ready - started,
+        "first_ns": first,
+        "images": _images(interpreter),
+    }
+
+
+def measure(state: dict[str, Any], runs: int, min_seconds: float, max_seconds: float, settle: int) -> list[int]:
+    """Nanoseconds of each run of one round; `settle` runs before it are not measured."""
+    warm_up(state["run"], settle, max_seconds)
+    return timed(state["run"], runs, min_seconds, max_seconds)
+
+
+def memory(state: dict[str, Any]) -> int:
+    """The most bytes that were resident, above those before the file was opened."""
+    return max(0, most_resident_bytes() - state["resident"])
+
+
+def feeds_of(interpreter: Any, path: str, inputs: Any, seed: int) -> list[Feed]:
+    """What the runs of an interpreter work on, in turn: one batch of random pixels, or all batches of `inputs`."""
+    details = interpreter.get_input_details()
+    indexes, taken = [detail["index"] for detail in details], ports(details)
+    return _random(indexes, taken, seed) if inputs is None else _given(indexes, taken, inputs, path)
+
+
+def timed(run: Callable[[], int], runs: int, min_seconds: float, max_seconds: float) -> list[int]:
+    """What `run` returns, time after time, by the rules of a round."""
+    times = []
+    started = time.perf_counter_ns()
+    while True:
+        times.append(run())
+        seconds = (time.perf_counter_ns() - started) / 1e9
+        if (len(times) >= runs and seconds >= min_seconds) or seconds >= max_seconds:
+            return times
+
+
+def warm_up(run: Callable[[], int], runs: int, max_seconds: float) -> None:
+    """Run so often, and not much longer than `max_seconds`."""
+    started = time.perf_counter_ns()
+    for _ in range(runs):
+        run()
+        if time.perf_counter_ns() - started > 1e9 * max_seconds:
+            return
+
+
+def _runner(interpreter: Any, feeds: list[Feed], path: str) -> Callable[[], int]:
+    """One run: the nanoseconds from the call that computes until the outputs are there."""
+    place = 0
+
+    def fill(feed: Feed) -> None:
+        for index, values in feed:
+            interpreter.set_tensor(index, values)
+
+    def run() -> int:
+        nonlocal place
+        if len(feeds) > 1:
+            fill(feeds[place])
+            place = (place + 1) % len(feeds)
+        before = time.perf_counter_ns()
+        try:
+            interpreter.invoke()  # returns when the outputs are there
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{path!r} cannot be run: {str(error).strip()}") from error
+        return time.perf_counter_ns() - before
+
+    fill(feeds[0])
+    return run
+
+
+def _images(interpreter: Any) -> int:
+    """How many images a run has."""
+    inputs = interpreter.get_input_details()
+    return int(inputs[0]["shape"][0]) if inputs and len(inputs[0]["shape"]) == 4 else 1
+
+
+def _random(indexes: list[int], taken: tuple[Port, ...], seed: int) -> list[Feed]:
+    random = np.random.default_rng(seed)
+    return [
+        [
+            (index, port.quantize(random.integers(0, 256, port.shape).astype("float32")))
+            for index, port in zip(indexes, taken, strict=True)
+        ]
+    ]
+
+
+def _given(indexes: list[int], taken: tuple[Port, ...], inputs: Any, path: str) -> list[Feed]:
+    """One feed a batch of samples; what is left over of a batch is not used."""
+    if not isinstance(inputs, Mapping):
+        if len(taken) != 1:
+            names = [port.name for port in taken]
+            raise ModelError(f"Expected `inputs` as a dictionary with {names} for {path!r}. Received: one array")
+        inputs = {taken[0].name: inputs}
+    if inputs.keys() != {port.name for port in taken}:
+        raise ModelError(
+            f"Expected `inputs` for {[port.name for port in taken]} of {path!r}. Received: {sorted(inputs)}"
+        )
+    batches = []
+    for port in taken:
+        values = np.asarray(inputs[port.name])
+        size = max(1, port.shape[0]) if port.shape else 1
+        if not port.shape or values.ndim != len(port.shape) or values.shape[1:] != port.shape[1:] or len(values) < size:
+            raise ModelError(
+                f"Expected `inputs` of shape (n, {', '.join(map(str, port.shape[1:]))}), n at least {size}, for "
+                f"{port.name!r} of {path!r}. Received: {values.shape}"
+            )
+        batches.append([port.quantize(values[i : i + size]) for i in range(0, len(values) - size + 1, size)])
+    return [list(zip(indexes, batch, strict=True)) for batch in zip(*batches, strict=False)]
