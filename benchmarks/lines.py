@@ -14,6 +14,9 @@ def key(recipe: RunRecipe, arm: str, seed: int) -> str:
     """What identifies a line: everything that was asked and matters to the student, the arm and the seed."""
     asked = recipe.model_dump(mode="json", exclude={"arms", "seeds", "name", "summary"})
     asked |= {"arm": recipe.arms[arm].model_dump(mode="json"), "name": arm, "seed": seed}
+    start = recipe.arms[arm].start
+    if start is not None:
+        asked["start"] = key(recipe, start, seed)
     asked["labels"]["seed"] = recipe.labels_seed(seed)
     if not recipe.arms[arm].objectives:
         del asked["teacher"], asked["bridge"], asked["cache"]

@@ -13,8 +13,10 @@ from distiller.bridging import Bridging
 from distiller.building import accuracy, load_data, logits, new_network, share_right
 from distiller.folder import RunFolder, write_json
 from distiller.progress import Reporter
+from distiller.recipes.arms import Quantize, in_order
 from distiller.summary import summarize, write_metrics
 from distiller.teaching import Teaching
+from tflite.loading import keras_model
 
 
 def train_teacher(
@@ -76,7 +78,7 @@ class Stages:
         self.teaching = self._teaching(self.teacher)
         self.teaching.fit_bridges(folder)
         pairs = [(name, seed) for seed in self.recipe.seeds for name in self.recipe.arms]
-        for name, seed in pairs:
+        for name, seed in ((name, seed) for seed in self.recipe.seeds for name in in_order(self.recipe.arms)):
             folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, folder))
         for name, seed in pairs:
             self._export(name, seed)
@@ -88,7 +90,7 @@ class Stages:
 
     def _teaching(self, teacher: keras.Model) -> Teaching:
         bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes)
-        return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter)
+        return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter, _aware)
 
     @cached_property
     def teacher_data(self) -> data.Dataset:
@@ -113,18 +115,24 @@ class Stages:
             return list(self.teacher_data.classes)
         return None
 
+    def _student(self, name: str, seed: int) -> keras.Model:
+        path = self._file(name, seed, ".keras")
+        return keras_model(path) if self.recipe.arms[name].quantize else teachers.load(path)
+
     def _file(self, name: str, seed: int, ending: str) -> Path:
         return self.folder.path / f"{name}-{seed}{ending}"
 
     def _export(self, name: str, seed: int) -> None:
         def work(_: Path) -> dict[str, Any]:
-            student = teachers.load(self._file(name, seed, ".keras"))
+            student = self._student(name, seed)
             images = self.dataset.train.images[: self.recipe.export.calibration]
             sizes = {}
-            for scheme in self.recipe.export.schemes:
+            measured = not self.recipe.arms[name].quantize  # a quantization-aware student has learned its ranges
+            for scheme in self.recipe.schemes(name):
                 self.reporter.say(f"convert {name}, seed {seed}, to {scheme}")
                 path = self._file(name, seed, f"-{scheme}.tflite")
-                made = tflite.convert(student, path, scheme=scheme, representative=images if scheme == "int8" else None)
+                representative = images if measured and scheme == "int8" else None
+                made = tflite.convert(student, path, scheme=scheme, representative=representative)
                 sizes[scheme] = made.bytes
             return {"bytes": sizes}
 
@@ -134,11 +142,11 @@ class Stages:
         def work(_: Path) -> dict[str, Any]:
             self.reporter.say(f"test {name}, seed {seed}")
             test = self.dataset.test
-            student = teachers.load(self._file(name, seed, ".keras"))
+            student = self._student(name, seed)
             taught = self.teaching.reference(seed, self.folder)
             answers, lessons = logits(student, test), logits(taught, test)
             files = {}
-            for scheme in self.recipe.export.schemes:
+            for scheme in self.recipe.schemes(name):
                 path = self._file(name, seed, f"-{scheme}.tflite")
                 parity = tflite.compare(student, path, test.images)
                 files[scheme] = {
@@ -160,7 +168,7 @@ class Stages:
 
         def work(_: Path) -> dict[str, Any]:
             results: dict[str, Any] = {}
-            files = [(name, seed, scheme) for name, seed in pairs for scheme in self.recipe.export.schemes]
+            files = [(name, seed, scheme) for name, seed in pairs for scheme in self.recipe.schemes(name)]
             with self.reporter.task("benchmark", len(files)) as task:
                 for done, (name, seed, scheme) in enumerate(files, start=1):
                     path = self._file(name, seed, f"-{scheme}.tflite")
@@ -181,3 +189,7 @@ class Stages:
         write_metrics(self.folder, [*trained, *(f"{name}-{seed}" for name, seed in pairs)])
         report.write(self.folder.path)
         return content
+
+
+def _aware(student: keras.Model, section: Quantize) -> keras.Model:
+    return tflite.quantize_aware(student, engine=section.engine, scheme=section.scheme, exclude=section.exclude)

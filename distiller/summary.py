@@ -57,7 +57,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             }
             for name, seed in pairs
         ],
-        "tflite": [_file_row(folder, name, seed, scheme) for name, seed in pairs for scheme in recipe.export.schemes],
+        "tflite": [_file_row(folder, name, seed, scheme) for name, seed in pairs for scheme in recipe.schemes(name)],
         "curves": [{"name": name, "seed": seed, "epochs": fits[name, seed]["epochs"]} for name, seed in pairs],
         **{key: asked[key] for key in ("versions", "machine", "commit", "command")},
     }

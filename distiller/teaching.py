@@ -1,20 +1,23 @@
 """How the students of a recipe are taught: with which bridges, batches and stored answers."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from distiller import bridges, data, training
+from distiller import bridges, data, teachers, training
 from distiller.bridging import Bridging
 from distiller.building import new_network, only_labelled
 from distiller.data import Split
 from distiller.distiller import Distiller
 from distiller.folder import RunFolder
+from distiller.models.normalization import fuse
 from distiller.progress import Reporter
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
+from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Ramp, Training
 from distiller.stored_answers import StoredAnswers
 
@@ -28,6 +31,7 @@ class Teaching:
         teacher: in its own classes.
         bridging: the recipe's bridges.
         reporter: where progress is shown.
+        aware: makes a student quantization-aware.
     """
 
     def __init__(
@@ -37,16 +41,17 @@ class Teaching:
         teacher: keras.Model,
         bridging: Bridging,
         reporter: Reporter,
+        aware: Callable[[keras.Model, Quantize], keras.Model],
     ):
         self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
-        self.bridging, self.reporter = bridging, reporter
+        self.bridging, self.reporter, self._aware = bridging, reporter, aware
 
     def rehearse(self) -> None:
         """Build every student with its teacher once, untrained: what does not fit is an InputError."""
         reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, self.teacher)["reference"]
         reference.teacher(self.teacher, len(self.dataset.classes))
         for name, arm in self.recipe.arms.items():
-            student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset)
+            student = self._new_student(name)
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
                 self._learner(name, student, self.bridging.rehearsed(wanted, self.teacher))
@@ -71,7 +76,7 @@ class Teaching:
         """Train the student of an arm and seed and save it as `NAME-SEED.keras`; returns what is to be remembered."""
         arm, plan = self.recipe.arms[name], self.recipe.plan(name)
         keras.utils.set_random_seed(seed)
-        student = new_network(self.recipe.student, plan, self.dataset)
+        student = self._new_student(name, folder.path / f"{arm.start}-{seed}.keras" if arm.start else None)
         images = self.few_labels(seed)
         if not (arm.objectives and arm.unlabelled):
             images = only_labelled(images)
@@ -93,6 +98,15 @@ class Teaching:
             "labelled": len(only_labelled(images)),
             "cached": "taught" in options,
         }
+
+    def _new_student(self, name: str, start: Path | None = None) -> keras.Model:
+        """The student of an arm before its training; it goes on with the one in the file `start`, where given."""
+        quantize = self.recipe.arms[name].quantize
+        if start is None:
+            student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset)
+        else:
+            student = teachers.load(start)
+        return fuse(self._aware(student, quantize)) if quantize else student
 
     def bridges_of(self, name: str, seed: int, folder: RunFolder) -> dict[str, bridges.Bridge]:
         """The bridge of each objective of an arm."""

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from distiller.nearest import unknown
+from distiller.recipes.arms import Arm, in_order
 from distiller.recipes.bridges import Bridge
-from distiller.recipes.training import Count, NotNegative, Ramp, Section, Share, Training
+from distiller.recipes.training import Count, Section, Share, Training
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -80,26 +81,6 @@ class Teacher(Section):
         return self
 
 
-class Arm(Section):
-    """One way to train the student. Without objectives it is the student alone, on hard labels."""
-
-    objectives: dict[str, dict[str, Any]] = Field(
-        default={}, description="name and arguments; a number such as a temperature may be a ramp {start, end, epochs}"
-    )
-    weights: dict[str, NotNegative | Ramp] = Field(default={})
-    unlabelled: bool = Field(default=True, description="also use images without a label, where there are objectives")
-    bridge: Bridge | None = Field(default=None, description="in place of the recipe's")
-    bridges: dict[str, Bridge] = Field(default={}, description="of single objectives, by their names")
-    training: dict[str, Any] = Field(default={}, description="what differs from the recipe's own training")
-
-    @model_validator(mode="after")
-    def _bridges_of_objectives(self) -> "Arm":
-        for name in self.bridges:
-            if name not in self.objectives:
-                raise ValueError(unknown("objective with a bridge", name, self.objectives))
-        return self
-
-
 class Cache(Section):
     """`teachers.Cache`: the teacher's answers are stored, for every student that learns from nothing but logits.
 
@@ -156,7 +137,13 @@ class RunRecipe(Section):
             raise ValueError("expected at least one arm and one seed, and no seed twice")
         for name, arm in self.arms.items():
             _check_plan(name, arm.training, self.plan)
+        in_order(self.arms)
         return self
+
+    def schemes(self, arm: str) -> list[str]:
+        """The TFLite files of an arm's student: those of `export`, or the one that it was trained for."""
+        quantize = self.arms[arm].quantize
+        return [quantize.scheme] if quantize else list(self.export.schemes)
 
     def plan(self, arm: str) -> Training:
         """The training of an arm."""

@@ -1,0 +1,69 @@
+"""One way to train the student."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from distiller.nearest import unknown
+from distiller.recipes.bridges import Bridge
+from distiller.recipes.training import NotNegative, Ramp, Section, Share
+
+
+class Quantize(Section):
+    """Quantization-aware training, `tflite.quantize_aware`: the student learns with the rounding of its TFLite file."""
+
+    engine: Literal["native", "tfmot"] = "native"
+    scheme: Literal["int8", "int16x8", "int4"] = Field(default="int8", description="of the file that is made")
+    exclude: list[str] = Field(default=[], description="patterns of the names of layers that stay in floating point")
+    freeze: Share = Field(default=0.5, description="of the training, after which the ranges of activations stay")
+
+
+class Arm(Section):
+    """One way to train the student. Without objectives it is the student alone, on hard labels."""
+
+    start: str | None = Field(
+        default=None, description="the arm whose trained student this one goes on with; by default a new student"
+    )
+    quantize: Quantize | None = Field(default=None, description="train it quantization-aware; its file has this scheme")
+    objectives: dict[str, dict[str, Any]] = Field(
+        default={}, description="name and arguments; a number such as a temperature may be a ramp {start, end, epochs}"
+    )
+    weights: dict[str, NotNegative | Ramp] = Field(default={})
+    unlabelled: bool = Field(default=True, description="also use images without a label, where there are objectives")
+    bridge: Bridge | None = Field(default=None, description="in place of the recipe's")
+    bridges: dict[str, Bridge] = Field(default={}, description="of single objectives, by their names")
+    training: dict[str, Any] = Field(default={}, description="what differs from the recipe's own training")
+
+    @model_validator(mode="after")
+    def _bridges_of_objectives(self) -> "Arm":
+        for name in self.bridges:
+            if name not in self.objectives:
+                raise ValueError(unknown("objective with a bridge", name, self.objectives))
+        return self
+
+
+def in_order(arms: Mapping[str, Arm]) -> list[str]:
+    """The names of arms, each after the one whose student it goes on with.
+
+    Raises:
+        ValueError: an arm goes on with one that does not exist, with itself, or with a quantization-aware student.
+    """
+    found: dict[str, None] = {}
+
+    def add(name: str, waiting: tuple[str, ...]) -> None:
+        start = arms[name].start
+        if start is not None:
+            place = f"arms.{name}.start: "
+            if start not in arms:
+                raise ValueError(place + unknown("arm", start, arms))
+            if start in (name, *waiting):
+                raise ValueError(f"{place}expected an arm that does not go on with this one. Received: {start!r}")
+            if arms[start].quantize:
+                raise ValueError(f"{place}expected a student that computes in floating point. Received: {start!r}")
+            add(start, (name, *waiting))
+        found[name] = None
+
+    for name in arms:
+        add(name, ())
+    return list(found)
