@@ -1,16 +1,25 @@
 """`distiller benchmark`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
-from distiller.cli.options import Json, Threads
+from distiller.cli import images, latencies
+from distiller.cli.options import DataDir, Json
 
-EPILOG = """[bold]Example[/bold]
+EPILOG = """[bold]Examples[/bold]
 
-distiller benchmark student.tflite other.tflite --threads 2 --runs 500
+distiller benchmark student.tflite
+
+distiller benchmark student.tflite other.tflite --threads 1,2,4 --precision 0.01
+
+distiller benchmark student.tflite --delegate both --profile --figures figures
+
+distiller benchmark student.tflite --data cifar10 --data-dir ~/tensorflow_datasets --json
 """
+
+_IMAGES = 32
 
 
 def register(app: typer.Typer) -> None:
@@ -19,25 +28,86 @@ def register(app: typer.Typer) -> None:
 
 
 def benchmark(
-    files: Annotated[list[Path], typer.Argument(help="TFLite files.", show_default=False)],
-    threads: Threads = 1,
+    files: Annotated[list[Path], typer.Argument(help="TFLite files; several take turns.", show_default=False)],
+    threads: Annotated[str, typer.Option(help="Threads of the interpreter, one number or several: 1,2,4.")] = "1",
+    delegate: Annotated[
+        Literal["xnnpack", "none", "both"], typer.Option(help="What runs the operators; none: the interpreter's own.")
+    ] = "xnnpack",
     runs: Annotated[int, typer.Option(min=1, help="Measured runs, at least.")] = 200,
     warmup: Annotated[int, typer.Option(min=0, help="Runs before that, not measured.")] = 20,
+    min_seconds: Annotated[float, typer.Option(min=0, help="Measured time of each, at least.")] = 1.0,
+    max_seconds: Annotated[float, typer.Option(min=0, help="Measured time of each, at most.")] = 60.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns that the runs are spread over.")] = 10,
+    precision: Annotated[
+        float | None,
+        typer.Option(help="Go on until medians are known to ± this fraction: 0.01.", show_default=False),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
+    data: Annotated[
+        str | None, typer.Option(help="Run real images, as in `distiller evaluate`, and not random pixels.")
+    ] = None,
+    data_dir: DataDir = None,
+    size: images.Size = 32,
+    profile: Annotated[bool, typer.Option("--profile", help="Say where the time goes, operator by operator.")] = False,
+    figures: Annotated[Path | None, typer.Option(help="Folder for figures.", show_default=False)] = None,
+    time_limit: Annotated[float, typer.Option(help="Seconds that a file may hang.")] = 60.0,
+    memory_limit: Annotated[float, typer.Option(help="GiB that a file may need.")] = 4.0,
     json: Json = False,
 ) -> None:
-    """Latency of TFLite files on this machine, one image at a time."""
+    """Latency of TFLite files on this machine, each in a process of its own.
+
+    Several files, numbers of threads or delegates take turns; what can be said of their ratios is printed.
+    """
     import tflite
 
-    results = [tflite.benchmark(file, threads=threads, runs=runs, warmup_runs=warmup) for file in files]
-    if json:
-        print("[" + ",\n".join(result.to_json() for result in results) + "]")
-        return
-    from rich.console import Console
-    from rich.table import Table
+    numbers = _numbers(threads)
+    delegates = ["xnnpack", "none"] if delegate == "both" else [delegate]
+    inputs = _images(data, data_dir, size) if data else None
+    from distiller.progress import Reporter
 
-    table = Table("file", "bytes", "median ms", "p90 ms", "std ms", "runs", box=None, pad_edge=False)
-    for result in results:
-        times = (f"{value:.3f}" for value in (result.median_ms, result.p90_ms, result.std_ms))
-        table.add_row(result.path.name, f"{result.bytes:,}", *times, str(result.runs))
-    Console().print(table)
-    print(f"{threads} thread{'s' if threads > 1 else ''}, {results[0].delegate}, {results[0].device}")
+    total = len(files) * len(numbers) * len(delegates) * min(rounds, runs)
+    with Reporter().task("benchmark", total) as task:
+        found = tflite.benchmark(
+            files,
+            threads=numbers,
+            delegate=delegates,
+            runs=runs,
+            warmup_runs=warmup,
+            min_seconds=min_seconds,
+            max_seconds=max_seconds,
+            rounds=rounds,
+            precision=precision,
+            confidence=confidence,
+            inputs=inputs,
+            profile=profile,
+            time_limit=time_limit,
+            memory_limit=int(memory_limit * 2**30),
+            progress=lambda done, _: task.advance_to(done),
+        )
+    drawn = latencies.draw(found.results, figures) if figures else []
+    if json:
+        print(found.to_json())
+        return
+    latencies.show(found.results)
+    latencies.show_ratios(found)
+    latencies.show_operators(found.results)
+    for file in drawn:
+        print(f"Figure: {file}")
+
+
+def _numbers(text: str) -> list[int]:
+    """Numbers of threads."""
+    from distiller.errors import InputError
+
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"Expected --threads as numbers with commas between: 1,2,4. Received: {text!r}") from error
+
+
+def _images(data: str, data_dir: Path | None, size: int) -> Any:
+    """A few validation images."""
+    from distiller.cli.backend import load_backend
+
+    load_backend()
+    return images.load(data, data_dir, None, size).validation.images[:_IMAGES]

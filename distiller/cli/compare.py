@@ -30,10 +30,11 @@ def compare(
     json: Json = False,
 ) -> None:
     """How far a TFLite file is from its Keras model, on validation images."""
+    import tflite
     from distiller.cli.backend import load_backend
 
+    tflite.check(file, use="run")
     load_backend()
-    import tflite
 
     found = tflite.compare(model, file, images.load(data, data_dir, classes, size).validation.images[:count])
     if json:

@@ -31,10 +31,11 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Accuracy of a TFLite file through the interpreter."""
+    import tflite
     from distiller.cli.backend import load_backend
 
+    tflite.check(file, use="run")
     load_backend()
-    import tflite
     from distiller.progress import Reporter
 
     part = getattr(images.load(data, data_dir, classes, size), split)

@@ -42,6 +42,7 @@ def inspect(
     """Operators, types, sizes and quantization of a TFLite file, what XNNPACK takes of it, and what to mend."""
     import tflite
 
+    tflite.check(file, use="inspect")
     found = tflite.inspect(file)
     if graph:
         found.draw(graph)

@@ -62,8 +62,8 @@ def said_of(medians: Sequence[float], plan: Plan) -> list[str]:
     noise = spread(medians)
     if noise is not None and noise > _NOISY:
         notes.append(
-            f"The medians of the {len(medians)} rounds vary by {noise:.0%}: differences of that size mean nothing. "
-            "Something else keeps this machine busy"
+            f"The medians of the {len(medians)} rounds vary by {noise:.0%}: something else keeps this machine busy. "
+            "Trust the ratios of files that took turns, and not the times"
         )
     half = half_width(medians, plan.confidence)
     if plan.precision is not None and (half is None or half > plan.precision):

@@ -1,0 +1,123 @@
+"""How measured latencies are printed and drawn, wherever they were measured."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tflite import BenchmarkResult, Benchmarks
+
+_MOST = 12  # operators in a table
+
+
+def show(results: "Sequence[BenchmarkResult]") -> None:
+    """Print a table of results, where they were measured, and what is to be said of each."""
+    from tflite.benchmark.benchmarks import label
+
+    table = _table(
+        "file, setting", "bytes", "median ms", "p90 ms", "p99 ms", "first ms", "init ms", "memory", "images/s", "runs"
+    )
+    for i, result in enumerate(results):
+        median = _number(result.median_ms)
+        if result.median_ms and result.median_interval_ms:
+            low, high = result.median_interval_ms
+            median += f" ± {50 * (high - low) / result.median_ms:.1f} %"
+        table.add_row(
+            label(results, i),
+            "" if result.bytes is None else f"{result.bytes:,}",
+            median,
+            *map(_number, (result.p90_ms, result.p99_ms, result.first_ms, result.init_ms)),
+            "" if result.peak_memory_bytes is None else f"{result.peak_memory_bytes / 2**20:.1f} MiB",
+            _number(result.throughput),
+            f"{result.runs:,}",
+        )
+    _print(table)
+    for place in dict.fromkeys(_place(result) for result in results):
+        print(place)
+    for i, result in enumerate(results):
+        for note in result.notes:
+            print(f"{label(results, i)}: {note}")
+
+
+def show_ratios(found: "Benchmarks") -> None:
+    """Print how the results compare, and which of them cannot be told apart."""
+    from tflite.benchmark.benchmarks import label
+
+    if not found.ratios:
+        return
+    table = _table("takes", "times as long as", "", "from", "to")
+    for one in found.ratios:
+        ends = ("", "") if one.low is None else (f"{one.low:.3f}", f"{one.high:.3f}")
+        name, reference = (label(found.results, i) for i in (one.result, one.reference))
+        table.add_row(name, f"{one.ratio:.3f}", reference, *ends)
+    print()
+    _print(table)
+    sure = max((one.confidence or 0.0 for one in found.ratios), default=0.0)
+    if sure:
+        print(f"The ends hold the true ratio with {sure:.0%} confidence, from {found.ratios[0].rounds} rounds in turn")
+    for note in found.notes:
+        print(note)
+
+
+def show_operators(results: "Sequence[BenchmarkResult]") -> None:
+    """Print where the time of each result goes."""
+    from distiller.report.operators import by_type
+    from tflite.benchmark.benchmarks import label
+
+    for i, result in enumerate(results):
+        if not result.operators:
+            continue
+        table = _table(f"operators of {label(results, i)}", "", "ms", "share", "")
+        parts = by_type(result.operators)
+        for part in parts[:_MOST]:
+            where = "" if part.delegated or result.delegate == "none" else "not delegated"
+            table.add_row(part.type, f"{part.count}×", f"{part.mean_ms:.4f}", f"{part.share:.1%}", where)
+        rest = parts[_MOST:]
+        if rest:
+            sums = (sum(part.mean_ms for part in rest), sum(part.share for part in rest))
+            table.add_row("others", f"{sum(part.count for part in rest)}×", f"{sums[0]:.4f}", f"{sums[1]:.1%}", "")
+        print()
+        _print(table)
+
+
+def draw(results: "Sequence[BenchmarkResult]", folder: Path) -> list[Path]:
+    """Write `latency.png`, and one figure of operators for each result that has them; returns the files."""
+    from distiller.report import latencies, operators
+    from tflite.benchmark.benchmarks import label
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = [latencies.draw(results, folder / "latency.png")]
+    for i, result in enumerate(results):
+        name = label(results, i)
+        file = folder / f"operators-{re.sub(r'[^a-zA-Z0-9]+', '-', name).strip('-')}.png"
+        pictures.append(operators.draw(result.operators or (), file, of=f"{name} on {result.device}"))
+    return [picture.file for picture in pictures if picture is not None]
+
+
+def _place(result: "BenchmarkResult") -> str:
+    threads = "" if result.threads is None else f"{result.threads} thread{'' if result.threads == 1 else 's'}, "
+    return f"{threads}{result.delegate}, {result.device}, {result.tool}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def _table(*columns: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        words = column in ("", "takes", "file, setting") or column.startswith("operators")
+        table.add_column(column, justify="left" if words else "right", overflow="fold")
+    return table
+
+
+def _print(table: "Table") -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
