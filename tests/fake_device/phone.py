@@ -40,6 +40,7 @@ class Phone:
         unplug_at: a text; the command that contains it is the last before the cable is pulled.
         temperatures: tenths of a degree that the battery has, one after the other; the last stays.
         missing: names of commands that the phone does not have.
+        furnished: names of files that are there and stay.
     """
 
     def __init__(self, folder):
@@ -49,6 +50,7 @@ class Phone:
         self.unplug_at, self.temperatures, self.missing = None, [302], set()
         self.properties = dict(PROPERTIES)
         self.commands, self.pushed, self.processes = [], [], []
+        self.furnished = []
         self.temporary = self.root / "data/local/tmp"
         self.temporary.mkdir(parents=True)
         self._furnish()
@@ -74,14 +76,23 @@ class Phone:
             self._shell(argument, stream, status=name.startswith("shell,v2"))
 
     def left(self):
-        """What a test must not leave behind: files, and programs that still run."""
+        """What a test must not leave behind: files on the phone, programs there, and clients of it here."""
         files = sorted(str(path.relative_to(self.temporary)) for path in self.temporary.rglob("*"))
-        return files, [process.args for process in self.processes if self._alive(process)]
+        programs = [process.args[-1] for process in self.processes if self._alive(process)]
+        return [path for path in files if path not in self.furnished], programs, self._clients()
+
+    def _clients(self):
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = path.read_bytes().decode(errors="replace").split("\0")
+                found += [" ".join(words)] if "adb" in words[0] and self.address in words else []
+        return found
 
     def left_after(self, seconds):
         """The same when it is nothing, or after so many seconds."""
         deadline = time.monotonic() + seconds
-        while self.left() != ([], []) and time.monotonic() < deadline:
+        while any(self.left()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return self.left()
 
@@ -95,6 +106,19 @@ class Phone:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    @property
+    def masks(self):
+        """What `taskset` was told, run by run."""
+        path = self.root / "masks"
+        return path.read_text().split() if path.exists() else []
+
+    def install(self, tool, name="benchmark_model"):
+        """Put a program where people leave theirs."""
+        path = self.temporary / name
+        path.write_bytes(Path(tool).read_bytes())
+        path.chmod(0o755)
+        self.furnished.append(name)
 
     def script(self, name, text):
         """A command of the phone."""
@@ -117,9 +141,10 @@ class Phone:
         """Write down what the commands answer now."""
         lines = (f"[{key}]: [{value}]" for key, value in self.properties.items())
         self.script("getprop", "\n".join(f"echo {shlex.quote(line)}" for line in lines))
-        tenths = self.temperatures.pop(0) if len(self.temperatures) > 1 else self.temperatures[0]
+        tenths = self.temperatures[0]
         battery = ["Current Battery Service state:", "  AC powered: false", "  USB powered: true", "  status: 2"]
         battery += ["  level: 81", f"  temperature: {tenths}"] if tenths is not None else []
+        self.script("taskset", 'echo "$1" >> "$FAKE_PHONE/masks"; shift; exec "$@"')
         echoes = "\n".join(f"echo {shlex.quote(line)}" for line in battery)
         self.script("dumpsys", f'[ "$1" = battery ] || exit 1\n{echoes}')
         for name in self.missing:
@@ -127,8 +152,9 @@ class Phone:
 
     def _shell(self, command, stream, *, status):
         self.commands.append(command)
-        if "dumpsys" in command or not (self.root / "bin/getprop").exists():
-            self._refresh()
+        self._refresh()
+        if "dumpsys" in command and len(self.temperatures) > 1:
+            self.temperatures.pop(0)
         environment = {"PATH": f"{self.root}/bin:/usr/bin:/bin", "FAKE_PHONE": str(self.root)}
         process = subprocess.Popen(
             ["/bin/sh", "-c", self.real(command)],
@@ -174,7 +200,7 @@ def _feed(process, stream, packets):
                     return
                 kind, size = head[0], struct.unpack("<I", head[1:])[0]
             data = stream.read(size)
-            if kind == 3 or (not data and size):
+            if kind == 4 or (not data and size):  # 4: close the input
                 return
             if kind == 0:
                 process.stdin.write(data)

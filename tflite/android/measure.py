@@ -80,7 +80,8 @@ def benchmark(
         graph = folder.send(path, "model.tflite")
         for options in plans:
             battery, note = wait_until_cool(device, below=cool_below, seconds=cool_seconds, tell=say)
-            say(f"Measuring {path.name} on {phone.name}, {options.threads} threads, {delegate}")
+            several = "s" if options.threads > 1 else ""
+            say(f"Measuring {path.name} on {phone.name}, {options.threads} thread{several}, {delegate}")
             found = measure(folder, command, graph, options, profile=profile)
             results.append(
                 found.result(

@@ -11,6 +11,9 @@ from tflite.nearest import unknown
 
 DELEGATES = ("xnnpack", "gpu", "nnapi", "none")
 
+# Seconds to load a model, prepare a delegate and take the way back.
+_LOADING = 60.0
+
 # Later tools have a result file, a file for the profile and more; earlier ones run as well without.
 _OPTIONAL = {
     "result_file_path",
@@ -65,7 +68,7 @@ class Options:
     @property
     def seconds(self) -> float:
         """How long the tool may take: warming up and measuring, each up to the limit, and loading the model."""
-        return 2 * self.max_seconds + 60
+        return 2 * self.max_seconds + _LOADING
 
 
 def measuring(options: Options, graph: str, result_file: str) -> list[str]:
