@@ -82,9 +82,21 @@ class PhoneFolder:
         """
         path = self.path(name)
         self.device.push(local, path)
-        self._verify(local, path)
+        self._verify(local.read_bytes(), local.name, "", path)
         if executable:
             self.device.checked(f"chmod 755 {shlex.quote(path)}")
+        return path
+
+    def send_all(self, local: Path, name: str) -> str:
+        """Copy a folder of files into the folder, and see that their bytes arrived; returns its path there.
+
+        Raises:
+            MeasurementError: there is no space, a copy differs, or the phone was lost.
+        """
+        path = self.path(name)
+        self.device.push(local, path)
+        content = b"".join(file.read_bytes() for file in sorted(local.iterdir()))
+        self._verify(content, local.name, f"cat {shlex.quote(path)}/* |")
         return path
 
     def run(self, arguments: list[str], *, seconds: float) -> tuple[int, str]:
@@ -107,20 +119,19 @@ class PhoneFolder:
         """The content of a file in the folder, or None where there is none."""
         return self.device.pull(self.path(name))
 
-    def _verify(self, local: Path, path: str) -> None:
-        content = local.read_bytes()
+    def _verify(self, content: bytes, name: str, before: str, *paths: str) -> None:
         for program, algorithm, digits in _CHECKSUMS:
-            status, output = self.device.shell(f"{program} {shlex.quote(path)}", seconds=60)
+            status, output = self.device.shell(f"{before} {shlex.join([program, *paths])}", seconds=60)
             found = re.match(rf"\\?([0-9a-f]{{{digits}}})\b", output)
             if status == 0 and found:
                 expected = algorithm(content).hexdigest()
                 if found[1] != expected:
                     raise MeasurementError(
-                        f"Expected the copy of {local.name!r} on the phone to be as the file, {program} {expected}. "
+                        f"Expected the copy of {name!r} on the phone to be as the file, {program} {expected}. "
                         f"Received: {found[1]}"
                     )
                 return
-        self._tell(f"The phone has no checksum program: the copy of {local.name!r} is not verified")
+        self._tell(f"The phone has no checksum program: the copy of {name!r} is not verified")
 
     def _wait_until_ready(self, keeper: subprocess.Popen[bytes]) -> None:
         timer = threading.Timer(_SECONDS, end_quietly, [keeper])

@@ -16,6 +16,7 @@ _LOADING = 60.0
 
 # Later tools have a result file, a file for the profile and more; earlier ones run as well without.
 _OPTIONAL = {
+    "warmup_min_secs",
     "result_file_path",
     "enable_op_profiling",
     "use_profiler",
@@ -101,6 +102,10 @@ def profiling(options: Options, graph: str, profile_file: str) -> list[str]:
         f"--profiling_output_csv_file={profile_file}",
         "--report_peak_memory_footprint=true",
     ]
+
+
+# Without these a tool runs random numbers and keeps the outputs for itself.
+IMAGE_FLAGS = ("input_layer", "input_layer_shape", "input_layer_value_files", "output_filepath")
 
 
 def one_image(options: Options, graph: str, shape: tuple[int, ...], image_file: str, output_file: str) -> list[str]:

@@ -65,12 +65,12 @@ def measure(place: Place, tool: str, graph: str, options: Options, *, profile: b
         MeasurementError: the tool failed, said nothing that can be read, or measured something else.
     """
     output = checked_run(place, [tool, *measuring(options, graph, place.path(_RESULT))], seconds=options.seconds)
-    log = _read(parse_log, output, output)
-    notes = _check_delegate(log, options.delegate)
+    log = read_output(parse_log, output, output)
+    notes = check_delegate(log, options.delegate)
     content = place.fetch(_RESULT)
     said: Log | ResultFile = log
     if content:
-        said = _read(parse_result, content, output)
+        said = read_output(parse_result, content, output)
         same = said.runs.count == log.runs.count and near(said.runs.mean, log.runs.mean, absolute=5.01)
         if not same:
             raise MeasurementError(
@@ -115,15 +115,15 @@ def _profile(
     place: Place, tool: str, graph: str, options: Options
 ) -> tuple[tuple[OperatorTime, ...] | None, int | None, tuple[str, ...]]:
     output = checked_run(place, [tool, *profiling(options, graph, place.path(_PROFILE))], seconds=options.seconds)
-    log = _read(parse_log, output, output)
+    log = read_output(parse_log, output, output)
     content = place.fetch(_PROFILE)
     text = content.decode(errors="replace") if content else output
     if not has_profile(text):
         return None, log.peak_memory_bytes, ("the tool has no profile of operators",)
-    return _read(parse_profile, text, output), log.peak_memory_bytes, ()
+    return read_output(parse_profile, text, output), log.peak_memory_bytes, ()
 
 
-def _check_delegate(log: Log, wanted: str) -> tuple[str, ...]:
+def check_delegate(log: Log, wanted: str) -> tuple[str, ...]:
     """Notes about the delegate that ran.
 
     Raises:
@@ -146,7 +146,12 @@ def _check_delegate(log: Log, wanted: str) -> tuple[str, ...]:
     return () if ran.note is None else (ran.note,)
 
 
-def _read(parse: Any, content: Any, output: str) -> Any:
+def read_output(parse: Any, content: Any, output: str) -> Any:
+    """What a parser makes of content; the tool's last words go with its complaint.
+
+    Raises:
+        MeasurementError: the parser refused.
+    """
     from tflite.tool.lines import last_words
 
     try:
