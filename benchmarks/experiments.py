@@ -1,6 +1,7 @@
 """What an experiment is: a recipe, and the variants of it that are compared."""
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,7 +16,8 @@ FOLDER = Path(__file__).parent / "experiments"
 class Experiment(BaseModel):
     """A recipe, its variants (name → changes as `distiller run --set` takes them), and the changes of the tiny mode.
 
-    `changes` are those of every variant; `arms` names the arms of a variant that has not all of the recipe's.
+    `changes` are those of every variant; `arms` names the arms of a variant that has not all of the recipe's; `table`
+    is the form of its table: a pair of students beside their teacher, or arms beside hard labels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,6 +27,7 @@ class Experiment(BaseModel):
     changes: list[str] = []
     variants: dict[str, list[str]]
     arms: dict[str, list[str]] = {}
+    table: Literal["pair", "arms"] = "pair"
     tiny: list[str]
 
     def asked(self, variant: str, *, tiny: bool) -> recipes.RunRecipe:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import experiments, lines, step_cost_table
+from benchmarks import arms_table, experiments, lines, step_cost_table
 from distiller.report.measure import Measure, milliseconds, percent
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +52,8 @@ def table(name: str) -> str:
     """An experiment in Markdown: a row a variant and student, in percent, and a sentence a variant on what it shows."""
     if name == "step_cost":
         return step_cost_table.table()
+    if experiments.read(name).table == "arms":
+        return arms_table.table(name)
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     head = "| labels | student | test, float | test, int8 | its teacher | bytes, int8 | ms, int8 | seeds |"
     rows = [head, "|---|---|---|---|---|---|---|---|"]

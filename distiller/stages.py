@@ -13,7 +13,7 @@ from distiller.bridging import Bridging
 from distiller.building import accuracy, load_data, logits, new_network, share_right
 from distiller.folder import RunFolder, write_json
 from distiller.progress import Reporter
-from distiller.recipes.arms import Quantize, in_order
+from distiller.recipes.arms import in_order
 from distiller.summary import summarize, write_metrics
 from distiller.teaching import Teaching
 from tflite.loading import keras_model
@@ -90,7 +90,7 @@ class Stages:
 
     def _teaching(self, teacher: keras.Model) -> Teaching:
         bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes)
-        return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter, _aware)
+        return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter)
 
     @cached_property
     def teacher_data(self) -> data.Dataset:
@@ -189,7 +189,3 @@ class Stages:
         write_metrics(self.folder, [*trained, *(f"{name}-{seed}" for name, seed in pairs)])
         report.write(self.folder.path)
         return content
-
-
-def _aware(student: keras.Model, section: Quantize) -> keras.Model:
-    return tflite.quantize_aware(student, engine=section.engine, scheme=section.scheme, exclude=section.exclude)

@@ -1,6 +1,6 @@
 """How the students of a recipe are taught: with which bridges, batches and stored answers."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,10 @@ from distiller.building import new_network, only_labelled
 from distiller.data import Split
 from distiller.distiller import Distiller
 from distiller.folder import RunFolder
-from distiller.models.normalization import fuse
 from distiller.progress import Reporter
+from distiller.quantizing import aware_copy, freezing
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
-from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Ramp, Training
 from distiller.stored_answers import StoredAnswers
 
@@ -31,7 +30,6 @@ class Teaching:
         teacher: in its own classes.
         bridging: the recipe's bridges.
         reporter: where progress is shown.
-        aware: makes a student quantization-aware.
     """
 
     def __init__(
@@ -41,10 +39,9 @@ class Teaching:
         teacher: keras.Model,
         bridging: Bridging,
         reporter: Reporter,
-        aware: Callable[[keras.Model, Quantize], keras.Model],
     ):
         self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
-        self.bridging, self.reporter, self._aware = bridging, reporter, aware
+        self.bridging, self.reporter = bridging, reporter
 
     def rehearse(self) -> None:
         """Build every student with its teacher once, untrained: what does not fit is an InputError."""
@@ -88,7 +85,9 @@ class Teaching:
             passes = self._batches(plan, images, seed).passes(plan.epochs)
             stored = StoredAnswers(self.recipe, folder.path / "cache", self.reporter)
             options |= stored.options(name, learner, images, seed, passes)
-        trained = self._fit(learner, plan, self._batches(plan, images, seed, **options), stage, f"{name}, seed {seed}")
+        batches = self._batches(plan, images, seed, **options)
+        held = freezing(arm.quantize, plan, batches.steps) if arm.quantize else []
+        trained = self._fit(learner, plan, batches, stage, f"{name}, seed {seed}", held)
         student.save(folder.path / f"{name}-{seed}.keras")
         return {
             "epochs": trained.epochs,
@@ -106,7 +105,7 @@ class Teaching:
             student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset)
         else:
             student = teachers.load(start)
-        return fuse(self._aware(student, quantize)) if quantize else student
+        return aware_copy(student, quantize) if quantize else student
 
     def bridges_of(self, name: str, seed: int, folder: RunFolder) -> dict[str, bridges.Bridge]:
         """The bridge of each objective of an arm."""
@@ -163,10 +162,23 @@ class Teaching:
         )
 
     def _fit(
-        self, model: keras.Model, plan: Training, batches: data.Batches, stage: Path, title: str
+        self,
+        model: keras.Model,
+        plan: Training,
+        batches: data.Batches,
+        stage: Path,
+        title: str,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> training.Trained:
         return training.fit(
-            model, plan, batches, self.dataset.validation, folder=stage, reporter=self.reporter, title=title
+            model,
+            plan,
+            batches,
+            self.dataset.validation,
+            folder=stage,
+            reporter=self.reporter,
+            title=title,
+            callbacks=callbacks,
         )
 
 

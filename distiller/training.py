@@ -3,6 +3,7 @@
 import csv
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def fit(
     folder: Path,
     reporter: Reporter,
     title: str,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
     """Compile and train `model` on `batches` as `plan` says; keep a log and a restart point in `folder`.
 
@@ -103,6 +105,7 @@ def fit(
         folder: of this training; `metrics.csv` is written there.
         reporter: where progress is shown.
         title: what is trained, for progress and messages.
+        callbacks: further ones.
 
     Raises:
         WorkError: the loss is no longer a number.
@@ -114,19 +117,20 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
     with reporter.task(title, plan.epochs * steps) as task:
-        callbacks = [
+        watching = [
             _StopAtNaN(title),
             log,
             keras.callbacks.BackupAndRestore(str(folder / "state"), delete_checkpoint=False),
             Replay(batches),
             _Progress(task, steps, plan.epochs),
+            *callbacks,
         ]
         model.fit(
             batches,
             validation_data=InOrder(validation, classes=batches.classes if plan.mixing else None),
             epochs=plan.epochs,
             verbose=0,
-            callbacks=callbacks,
+            callbacks=watching,
             shuffle=False,  # or Keras shuffles the batches of an epoch by a generator of its own
         )
     rows = log.rows()

@@ -17,6 +17,8 @@ so that `tflite.convert` is the function whatever is imported later. TensorFlow,
 imported by the functions that need them: importing this package is quick and loads none of them.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from tflite import android, tool
 from tflite.benchmark.benchmarks import Benchmarks
 from tflite.benchmark.host import benchmark
@@ -35,6 +37,9 @@ from tflite.inspection.finding import Finding
 from tflite.port import Port
 from tflite.quantization import calibrate_ranges, quantize_aware
 
+if TYPE_CHECKING:
+    from tflite.quantization.freezing import FreezeRanges
+
 __all__ = [
     "SCHEMES",
     "BenchmarkResult",
@@ -45,6 +50,7 @@ __all__ = [
     "Cost",
     "Evaluation",
     "Finding",
+    "FreezeRanges",
     "Inspection",
     "MeasurementError",
     "ModelError",
@@ -65,3 +71,14 @@ __all__ = [
     "quantize_aware",
     "tool",
 ]
+
+# Classes of Keras's: module → names. They are imported when they are asked for, and Keras with them.
+_OF_KERAS = {"FreezeRanges": "tflite.quantization.freezing"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_KERAS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_OF_KERAS[name]), name)

@@ -7,7 +7,21 @@ import traceback
 import typer
 
 from distiller import __version__
-from distiller.cli import benchmark, compare, convert, demo, diagnose, evaluate, inspect, report, run, tables, train
+from distiller.cli import (
+    benchmark,
+    compare,
+    convert,
+    demo,
+    diagnose,
+    distill,
+    evaluate,
+    inspect,
+    quantize,
+    report,
+    run,
+    tables,
+    train,
+)
 from distiller.errors import InputError
 
 app = typer.Typer(
@@ -18,7 +32,20 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, train, convert, compare, inspect, evaluate, diagnose, benchmark, report):
+for command in (
+    demo,
+    run,
+    train,
+    distill,
+    quantize,
+    convert,
+    compare,
+    inspect,
+    evaluate,
+    diagnose,
+    benchmark,
+    report,
+):
     command.register(app)
 tables.register(app)
 

@@ -40,16 +40,19 @@ def read(name: str | Path, changes: Sequence[str] = (), *, kind: str | None = No
     content.setdefault("name", Path(name).stem)
     for change in changes:
         _change(content, change)
+    return checked(content, str(name), kind=kind)
+
+
+def checked(content: dict[str, Any], name: str, *, kind: str | None = None) -> TrainRecipe | RunRecipe:
+    """The recipe that a mapping of keys to values says, called `name` in errors; `kind` and errors as of `read`."""
     received = content.get("kind")
     if received not in _KINDS or (kind and received != kind):
         expected = [kind] if kind else sorted(_KINDS)
-        raise InputError(
-            f"Recipe {str(name)!r}: expected kind {' or '.join(map(repr, expected))}. Received: {received!r}"
-        )
+        raise InputError(f"Recipe {name!r}: expected kind {' or '.join(map(repr, expected))}. Received: {received!r}")
     try:
         return _KINDS[received].model_validate(content)
     except ValidationError as error:
-        raise InputError(f"Recipe {str(name)!r}: " + "; ".join(_problems(error, _KINDS[received]))) from None
+        raise InputError(f"Recipe {name!r}: " + "; ".join(_problems(error, _KINDS[received]))) from None
 
 
 def read_run(name: str | Path, changes: Sequence[str] = ()) -> RunRecipe:

@@ -101,6 +101,34 @@ def test_a_table_has_mean_and_sample_deviation(tmp_path, monkeypatch):
     assert row.endswith("| 3 |")
 
 
+def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    made = {"hard_labels": [0.70, 0.72, 0.74], "probe": [0.71, 0.72, 0.76], "fine_tune": [0.80, 0.84, 0.88]}
+    more = {
+        "variant": "20 % of the labels",
+        "seconds": 90.0,
+        "data": {"labelled": 9000},
+        "budget": {"steps": 2109, "batch_size": 64},
+    }
+    found = [
+        {**LINE, **more, "arm": arm, "test_accuracy": a, "last_validation_accuracy": a - 0.01, "tflite": []}
+        for arm, accuracies in made.items()
+        for a in accuracies
+    ]
+    lines.append(tmp_path / "label_spaces.jsonl", found)
+    rows = tables.table("label_spaces").splitlines()
+    # 0.84 − 0.72 = 0.12 over √(0.04² + 0.02²) = 0.0447.
+    assert "| fine tune | 83.00 ± 4.00 | 84.00 ± 4.00 | +12.00 | +2.7 |  | 1.5 | 3 |" in rows[4]
+    assert "| 72.00 ± 2.00 |  |  |" in rows[2]
+    assert "best on the validation split is fine tune, on the test split +12.00 points" in rows[-1]
+    assert "2,109 steps of 64 images" in rows[-1]
+
+
+def test_a_variant_that_does_not_exist_has_the_nearest(capsys):
+    assert run.main(["demo", "--variant", "5 labels"]) == 2
+    assert "Did you mean '5 labels a class'" in capsys.readouterr().err
+
+
 def test_documents_hold_what_was_recorded():
     assert tables.main(["--check"]) == 0
 

@@ -212,6 +212,9 @@ class TestCommands:
             "demo",
             "run",
             "train",
+            "distill",
+            "quantize",
+            "diagnose",
             "convert",
             "compare",
             "inspect",
@@ -257,6 +260,43 @@ class TestCommands:
         assert json.loads(out)["agreement"] >= 0.9
         assert json.loads(command("inspect", file, "--json")[1])["bytes"] == file.stat().st_size
         assert json.loads(command("benchmark", file, "--runs", "5", "--json")[1])[0]["runs"] >= 5
+
+    def test_distill_makes_a_run_of_its_options(self, command, tmp_path):
+        teacher = tmp_path / "t.keras"
+        models.build("wide", 10, (8, 8, 1), widths=(8, 8), stem=4).save(teacher)
+        arguments = ["distill", teacher, "resnet8", "--data", "digits", "--epochs", "1", "--batch-size", "500"]
+        code, out, errors = command(*arguments, "--objective", "hinton", "--out", tmp_path / "out")
+        assert code == 0, errors
+        assert "distilled" in out
+        asked = json.loads((tmp_path / "out" / "run.json").read_text())["recipe"]
+        assert asked["arms"]["distilled"]["weights"] == {"labels": 0.1, "hinton": 0.9}
+        assert asked["training"]["batch_size"] == 500
+        for wrong, message in ((["--objective", "hintn"], "hinton"), (["--bridge", "prob"], "probe")):
+            code, _, errors = command(*arguments, *wrong, "--out", tmp_path / "other")
+            assert code == 2
+            assert message in errors
+            assert not (tmp_path / "other").exists()
+
+    @pytest.mark.parametrize("taught", [False, True])
+    def test_quantize_writes_an_integer_file(self, command, finished, tmp_path, taught):
+        student, file, aware = finished / "distilled-0.keras", tmp_path / "s.tflite", tmp_path / "aware.keras"
+        images = ["--data", "digits", "--classes", "3,5,6,8,9", "--epochs", "1", "--batch-size", "100"]
+        teacher = ["--teacher", student] if taught else []
+        code, out, errors = command("quantize", student, file, *images, *teacher, "--aware", aware)
+        assert code == 0, errors
+        assert "accuracy on" in out
+        assert tflite.inspect(file).is_integer
+        assert tflite.convert(aware, tmp_path / "again.tflite", scheme="int8").bytes == file.stat().st_size
+
+    def test_quantize_refuses_what_does_not_fit(self, command, finished, tmp_path):
+        student = finished / "distilled-0.keras"
+        for name, message in (("digits", "10 classes"), ("none", "none")):
+            code, _, errors = command("quantize", student, tmp_path / "s.tflite", "--data", name)
+            assert code == 2
+            assert message in errors
+        code, _, errors = command("quantize", student, tmp_path / "no" / "s.tflite", "--data", "digits")
+        assert code == 2
+        assert "does not exist" in errors
 
     def test_a_missing_model_is_one_message(self, command, tmp_path):
         for arguments in (

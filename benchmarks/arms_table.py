@@ -1,0 +1,89 @@
+"""The table of an experiment that compares several arms with hard labels, made from its recorded lines."""
+
+import math
+from typing import Any
+
+from benchmarks import experiments, lines
+from distiller.report.measure import Measure, percent
+
+BASELINE = "hard_labels"
+HEAD = (
+    "labels",
+    "student",
+    "validation",
+    "test, float",
+    "over hard labels",
+    "deviations",
+    "test, int8",
+    "minutes",
+    "seeds",
+)
+
+
+def table(name: str) -> str:
+    """An experiment in Markdown: a row a variant and arm, and a sentence a variant on the best arm.
+
+    "Over hard labels" is the difference of the means on the test split in points, and "deviations" how many combined
+    sample deviations, √(s² + s₀²), that is; empty where there is one seed.
+    """
+    recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
+    rows, sentences = [HEAD, (":---", ":---", *["---:"] * (len(HEAD) - 2))], []
+    for variant in experiments.read(name).variants:
+        arms: dict[str, list[dict[str, Any]]] = {}
+        for line in recorded:
+            if line["variant"] == variant:
+                arms.setdefault(line["arm"], []).append(line)
+        rows += [_row(variant, arm, found, arms.get(BASELINE)) for arm, found in arms.items()]
+        if BASELINE in arms and len(arms) > 1:
+            sentences.append(_best(variant, arms))
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", *sentences])
+
+
+def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[float, float | None]:
+    """How much better an arm is on the test split, a fraction, and in combined deviations; None with one seed.
+
+    >>> lines = [[{"test_accuracy": a} for a in arm] for arm in ((0.80, 0.82), (0.70, 0.72))]
+    >>> difference, deviations = gain(*lines)
+    >>> round(difference, 3), round(deviations, 2)  # 0.1 over √2 · 0.01 · √2
+    (0.1, 5.0)
+    """
+    own, base = (Measure.of([line["test_accuracy"] for line in lines]) for lines in (found, alone))
+    difference = own.mean - base.mean
+    if own.deviation is None or base.deviation is None:
+        return difference, None
+    combined = math.hypot(own.deviation, base.deviation)
+    return difference, difference / combined if combined else None
+
+
+def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]] | None) -> tuple[str, ...]:
+    files = [file["accuracy"] for line in found for file in line["tflite"] if file["scheme"] == "int8"]
+    difference, deviations = gain(found, alone) if alone and arm != BASELINE else (None, None)
+    seconds = Measure.of([line["seconds"] for line in found]).mean
+    return (
+        variant,
+        arm.replace("_", " "),
+        percent(Measure.of([line["last_validation_accuracy"] for line in found])),
+        percent(Measure.of([line["test_accuracy"] for line in found])),
+        "" if difference is None else f"{100 * difference:+.2f}",
+        "" if deviations is None else f"{deviations:+.1f}",
+        percent(Measure.of(files)) if files else "",
+        f"{seconds / 60:.1f}",
+        str(len(found)),
+    )
+
+
+def _best(variant: str, arms: dict[str, list[dict[str, Any]]]) -> str:
+    """The arm that is best on the validation split, and what it has over hard labels on the test split."""
+
+    def validation(arm: str) -> float:
+        return Measure.of([line["last_validation_accuracy"] for line in arms[arm]]).mean
+
+    best = max((arm for arm in arms if arm != BASELINE), key=validation)
+    difference, deviations = gain(arms[best], arms[BASELINE])
+    budget = arms[best][0]["budget"]
+    how_sure = "one seed" if deviations is None else f"{deviations:.1f} combined deviations"
+    return (
+        f"- {variant} ({arms[BASELINE][0]['data']['labelled']:,} labelled images): best on the validation split is "
+        f"{best.replace('_', ' ')}, on the test split {100 * difference:+.2f} points over hard labels ({how_sure}). "
+        f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
+    )

@@ -1,0 +1,103 @@
+"""`distiller distill`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from distiller.cli import images
+from distiller.cli.options import DataDir, Force, Out, Resume, check_folder
+
+EPILOG = """[bold]Examples[/bold]
+
+distiller distill teacher.keras resnet8 --data photos --epochs 40 --crop 4 --flip
+
+distiller distill wide_cifar100 mobilenet_v2 --data cifar10 --bridge fine_tune --out runs/phone
+
+distiller distill teacher.keras resnet20 --data cifar100 --objective decoupled --objective hint:stage3
+
+Everything else, such as few labels, several bridges and schedules, is said in a recipe: distiller run --help
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("distill", epilog=EPILOG)(distill)
+
+
+def distill(
+    teacher: Annotated[str, typer.Argument(help="A .keras file, or the name of packaged weights.", show_default=False)],
+    student: Annotated[str, typer.Argument(help="A network of the zoo: see distiller models.", show_default=False)],
+    data: images.Data,
+    out: Out = Path("runs/distilled"),
+    data_dir: DataDir = None,
+    classes: images.Classes = None,
+    size: images.Size = 32,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:LAYER]",
+            help="What is compared, hinton by default; a layer is one that both networks have. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    bridge: Annotated[
+        str, typer.Option(help="From the teacher's classes to others: fine_tune, probe, auxiliary_head, subset.")
+    ] = "none",
+    labels: Annotated[float, typer.Option(min=0, help="Weight of the hard labels.")] = 0.1,
+    soft: Annotated[float, typer.Option(min=0, help="Weight of each objective.")] = 0.9,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
+    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Highest rate; it falls to zero.")] = 0.1,
+    crop: Annotated[int, typer.Option(min=0, help="Random crops of the images padded by so many pixels.")] = 0,
+    flip: Annotated[bool, typer.Option("--flip", help="Random mirror images.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the student's weights and of the batches.")] = 0,
+    alone: Annotated[bool, typer.Option("--alone", help="Do not also train the same student on hard labels.")] = False,
+    resume: Resume = False,
+    force: Force = False,
+) -> None:
+    """Teach a student from a teacher; writes student, TFLite files and a report that compares it with hard labels."""
+    check_folder(resume, force)
+    from distiller import recipes
+    from distiller.cli.run import execute
+
+    asked = recipes.checked(
+        {
+            "kind": "run",
+            "summary": f"{teacher} teaches {student} on {data}",
+            "name": "distill",
+            "data": {"name": data, "classes": classes.split(",") if classes else None, "image_size": [size, size]},
+            "teacher": {"file": teacher} if teacher.endswith(".keras") else {"load": teacher},
+            "bridge": _bridge(bridge),
+            "student": {"name": student},
+            "training": {
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "crop": crop,
+                "flip": flip,
+            },
+            "arms": _arms(objective or ["hinton"], labels, soft, alone),
+            "seeds": [seed],
+        },
+        "distill",
+        kind="run",
+    )
+    execute(asked, out, data_dir, resume=resume, force=force)
+
+
+def _bridge(name: str) -> dict[str, Any] | None:
+    """The section of a bridge with the training that it needs."""
+    if name == "fine_tune":
+        return {"name": name, "training": {"epochs": 5, "learning_rate": 0.03}}
+    return None if name == "none" else {"name": name}
+
+
+def _arms(objectives: list[str], labels: float, soft: float, alone: bool) -> dict[str, Any]:
+    sections: dict[str, dict[str, Any]] = {}
+    for asked in objectives:
+        name, _, layer = asked.partition(":")
+        layers = {"teacher_layer": layer, "student_layer": layer} if layer else {}
+        sections[asked.replace(":", "_").replace("/", "_")] = {"name": name, **layers}
+    arm = {"objectives": sections, "weights": {"labels": labels, **dict.fromkeys(sections, soft)}}
+    return {"distilled": arm} if alone else {"hard_labels": {}, "distilled": arm}

@@ -1,0 +1,120 @@
+"""A trained student made an integer file: quantization-aware training, conversion, proof."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import tflite
+from distiller import data, objectives, teachers, training
+from distiller.building import share_right
+from distiller.distiller import Distiller
+from distiller.errors import InputError
+from distiller.models.normalization import fuse
+from distiller.progress import Reporter
+from distiller.recipes.arms import Quantize
+from distiller.recipes.training import Training
+from tflite.files import check_writable
+
+
+def aware_copy(student: keras.Model, asked: Quantize) -> keras.Model:
+    """A copy of a student to train quantization-aware, its batch normalisation in one kernel."""
+    return fuse(tflite.quantize_aware(student, engine=asked.engine, scheme=asked.scheme, exclude=asked.exclude))
+
+
+def quantize(
+    model: Path,
+    out: Path,
+    dataset: data.Dataset,
+    plan: Training,
+    asked: Quantize,
+    *,
+    teacher: Path | None = None,
+    temperature: float = 4.0,
+    soft: float = 0.9,
+    keep: Path | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Train the quantization-aware copy of a student on its data and write its TFLite file.
+
+    Args:
+        model: a trained `.keras` file with logits (batch, classes).
+        out: the `.tflite` file to write.
+        dataset: of the student's classes.
+        plan: the training.
+        asked: engine, scheme and layers.
+        teacher: a `.keras` file of the same classes that teaches beside the labels; none by default.
+        temperature: of its soft targets.
+        soft: its weight; the labels have 1 − soft.
+        keep: a `.keras` file to write the quantization-aware model to.
+        reporter: where progress is shown.
+
+    Returns:
+        Accuracies on the validation split as fractions: "before" of the student, "after" of the file; "agreement" of
+        the file with the quantization-aware model, "bytes" of the file, "images" in the validation split.
+
+    Raises:
+        InputError: a file or the data do not fit.
+        tflite.ModelError, tflite.ConversionError: the student cannot be quantized, or a path cannot be written to.
+    """
+    for path in (out, keep):
+        if path is not None:
+            check_writable(path)
+    reporter = reporter or Reporter()
+    student = teachers.load(model)
+    _check(student, dataset, str(model))
+    aware = aware_copy(student, asked)
+    learner: keras.Model = aware
+    if teacher is not None:
+        taught = teachers.load(teacher)
+        _check(taught, dataset, str(teacher))
+        learner = Distiller(
+            teacher=taught,
+            student=aware,
+            objectives={"soft": objectives.Hinton(temperature=temperature)},
+            weights={"labels": 1 - soft, "soft": soft},
+        )
+    batches = training.views(
+        plan, dataset.train, samples=len(dataset.train), seed=0, classes=len(dataset.classes), views=0
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        training.fit(
+            learner,
+            plan,
+            batches,
+            dataset.validation,
+            folder=Path(folder),
+            reporter=reporter,
+            title="quantization-aware training",
+            callbacks=freezing(asked, plan, batches.steps),
+        )
+    if keep is not None:
+        aware.save(keep)
+    made = tflite.convert(aware, out, scheme=asked.scheme)
+    held_out = dataset.validation
+    answers = student.predict(data.InOrder(held_out), verbose=0)
+    return {
+        "before": share_right(answers, held_out),
+        "after": tflite.evaluate(out, (held_out.images, held_out.labels)).accuracy,
+        "agreement": tflite.compare(aware, out, held_out.images).agreement,
+        "bytes": made.bytes,
+        "images": len(held_out),
+    }
+
+
+def freezing(asked: Quantize, plan: Training, steps: int) -> list[keras.callbacks.Callback]:
+    """What holds the ranges of activations still for the last part of a training of epochs of `steps` steps."""
+    if asked.engine != "native":
+        return []
+    return [tflite.FreezeRanges(step=round(asked.freeze * plan.epochs * steps))]
+
+
+def _check(network: keras.Model, dataset: data.Dataset, file: str) -> None:
+    expected = (dataset.image_shape, len(dataset.classes))
+    received = (tuple(network.input_shape[1:]), network.output_shape[-1])
+    if expected != received:
+        raise InputError(
+            f"Expected a model of images {expected[0]} and {expected[1]} classes, as in {dataset.name!r}. "
+            f"Received: {file!r} with {received[0]} and {received[1]}"
+        )
