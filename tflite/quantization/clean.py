@@ -41,6 +41,7 @@ def clean(aware: "keras.Model", *, pixels: bool = False) -> "keras.Model":
             _kernel(graph, call)
     for call in list(graph.calls):
         _affine(graph, call)
+    _keep_ranges_apart(graph)
     return write(graph, copied)
 
 
@@ -138,6 +139,32 @@ def _affine(graph: Graph, call: Call) -> None:
     name = graph.unique(f"{call.name}_back")
     call.operation, call.args, call.kwargs = Made(keras.layers.Reshape(shape, name=name)), (inner.output,), {}
     call.name = name
+
+
+def _keep_ranges_apart(graph: Graph) -> None:
+    """Give a tensor that is merged with others, and taken elsewhere too, its own range once more.
+
+    The converter gives operators that only move numbers one range with what comes before and after. It would carry
+    the wider range of a concatenation back to all who take a part of it.
+    """
+    from tflite.quantization.layers import FakeQuant
+    from tflite.quantization.support import Role, role
+
+    producers, consumers = graph.producers(), graph.consumers()
+    for call in list(graph.calls):
+        after = consumers.get(call.output, []) if role(call.kind) is Role.SAME else []
+        if len(after) < 2 or not any(taker and role(taker.kind) is Role.MERGED for taker in after):
+            continue
+        source: Call | None = call
+        while source is not None and role(source.kind) is Role.SAME:
+            source = producers.get(source.inputs[0])
+        if source is None or not isinstance(source.kind, FakeQuant):
+            continue
+        name = graph.unique(f"{call.name}_quantized")
+        layer = FakeQuant(source.kind.bits, fixed=source.kind.fixed, name=name)
+        again = Call(Made(layer), name, (call.output,), outputs=(Value(call.output.symbol),))
+        graph.redirect(call.output, again.output, after)
+        graph.calls.insert(graph.calls.index(call) + 1, again)
 
 
 def _reshaped(graph: Graph, before: Call, value: Value, shape: tuple[int, ...], part: str) -> Value:

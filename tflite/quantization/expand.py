@@ -43,6 +43,8 @@ class _Expansion:
                 return self._fused_activation
         if activation(kind) == "hard_sigmoid":
             return self._hard_sigmoid
+        if activation(kind) == "silu":
+            return self._silu
         if type(kind).__name__ in ("Divide", "TrueDivide") and _constant(call) is not None:
             return self._division
         if isinstance(kind, keras.layers.Average):
@@ -137,6 +139,19 @@ class _Expansion:
         shifted = self._add(call, lambda name: lambda x: x + 3.0, "shifted", *call.inputs)
         clipped = self._add(call, lambda name: Made(_relu6(keras, call, name)), "clipped", shifted)
         self._add(call, lambda name: lambda x: x * (1.0 / 6.0), "scaled", clipped, output=call.output)
+
+    def _silu(self, call: Call) -> None:
+        """x · sigmoid(x), which the runtime computes in these steps."""
+        import keras
+
+        def sigmoid(name: str) -> Made:
+            return Made(keras.layers.Activation("sigmoid", dtype=call.output.symbol.dtype, name=name))
+
+        def product(name: str) -> Made:
+            return Made(keras.layers.Multiply(dtype=call.output.symbol.dtype, name=name))
+
+        (value,) = call.inputs
+        self._add(call, product, "product", [value, self._add(call, sigmoid, "sigmoid", value)], output=call.output)
 
     def _division(self, call: Call) -> None:
         """By a constant: a product, for which there is an integer kernel."""

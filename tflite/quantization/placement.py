@@ -77,7 +77,7 @@ class _Placing:
             elif unit.role is Role.BOUNDED:
                 if not self._leaves(unit.output, consumers):
                     self._round(unit.output, last.name, fixed=self._bounds(last), exported=False)
-            elif unit.role not in (Role.SAME, Role.IDENTITY):
+            elif unit.role not in (Role.SAME, Role.IDENTITY) and not self._only_merged(unit.output, consumers):
                 self._round(unit.output, last.name, fixed=fixed.get(unit.output))
 
     def _round(self, value: Value, name: str, **options) -> None:
@@ -117,6 +117,16 @@ class _Placing:
             elif self.unit_of[call] not in self.floating:
                 return True
         return False
+
+    def _only_merged(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
+        """Whether all that becomes of a tensor is a part of one that is rounded itself, with the same range."""
+        after = consumers.get(value, [])
+        if len(after) != 1 or after[0] is None:
+            return False
+        if self.unit_of[after[0]].role is Role.MERGED:
+            return self.unit_of[after[0]] not in self.floating
+        moved = self.unit_of[after[0]].role in (Role.IDENTITY, Role.SAME)
+        return moved and self._only_merged(after[0].output, consumers)
 
     def _leaves(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
         """Whether a tensor is an output of the model, moved at most: probabilities of a loss are not to be rounded."""

@@ -15,6 +15,7 @@ class Role(Enum):
     ARITHMETIC = auto()  # add, subtract, multiply; swallows a relu
     RELU = auto()  # relu or relu6: swallowed by what is before it, or an own operator
     RANGED = auto()  # an own operator whose output has a range of its own
+    MERGED = auto()  # its inputs and its output have one range
     SAME = auto()  # moves or selects numbers: the output has the range of the input
     BOUNDED = auto()  # the runtime fixes the range of the output
     IDENTITY = auto()  # nothing at inference
@@ -28,7 +29,6 @@ _ACTIVATIONS = {
     "leaky_relu": Role.RANGED,
     "hard_silu": Role.RANGED,
     "gelu": Role.RANGED,
-    "silu": Role.RANGED,
     "sigmoid": Role.BOUNDED,
     "tanh": Role.BOUNDED,
     "softmax": Role.BOUNDED,
@@ -43,8 +43,8 @@ _LAYERS = {
     ),
     **dict.fromkeys(("BatchNormalization", "Rescaling", "Normalization"), Role.AFFINE),
     **dict.fromkeys(("Add", "Subtract", "Multiply"), Role.ARITHMETIC),
-    **dict.fromkeys(("PReLU", "Concatenate", "Maximum", "Minimum"), Role.RANGED),
-    **dict.fromkeys(("GlobalAveragePooling1D", "GlobalAveragePooling2D"), Role.RANGED),
+    **dict.fromkeys(("Concatenate", "Maximum", "Minimum"), Role.MERGED),
+    **dict.fromkeys(("PReLU", "GlobalAveragePooling1D", "GlobalAveragePooling2D"), Role.RANGED),
     **dict.fromkeys(
         (
             "MaxPooling1D",
@@ -95,7 +95,8 @@ _LAYERS = {
 
 _OPERATIONS = {
     **dict.fromkeys(("Add", "Subtract", "Multiply"), Role.ARITHMETIC),
-    **dict.fromkeys(("Mean", "Concatenate", "Maximum", "Minimum"), Role.RANGED),
+    **dict.fromkeys(("Concatenate", "Maximum", "Minimum"), Role.MERGED),
+    "Mean": Role.RANGED,
     **dict.fromkeys(
         (
             "MaxPool",
