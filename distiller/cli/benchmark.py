@@ -1,12 +1,16 @@
 """`distiller benchmark`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from distiller.cli import android as phones
 from distiller.cli import images, latencies
 from distiller.cli.options import DataDir, Json
+
+if TYPE_CHECKING:
+    from tflite import Benchmarks
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -17,6 +21,10 @@ distiller benchmark student.tflite other.tflite --threads 1,2,4 --precision 0.01
 distiller benchmark student.tflite --delegate both --profile --figures figures
 
 distiller benchmark student.tflite --data cifar10 --data-dir ~/tensorflow_datasets --json
+
+distiller benchmark student.tflite --android --tool android_aarch64_benchmark_model --cores big --profile
+
+distiller benchmark --import benchmark.log
 """
 
 _IMAGES = 32
@@ -28,10 +36,13 @@ def register(app: typer.Typer) -> None:
 
 
 def benchmark(
-    files: Annotated[list[Path], typer.Argument(help="TFLite files; several take turns.", show_default=False)],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="TFLite files; several take turns.", show_default=False)
+    ] = None,
     threads: Annotated[str, typer.Option(help="Threads of the interpreter, one number or several: 1,2,4.")] = "1",
     delegate: Annotated[
-        Literal["xnnpack", "none", "both"], typer.Option(help="What runs the operators; none: the interpreter's own.")
+        Literal["xnnpack", "none", "both", "gpu", "nnapi"],
+        typer.Option(help="What runs the operators; none: the interpreter's own. gpu and nnapi: with --android."),
     ] = "xnnpack",
     runs: Annotated[int, typer.Option(min=1, help="Measured runs, at least.")] = 200,
     warmup: Annotated[int, typer.Option(min=0, help="Runs before that, not measured.")] = 20,
@@ -52,23 +63,51 @@ def benchmark(
     figures: Annotated[Path | None, typer.Option(help="Folder for figures.", show_default=False)] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds that a file may hang.")] = 60.0,
     memory_limit: Annotated[float, typer.Option(help="GiB that a file may need.")] = 4.0,
+    android: phones.Android = False,
+    serial: phones.Serial = None,
+    tool: phones.Tool = None,
+    imported: phones.Imported = None,
+    cores: phones.Cores = None,
     json: Json = False,
 ) -> None:
-    """Latency of TFLite files on this machine, each in a process of its own.
+    """Latency of TFLite files on this machine, each in a process of its own; or on a phone with --android.
 
     Several files, numbers of threads or delegates take turns; what can be said of their ratios is printed.
     """
     import tflite
+    from distiller.errors import InputError
 
     numbers = _numbers(threads)
     delegates = ["xnnpack", "none"] if delegate == "both" else [delegate]
+    if not files and not imported:
+        raise InputError("Expected TFLite files, or a file of benchmark_model with --import. Received: none")
+    if phones.wanted(android, serial, tool, imported, cores):
+        if data or precision:
+            raise InputError("Expected --data and --precision without --android, --tool and --import. Received both")
+        results = phones.benchmark(
+            files or [],
+            android=android,
+            serial=serial,
+            tool=tool,
+            imported=imported,
+            threads=numbers,
+            delegates=delegates,
+            cores=cores,
+            runs=runs,
+            warmup_runs=warmup,
+            min_seconds=min_seconds,
+            max_seconds=max_seconds,
+            profile=profile,
+        )
+        _tell(tflite.Benchmarks(tuple(results), (), (), confidence), figures, json)
+        return
     inputs = _images(data, data_dir, size) if data else None
     from distiller.progress import Reporter
 
-    total = len(files) * len(numbers) * len(delegates) * min(rounds, runs)
+    total = len(files or []) * len(numbers) * len(delegates) * min(rounds, runs)
     with Reporter().task("benchmark", total) as task:
         found = tflite.benchmark(
-            files,
+            files or [],
             threads=numbers,
             delegate=delegates,
             runs=runs,
@@ -84,12 +123,17 @@ def benchmark(
             memory_limit=int(memory_limit * 2**30),
             progress=lambda done, _: task.advance_to(done),
         )
+    _tell(found, figures, json)
+
+
+def _tell(found: "Benchmarks", figures: Path | None, json: bool) -> None:
     drawn = latencies.draw(found.results, figures) if figures else []
     if json:
         print(found.to_json())
         return
     latencies.show(found.results)
     latencies.show_ratios(found)
+    phones.show_phones(found.results)
     latencies.show_operators(found.results)
     for file in drawn:
         print(f"Figure: {file}")

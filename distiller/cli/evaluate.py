@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from distiller.cli import android as phones
 from distiller.cli import images
 from distiller.cli.options import DataDir, Json, TfliteFile, Threads
 
@@ -12,6 +13,8 @@ EPILOG = """[bold]Examples[/bold]
 distiller evaluate student.tflite --data cifar10 --data-dir ~/tensorflow_datasets
 
 distiller evaluate runs/demo/distilled-0-int8.tflite --data digits --classes 3,5,6,8,9
+
+distiller evaluate student.tflite --data cifar10 --android --tool android_aarch64_benchmark_model --count 200
 """
 
 
@@ -28,17 +31,37 @@ def evaluate(
     classes: images.Classes = None,
     size: images.Size = 32,
     threads: Threads = 1,
+    android: phones.Android = False,
+    serial: phones.Serial = None,
+    tool: phones.Tool = None,
+    count: Annotated[int, typer.Option(min=1, help="How many images at most, with --android.")] = 100,
     json: Json = False,
 ) -> None:
-    """Accuracy of a TFLite file through the interpreter."""
+    """Accuracy of a TFLite file through the interpreter, or on a phone with --android."""
     import tflite
     from distiller.cli.backend import load_backend
 
     tflite.check(file, use="run")
     load_backend()
+    from distiller.errors import InputError
     from distiller.progress import Reporter
 
+    if not android and (serial or tool):
+        raise InputError("Expected --serial and --tool with --android. Received them without")
     part = getattr(images.load(data, data_dir, classes, size), split)
+    if android:
+        phones.evaluate(
+            file,
+            part.images,
+            part.labels,
+            serial=serial,
+            tool=tool,
+            count=count,
+            threads=threads,
+            split=split,
+            json=json,
+        )
+        return
     with Reporter().task("evaluate", len(part)) as task:
         found = tflite.evaluate(
             file, (part.images, part.labels), threads=threads, progress=lambda done, _: task.advance_to(done)

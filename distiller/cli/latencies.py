@@ -18,9 +18,11 @@ def show(results: "Sequence[BenchmarkResult]") -> None:
     """Print a table of results, where they were measured, and what is to be said of each."""
     from tflite.benchmark.benchmarks import label
 
-    table = _table(
-        "file, setting", "bytes", "median ms", "p90 ms", "p99 ms", "first ms", "init ms", "memory", "images/s", "runs"
-    )
+    # Tools of phones have other percentiles, and old ones a mean alone.
+    mean = any(result.median_ms is None for result in results)
+    tail = ("p90", "p99") if any(result.p90_ms is not None for result in results) else ("p95",)
+    names = ["median", *["mean"] * mean, *tail, "first", "init"]
+    table = _table("file, setting", "bytes", *(f"{name} ms" for name in names), "memory", "images/s", "runs")
     for i, result in enumerate(results):
         median = _number(result.median_ms)
         if result.median_ms and result.median_interval_ms:
@@ -30,7 +32,7 @@ def show(results: "Sequence[BenchmarkResult]") -> None:
             label(results, i),
             "" if result.bytes is None else f"{result.bytes:,}",
             median,
-            *map(_number, (result.p90_ms, result.p99_ms, result.first_ms, result.init_ms)),
+            *(_number(getattr(result, f"{name}_ms")) for name in names[1:]),
             "" if result.peak_memory_bytes is None else f"{result.peak_memory_bytes / 2**20:.1f} MiB",
             _number(result.throughput),
             f"{result.runs:,}",
