@@ -1,0 +1,17 @@
+"""The second engine: quantization, pruning and clustering by tensorflow-model-optimization, which knows Keras 2 alone.
+
+A Keras 3 model is written anew in Keras 2, changed there, and comes back as one layer of a Keras 3 model, whose
+variables are those of the Keras 2 network. Only `library.py` imports tensorflow-model-optimization, and late: its import
+changes the process.
+
+prune        a trainable copy of a model whose smallest weights become zero
+cluster      a trainable copy of a model with few distinct numbers in each kernel
+plain        what pruning or clustering made, as a plain model
+PruningStep  the callback of a training with pruning
+"""
+
+from tflite.tfmot.cluster import cluster
+from tflite.tfmot.plain import plain
+from tflite.tfmot.prune import prune
+
+__all__ = ["cluster", "plain", "prune"]

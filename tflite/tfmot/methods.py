@@ -1,0 +1,52 @@
+"""What tensorflow-model-optimization does with a network: one small class for each."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from tflite.tfmot.rebuild import Rebuilt
+
+
+@dataclass(frozen=True)
+class Method:
+    """A change of a Keras 2 network, with its options.
+
+    Attributes:
+        kind: its name in a configuration.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def pixels(self) -> tuple[float, float] | None:
+        """For quantization, the range of inputs that a network rescales first; None for anything else."""
+        return None
+
+    @property
+    def needs_kernels(self) -> bool:
+        """Whether the change depends on the numbers in the kernels."""
+        return False
+
+    def apply(self, rebuilt: Rebuilt) -> Any:
+        """The changed `tf_keras.Model`, with the same weights."""
+        raise NotImplementedError
+
+    def frozen(self, network: Any) -> set[str]:
+        """Names of variables that no gradient reaches, though Keras 2 counts them as trainable."""
+        return set()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its name and options, for JSON."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+def method_of(given: Method | dict[str, Any]) -> Method:
+    """The method of a configuration, or the one that is given."""
+    if isinstance(given, Method):
+        return given
+    from tflite.tfmot.cluster import Clustered
+    from tflite.tfmot.prune import Pruned
+    from tflite.tfmot.quantize import Quantized
+
+    kinds: dict[str, type[Method]] = {method.kind: method for method in (Quantized, Pruned, Clustered)}
+    options = {key: tuple(value) if isinstance(value, list | tuple) else value for key, value in given.items()}
+    return kinds[options.pop("kind")](**options)

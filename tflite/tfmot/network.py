@@ -1,0 +1,142 @@
+"""A Keras 2 network as one layer of Keras 3.
+
+Keras finds the class of a saved model by its registered name: import this module before `keras.models.load_model` loads
+a model that holds such a layer.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from tflite.tfmot.library import library
+from tflite.tfmot.methods import Method, method_of
+from tflite.tfmot.packing import packed, unpacked
+from tflite.tfmot.rebuild import rebuild
+
+
+class Adopted(keras.Variable):
+    """A Keras 3 variable that is a TensorFlow variable someone else made: what either assigns, both have."""
+
+    def __init__(self, variable: Any, *, name: str, trainable: bool):
+        self._adopted = variable
+        zeros = np.zeros(variable.shape, variable.dtype.as_numpy_dtype)
+        super().__init__(zeros, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name)
+
+    def _initialize(self, value: Any) -> None:
+        self._value = self._adopted
+
+
+@keras.saving.register_keras_serializable("tflite")
+class TfKerasNetwork(keras.layers.Layer):
+    """A model that was written anew in Keras 2 and changed by tensorflow-model-optimization.
+
+    Its variables are those of the Keras 2 network, so that Keras 3 trains, saves and loads them. What Keras 2 cannot
+    save, it makes again: the configuration holds the model as it was and what was done with it.
+
+    Args:
+        source: the model, or its JSON, where the weights come later.
+        method: what to do with it, or the configuration of that.
+        kernels: what `method` has to know of the weights, packed; taken from `source` where that is a model.
+    """
+
+    def __init__(
+        self, source: "keras.Model | str", method: Method | dict[str, Any], kernels: str | None = None, **kwargs: Any
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        self.method = method_of(method)
+        model = keras.models.model_from_json(source) if isinstance(source, str) else source
+        if isinstance(source, str):
+            self.source, self.kernels = source, kernels
+            _assign(model, kernels)
+        else:
+            self.source = model.to_json()
+            self.kernels = packed(_kernels(model)) if self.method.needs_kernels else None
+        made = rebuild(model, pixels=self.method.pixels)
+        # Hidden from Keras 3 and from TensorFlow, which would track its parts and save them in their own way.
+        self._inside = _Inside(self.method.apply(made), made.sources)
+        frozen = self.method.frozen(self._inside.network)
+        trained = {id(variable) for variable in self._inside.network.trainable_variables}
+        self.adopted = []
+        names: set[str] = set()
+        for variable in self._inside.network.weights:
+            place = made.sources.get(variable.name)
+            original = None if place is None else model.weights[place]
+            trainable = id(variable) in trained and variable.name not in frozen
+            trainable = trainable and (original is None or original.trainable)
+            trainable = trainable and not any(variable.name.startswith(f"{name}/") for name in made.rescaling)
+            own = Adopted(variable, name=_unique(variable.name, names), trainable=trainable)
+            if original is not None:
+                own.regularizer, own.constraint = original.regularizer, original.constraint
+            self.adopted.append(own)
+        self.supports_jit = False  # Keras 2 branches on the mode with operations that XLA does not take
+        self.built = True
+
+    @property
+    def network(self) -> Any:
+        """The `tf_keras.Model`."""
+        return self._inside.network
+
+    @property
+    def sources(self) -> dict[str, int]:
+        """Name of a variable of the network → its place among the weights of the model it was written from."""
+        return self._inside.sources
+
+    def call(self, inputs, training=None):
+        """What the network computes, float32."""
+        return self.network(inputs, training=bool(training) and self.trainable)
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the network's output."""
+        return (input_shape[0], *self.network.output_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        own = {"source": self.source, "method": self.method.to_dict(), "kernels": self.kernels}
+        return {**super().get_config(), **own}
+
+
+class _Inside:
+    """Holds what Keras is not to see."""
+
+    def __init__(self, network: Any, sources: dict[str, int]):
+        self.network, self.sources = network, sources
+
+
+def wrapped(model: "keras.Model", method: Method) -> "keras.Model":
+    """A model of one layer, a `TfKerasNetwork`, with the input and the name of `model`."""
+    library()
+    symbol = model.inputs[0]
+    inputs = keras.Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
+    layer = TfKerasNetwork(model, method, name=f"{model.name}_in_keras_2")
+    return keras.Model(inputs, layer(inputs), name=model.name)
+
+
+def networks(model: "keras.Model") -> list[TfKerasNetwork]:
+    """The layers of that kind in a model, those of models inside of it too."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, TfKerasNetwork)]
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """A name without the characters that Keras 3 has for paths."""
+    base = name.removesuffix(":0").replace("/", ".")
+    found, number = base, 1
+    while found in taken:
+        number += 1
+        found = f"{base}_{number}"
+    taken.add(found)
+    return found
+
+
+def _kernels(model: "keras.Model") -> dict[int, np.ndarray]:
+    """Place of a kernel among the weights → its numbers."""
+    return {
+        place: np.asarray(weight, "float32")
+        for place, weight in enumerate(model.weights)
+        if weight.name == "kernel" and weight.trainable
+    }
+
+
+def _assign(model: "keras.Model", kernels: str | None) -> None:
+    for place, array in unpacked(kernels).items() if kernels else ():
+        model.weights[place].assign(array)

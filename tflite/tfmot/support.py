@@ -1,0 +1,55 @@
+"""What tensorflow-model-optimization quantizes."""
+
+from typing import Any
+
+from tflite.quantization.graph import Call, Graph
+from tflite.tfmot.kinds import no_twin
+from tflite.tfmot.rebuild import Rebuilt
+
+# The layers whose result a normalisation is folded into.
+_BEFORE_NORMALIZATION = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense")
+
+
+def refuse(rebuilt: Rebuilt) -> None:
+    """Raise for the first layer that it would not quantize, or leave in floating point.
+
+    Raises:
+        ModelError: the message names the layer.
+    """
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantize_registry as registry,
+    )
+
+    known = registry.Default8BitQuantizeRegistry()
+    layers = {layer.name: layer for layer in rebuilt.network.layers}
+    for call in rebuilt.graph.calls:
+        layer = layers.get(call.name)
+        if layer is None:
+            continue
+        if type(layer).__name__ == "BatchNormalization":
+            _check_normalization(call, rebuilt.graph)
+        elif not _supports(known, layer):
+            raise no_twin(call, ", which it does not quantize")
+
+
+def _supports(known: Any, layer: Any) -> bool:
+    if not known.supports(layer):
+        return False
+    try:
+        config = known.get_quantize_config(layer)
+        config.get_output_quantizers(layer)
+    except ValueError:  # an activation that is not on its list
+        return False
+    return True
+
+
+def _check_normalization(call: Call, graph: Graph) -> None:
+    before = graph.producers().get(call.inputs[0])
+    while before is not None and type(before.kind).__name__ in ("Identity",):
+        before = graph.producers().get(before.inputs[0])
+    alone = before is not None and len(graph.consumers()[before.output]) == 1
+    if before is None or not alone or type(before.kind).__name__ not in _BEFORE_NORMALIZATION:
+        raise no_twin(call, " that does not follow a convolution or dense layer of its own")
+    function = getattr(before.kind, "activation", None)
+    if getattr(function, "__name__", "linear") != "linear":
+        raise no_twin(call, f" after the activation of {before.name!r}")
