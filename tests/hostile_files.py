@@ -30,13 +30,18 @@ def crash_while_opening() -> bytes:
 
 def endless() -> bytes:
     """Counts in a loop that has no end."""
+    return counts_to(2**31 - 1)
+
+
+def counts_to(end: int) -> bytes:
+    """Counts in a loop, from what goes in; there is no int32 above 2³¹ − 1."""
     number = ((), Type.INT32)
     options = _options(schema.WhileOptionsT, condSubgraphIndex=1, bodySubgraphIndex=2)
     loop = _graph([number, number], (Op.WHILE, Options.WhileOptions, options))
     test = _graph(
         [number, number, ((), Type.BOOL)],
         (Op.LESS_EQUAL, Options.LessEqualOptions, schema.LessEqualOptionsT()),
-        {1: np.array(2**31 - 1, "int32")},
+        {1: np.array(end, "int32")},
     )
     body = _graph([number, number, number], (Op.ADD, Options.AddOptions, schema.AddOptionsT()), {1: np.ones((), "i4")})
     return _file(loop, test, body)
@@ -59,10 +64,11 @@ def sum_of_scalars() -> bytes:
     return _file(_graph([number, number, number], (Op.ADD, Options.AddOptions, schema.AddOptionsT())))
 
 
-def sum_of_rows() -> bytes:
-    """A file with two inputs: adds rows of four numbers."""
+def sum_of_rows(*, open_size: bool = False) -> bytes:
+    """A file with two inputs: adds rows of four numbers, one or as many as there are."""
     row = ((1, 4), Type.FLOAT32)
-    return _file(_graph([row, row, row], (Op.ADD, Options.AddOptions, schema.AddOptionsT())))
+    graph = _graph([row, row, row], (Op.ADD, Options.AddOptions, schema.AddOptionsT()))
+    return _file(graph, signature=(-1, 4) if open_size else None)
 
 
 def _options(kind: Any, **values: int) -> Any:
@@ -80,7 +86,7 @@ def _graph(
     return tensors, operator, constants or {}
 
 
-def _file(*graphs: tuple[Any, ...]) -> bytes:
+def _file(*graphs: tuple[Any, ...], signature: tuple[int, ...] | None = None) -> bytes:
     """A file of subgraphs with one operator each; the last tensor is its output, the rest its inputs."""
     model = schema.ModelT()
     model.version, model.description = 3, "made for a test"
@@ -91,6 +97,8 @@ def _file(*graphs: tuple[Any, ...]) -> bytes:
         for i, (shape, dtype) in enumerate(tensors):
             tensor = schema.TensorT()
             tensor.shape, tensor.type, tensor.name, tensor.buffer = list(shape), dtype, f"tensor{i}", 0
+            if signature:
+                tensor.shapeSignature = list(signature)
             if i in constants:
                 buffer = schema.BufferT()
                 buffer.data = list(constants[i].tobytes())

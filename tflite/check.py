@@ -7,6 +7,7 @@ import numpy as np
 
 from tflite.errors import ModelError
 from tflite.isolation import Limits, Worker
+from tflite.isolation.blame import blaming
 from tflite.nearest import unknown
 
 USES = ("open", "run", "inspect")
@@ -40,21 +41,16 @@ def check(
 
 def checked(_: dict[str, Any], path: str, use: str) -> None:
     """The check itself, in the child process."""
+    from tflite.inspect import inspect
     from tflite.interpreter import allocate, open_model
 
-    interpreter = open_model(path)
-    allocate(interpreter, path)
-    if use == "inspect":
-        from tflite.inspect import inspect
-
-        inspect(path)
-    if use == "run":
-        try:
+    with blaming(path):
+        interpreter = open_model(path)
+        allocate(interpreter, path)
+        if use == "inspect":
+            inspect(path)
+        if use == "run":
             _run(path, interpreter)
-        except ModelError:
-            raise
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path!r} cannot be run: {str(error).strip()}") from error
 
 
 def _run(path: str, interpreter: Any) -> None:

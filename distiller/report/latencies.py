@@ -60,7 +60,7 @@ def draw(results: Sequence[BenchmarkResult], path: Path) -> Picture | None:
         figure,
         path,
         title="Latency",
-        caption=f"Median time of one run on {devices}. The thin mark is the 90th percentile, a number where it is far off.",
+        caption=f"Median time of one run on {devices}. The thin mark is the 90th percentile.",
         alt=f"Bar chart of median latency: {spoken}.",
     )
 

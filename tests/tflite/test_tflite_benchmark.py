@@ -125,7 +125,7 @@ def test_images_are_taken_in_turn():
         def invoke(self):
             seen.append(self.image[0, 0, 0, 0])
 
-    run = session._runner(Interpreter(), feeds, "a.tflite")
+    run = session._runner(Interpreter(), feeds)
     assert [run() >= 0 for _ in range(5)] == [True] * 5
     assert seen == [0, 8, 0, 8, 0]
 

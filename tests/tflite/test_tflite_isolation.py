@@ -173,6 +173,15 @@ def test_causes_of_death(tmp_path, number, reason):
             child.call("check", path="a.tflite", use="open")
 
 
+def test_names_in_a_file_do_not_write_to_the_terminal(tmp_path, monkeypatch):
+    said = {"error": "'a' is damaged:\x1b[31m red\n\u202eand\r\nmore", "model": True}
+    with Worker(tmp_path / "a.tflite") as child:
+        monkeypatch.setattr(worker.os, "read", lambda *_: messages.encode(said))
+        with pytest.raises(ModelError) as caught:
+            child.call("check", path="a.tflite", use="open")
+    assert str(caught.value) == "'a' is damaged: [31m red and more"
+
+
 @pytest.mark.parametrize("answer", [b"nonsense\n", b"[" * 100_000 + b"\n", b'{"answer": 1}\n', b"3\n"])
 def test_answers_of_a_child_that_is_no_longer_ours(tmp_path, monkeypatch, answer):
     with Worker(tmp_path / "a.tflite") as child:

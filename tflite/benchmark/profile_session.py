@@ -9,6 +9,7 @@ from tflite.benchmark.session import feeds_of, warm_up
 from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer
 from tflite.interpreter import allocate, open_model
+from tflite.isolation.blame import blaming
 
 # Their time holds that of the operators of other subgraphs.
 _CONTROL = ("CALL_ONCE", "IF", "WHILE", "STABLEHLO_WHILE")
@@ -28,25 +29,25 @@ def profile(
     max_seconds: float,
 ) -> dict[str, Any]:
     """Run a file and say what each operator took: `{"rows", "run_us", "kept", "runs"}`, or a `{"reason"}`."""
-    content = read_model(path)
-    interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
-    allocate(interpreter, path)
-    details = interpreter.get_input_details()
-    feed = feeds_of(interpreter, path, inputs, seed)[0]
-    del interpreter  # it has verified the file, which the library does not
-    file = Flatbuffer(content)
+    with blaming(path):
+        content = read_model(path)
+        interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
+        allocate(interpreter, path)
+        details = interpreter.get_input_details()
+        feed = feeds_of(interpreter, path, inputs, seed)[0]
+        del interpreter  # it has verified the file, which the library does not
+        file = Flatbuffer(content)
+        names = [(operator.name, operator.outputs[0].name if operator.outputs else "") for operator in file.operators]
     if any(size < 0 for detail in details for size in detail["shape_signature"]):
         return {"reason": "the file leaves a size of its input open, and the profiler runs files of fixed sizes alone"}
-    loops = sorted({operator.name for operator in file.operators} & set(_CONTROL))
+    loops = sorted({name for name, _ in names} & set(_CONTROL))
     if loops:
         return {"reason": f"the file has control flow ({', '.join(loops)}), whose operators count twice"}
     try:
         model = CompiledModel(path, threads, delegate)
         model.fill([values for _, values in feed])
         warm_up(lambda: _timed(model), max(1, warmup_runs), max_seconds)
-        return _measured(
-            model, [(op.name, op.outputs[0].name if op.outputs else "") for op in file.operators], runs, max_seconds
-        )
+        return _measured(model, names, runs, max_seconds)
     except LibraryError as error:
         return {"reason": f"LiteRT's library: {error}"}
 

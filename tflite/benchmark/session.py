@@ -10,6 +10,7 @@ from tflite.benchmark.machine import forget_most_resident, most_resident_bytes, 
 from tflite.errors import ModelError
 from tflite.files import read_model
 from tflite.interpreter import allocate, open_model, ports
+from tflite.isolation.blame import blaming
 from tflite.port import Port
 
 Feed = list[tuple[int, np.ndarray]]  # what goes into which input
@@ -28,28 +29,31 @@ def prepare(
     """Open a file and warm it up; returns its size, its first times and how many images a run has."""
     import ai_edge_litert.interpreter  # noqa: F401 (its import is no part of what is measured)
 
+    state["path"] = path
     forget_most_resident()
     state["resident"] = resident_bytes()
-    content = read_model(path)
-    started = time.perf_counter_ns()
-    interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
-    allocate(interpreter, path)
-    ready = time.perf_counter_ns()
-    state["run"] = run = _runner(interpreter, feeds_of(interpreter, path, inputs, seed), path)
-    first = run()
-    warm_up(run, warmup_runs - 1, max_seconds)
-    return {
-        "bytes": len(content),
-        "init_ns": ready - started,
-        "first_ns": first,
-        "images": _images(interpreter),
-    }
+    with blaming(path):
+        content = read_model(path)
+        started = time.perf_counter_ns()
+        interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
+        allocate(interpreter, path)
+        ready = time.perf_counter_ns()
+        state["run"] = run = _runner(interpreter, feeds_of(interpreter, path, inputs, seed))
+        first = run()
+        warm_up(run, warmup_runs - 1, max_seconds)
+        return {
+            "bytes": len(content),
+            "init_ns": ready - started,
+            "first_ns": first,
+            "images": _images(interpreter),
+        }
 
 
 def measure(state: dict[str, Any], runs: int, min_seconds: float, max_seconds: float, settle: int) -> list[int]:
     """Nanoseconds of each run of one round; `settle` runs before it are not measured."""
-    warm_up(state["run"], settle, max_seconds)
-    return timed(state["run"], runs, min_seconds, max_seconds)
+    with blaming(state["path"]):
+        warm_up(state["run"], settle, max_seconds)
+        return timed(state["run"], runs, min_seconds, max_seconds)
 
 
 def memory(state: dict[str, Any]) -> int:
@@ -84,7 +88,7 @@ def warm_up(run: Callable[[], int], runs: int, max_seconds: float) -> None:
             return
 
 
-def _runner(interpreter: Any, feeds: list[Feed], path: str) -> Callable[[], int]:
+def _runner(interpreter: Any, feeds: list[Feed]) -> Callable[[], int]:
     """One run: the nanoseconds from the call that computes until the outputs are there."""
     place = 0
 
@@ -98,10 +102,7 @@ def _runner(interpreter: Any, feeds: list[Feed], path: str) -> Callable[[], int]
             fill(feeds[place])
             place = (place + 1) % len(feeds)
         before = time.perf_counter_ns()
-        try:
-            interpreter.invoke()  # returns when the outputs are there
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path!r} cannot be run: {str(error).strip()}") from error
+        interpreter.invoke()  # returns when the outputs are there
         return time.perf_counter_ns() - before
 
     fill(feeds[0])

@@ -20,7 +20,7 @@ _START_SECONDS = 120.0  # a machine that is busy needs a while to import NumPy
 _MOST_BYTES = 2**28  # of one answer
 
 # What the interpreter says when an allocation fails: nothing, or that its delegate could not prepare.
-_PERHAPS_MEMORY, _PERHAPS_MEMORY_TOO = "cannot be run: ", "failed to reshape runtime"
+_PERHAPS_MEMORY, _PERHAPS_MEMORY_TOO = "cannot be run:", "failed to reshape runtime"
 
 
 class ChildEnded(ModelError):
@@ -148,8 +148,10 @@ class Worker:
         return f"the interpreter crashed ({name}). The file is damaged or hostile, or of a newer kind{_bracket(words)}"
 
     def _explained(self, message: str) -> str:
+        """An error of the child on one line: a hostile file has names in it that would write to a terminal."""
         if message == OUT_OF_MEMORY:
             return self._too_large()
+        message = " ".join("".join(one if one.isprintable() else " " for one in message).split())
         if message.endswith(_PERHAPS_MEMORY) or _PERHAPS_MEMORY_TOO in message:
             return f"{message.rstrip(' :')} (or it needs more memory than the limit of {self._gigabytes()} GiB)"
         return message
@@ -165,7 +167,7 @@ class Worker:
         self._noise.seek(0)
         lines = self._noise.read().decode(errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
-        return said[-1][:200] if said else ""
+        return "".join(one for one in said[-1][:200] if one.isprintable()) if said else ""
 
 
 def _bracket(words: str) -> str:

@@ -1,0 +1,200 @@
+"""Our latencies against those of the benchmark that comes with LiteRT: same file, same machine, one run.
+
+    taskset -c 0,1 python -m benchmarks.litert_agreement
+    python -m benchmarks.litert_agreement --rounds 3 --results runs/agreement
+
+Both run a file in a process of their own and take turns, in rounds: `tflite.benchmark`, which times the interpreter,
+and `litert-benchmark` of the package ai-edge-litert, which times LiteRT's compiled model. What is compared is the
+median of a round. One JSON line a file is recorded, with the verdict whether the two agree.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import lines
+
+if TYPE_CHECKING:
+    from distiller.progress import Reporter
+
+NAME = "litert_agreement.jsonl"
+LIMIT = 0.05  # how far the ratio of the medians may be from 1
+# Network, its options, scheme.
+FILES: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("resnet8", {}, "int8"),
+    ("resnet8", {}, "float32"),
+    ("mobilenet_v2", {"width": 0.5}, "int8"),
+)
+
+# What `litert-benchmark` runs. It rounds what it found to 0.01 ms, an eighth of what a small network takes: without.
+_THEIRS = """
+from ai_edge_litert.tools import benchmark_litert_model as theirs
+theirs.round = lambda number, _: number
+theirs.main()
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code: 1 where a verdict is no."""
+    asked = _parsed(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from distiller.cli.backend import load_backend
+
+    load_backend()
+    from distiller.errors import InputError, WorkError
+    from distiller.progress import Reporter
+
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            found = measured(asked, Path(folder), Reporter())
+    except (InputError, WorkError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    for line in found:
+        print(sentence(line))
+    lines.append(asked.results / NAME, found)
+    return 0 if all(line["agree"] for line in found) else 1
+
+
+def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.litert_agreement",
+        description="Compare latencies of tflite.benchmark with those of litert-benchmark on the same files.",
+        epilog="example: python -m benchmarks.litert_agreement --rounds 3 --results runs/agreement",
+    )
+    parser.add_argument("--rounds", type=int, default=11, help="turns of both on each file (%(default)s)")
+    parser.add_argument("--runs", type=int, default=1000, help="runs of a turn (%(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of both (%(default)s)")
+    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
+    asked = parser.parse_args(arguments)
+    for name, least in (("rounds", 1), ("runs", 10), ("threads", 1)):
+        if getattr(asked, name) < least:
+            parser.error(f"--{name}: expected {least} or more, received {getattr(asked, name)}")
+    if asked.results == lines.RESULTS and asked.rounds < 6:
+        parser.error("fewer than 6 rounds have no interval and are no result: give --results another folder")
+    return asked
+
+
+def measured(asked: argparse.Namespace, folder: Path, reporter: "Reporter") -> list[dict[str, Any]]:
+    """The lines of a run, one a file.
+
+    Raises:
+        WorkError: the other benchmark failed.
+    """
+    from distiller.provenance import provenance
+
+    here = {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
+    paths = [_converted(name, options, scheme, folder) for name, options, scheme in FILES]
+    ours: list[list[float]] = [[] for _ in FILES]
+    theirs: list[list[float]] = [[] for _ in FILES]
+    with reporter.task("agreement", asked.rounds * len(FILES)) as task:
+        for turn in range(asked.rounds):
+            for i, path in enumerate(paths):
+                # Each goes first in every other round.
+                for mine in (True, False) if turn % 2 == 0 else (False, True):
+                    (ours if mine else theirs)[i].append((our_median if mine else their_median)(path, asked))
+                task.advance_to(turn * len(FILES) + i + 1)
+    return [
+        {
+            "network": name,
+            "options": options,
+            "scheme": scheme,
+            "bytes": path.stat().st_size,
+            "threads": asked.threads,
+            "runs": asked.runs,
+            "ours_ms": ours[i],
+            "theirs_ms": theirs[i],
+            **compared(ours[i], theirs[i]),
+            **here,
+        }
+        for i, ((name, options, scheme), path) in enumerate(zip(FILES, paths, strict=True))
+    ]
+
+
+def compared(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    """The ratio of the medians of each round: its median, the interval of that, and the verdict.
+
+    >>> compared([1.0, 1.0, 1.0], [1.0, 0.8, 1.25])
+    {'ratio': 1.0, 'interval': None, 'limit': 0.05, 'agree': True}
+    """
+    from tflite.benchmark.intervals import median_interval
+
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    ratio, interval = statistics.median(ratios), median_interval(ratios, 0.95)
+    return {
+        "ratio": ratio,
+        "interval": interval and [interval.low, interval.high],
+        "limit": LIMIT,
+        "agree": abs(ratio - 1) <= LIMIT,
+    }
+
+
+def sentence(line: dict[str, Any]) -> str:
+    """What a line says."""
+    between = f", from {line['interval'][0]:.3f} to {line['interval'][1]:.3f}" if line["interval"] else ""
+    return (
+        f"{line['network']} {line['scheme']}: ours {statistics.median(line['ours_ms']):.4f} ms, theirs "
+        f"{statistics.median(line['theirs_ms']):.4f} ms, ratio {line['ratio']:.3f}{between}: "
+        f"{'within' if line['agree'] else 'NOT within'} {line['limit']:.0%}"
+    )
+
+
+def our_median(path: Path, asked: argparse.Namespace) -> float:
+    """Milliseconds of one run, the median over the runs of a turn, by `tflite.benchmark`."""
+    import tflite
+
+    found = tflite.benchmark(
+        path, threads=asked.threads, runs=asked.runs, warmup_runs=asked.runs // 10, min_seconds=0.0
+    )
+    assert found.median_ms is not None
+    return found.median_ms
+
+
+def their_median(path: Path, asked: argparse.Namespace) -> float:
+    """The same by `litert-benchmark`.
+
+    Raises:
+        WorkError: it failed.
+    """
+    from distiller.errors import WorkError
+
+    out = path.with_suffix(".json")
+    options = {
+        "model": path,
+        "num_runs": asked.runs,
+        "warmup_runs": asked.runs // 10,
+        "num_threads": asked.threads,
+        "result_json": out,
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    call = subprocess.run([sys.executable, "-c", _THEIRS, *flags], capture_output=True, text=True, check=False)
+    if call.returncode:
+        raise WorkError(f"litert-benchmark failed on {path.name}: {call.stderr.strip().splitlines()[-1:]}")
+    return float(json.loads(out.read_text())["latency"]["median_ms"])
+
+
+def _converted(name: str, options: dict[str, Any], scheme: str, folder: Path) -> Path:
+    """A file of an untrained network: what it costs to run does not depend on what it has learned."""
+    import keras
+    import numpy as np
+
+    import tflite
+    from distiller import models
+
+    keras.utils.set_random_seed(0)
+    network = models.build(name, 10, (32, 32, 3), **options)
+    images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3)).astype("float32")
+    path = folder / f"{name}-{scheme}.tflite"
+    return tflite.convert(network, path, scheme=scheme, representative=images if scheme == "int8" else None).path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
