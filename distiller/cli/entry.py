@@ -14,6 +14,7 @@ from distiller.cli import (
     demo,
     diagnose,
     distill,
+    doctor,
     evaluate,
     inspect,
     quantize,
@@ -45,6 +46,7 @@ for command in (
     diagnose,
     benchmark,
     report,
+    doctor,
 ):
     command.register(app)
 tables.register(app)

@@ -17,6 +17,7 @@ from tflite.tool.affinity import affinity_mask
 from tflite.tool.flags import Options
 from tflite.tool.lines import last_words
 from tflite.tool.measuring import measure
+from tflite.tool.termination import orderly
 
 
 class LocalFolder:
@@ -98,7 +99,7 @@ def benchmark(
     program = local_tool(tool)
     if mask is not None and shutil.which("taskset") is None:
         raise ModelError("Expected the program `taskset` for `cores`. Received: none on the PATH. Leave `cores` out")
-    with tempfile.TemporaryDirectory(prefix="benchmark_model-") as folder:
+    with orderly(), tempfile.TemporaryDirectory(prefix="benchmark_model-") as folder:
         found = measure(
             LocalFolder(Path(folder), mask), str(program), str(Path(path).absolute()), options, profile=profile
         )
