@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tflite.quantization.graph import Call, Graph
 
-ENGINES = ("native",)
+ENGINES = ("native", "tfmot")
 
 
 def quantize_aware(
@@ -28,6 +28,7 @@ def quantize_aware(
     overrides: Mapping[str, str] | None = None,
     input_range: tuple[float, float] | None = None,
     momentum: float = 0.99,
+    preserve: str | None = None,
 ) -> "keras.Model":
     """A copy of a model to train on with the rounding of its integer file built in (Jacob et al. 2018, 1712.05877).
 
@@ -39,7 +40,8 @@ def quantize_aware(
 
     Args:
         model: a functional or sequential model with float32 inputs, or a `.keras` file of one. It stays as it is.
-        engine: "native".
+        engine: "native"; or "tfmot", tensorflow-model-optimization, which has 8 bits alone, takes fewer layers, and
+            whose model is a single layer.
         scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits.
         exclude: names of layers that stay in floating point, or patterns such as "block1_*".
         overrides: pattern → scheme of the layers it matches; the last that matches counts. Activations have the bits
@@ -47,6 +49,7 @@ def quantize_aware(
         input_range: lowest and highest number of the input, which holds zero; measured where it is not given. For a
             model that starts with a `Rescaling` layer it is (0, 255), raw pixels, which enter the file unchanged.
         momentum: of the moving averages of ranges.
+        preserve: for engine="tfmot", what is to stay of `tflite.prune` or `tflite.cluster`: "sparsity" or "clusters".
 
     Raises:
         ModelError: an unknown engine, scheme or layer name; a model that is quantization-aware already, subclassed or
@@ -64,6 +67,20 @@ def quantize_aware(
     from tflite.quantization.placement import place
 
     check(model, input_range)
+    if engine == "tfmot":
+        from tflite.tfmot.quantize import quantize_aware as by_tfmot
+
+        return by_tfmot(
+            model,
+            scheme=scheme,
+            exclude=exclude,
+            overrides=overrides,
+            input_range=input_range,
+            momentum=momentum,
+            preserve=preserve,
+        )
+    if preserve is not None:
+        raise ModelError(f"Expected `preserve` only with engine='tfmot'. Received: engine={engine!r}")
     graph = read(model)
     schemes = _schemes(graph, SCHEMES[scheme], exclude, overrides or {})
     expand(graph)
@@ -76,7 +93,9 @@ def is_aware(model: "keras.Model") -> bool:
     from tflite.quantization.layers import AWARE, FakeQuant
 
     kinds = (FakeQuant, *AWARE.values())
-    return any(isinstance(layer, kinds) for layer in model._flatten_layers())
+    from tflite.tfmot.export import is_quantized
+
+    return any(isinstance(layer, kinds) for layer in model._flatten_layers()) or is_quantized(model)
 
 
 def _aware(call: "Call", kernels: "dict[Call, Scheme]") -> Any:

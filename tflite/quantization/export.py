@@ -37,6 +37,11 @@ def exported(aware: "keras.Model", scheme: str, input_type: str | None, *, given
     Raises:
         ModelError: images, another scheme, ranges that were never measured, or "uint8" for other numbers than pixels.
     """
+    from tflite.tfmot.export import is_quantized, measured_input, of_pixels
+
+    if is_quantized(aware):
+        input_type = _input_type(aware, measured_input(aware, scheme, given=given), input_type)
+        return Ready(of_pixels(aware) if input_type == "uint8" else aware, input_type)
     own = _scheme(aware)
     if scheme != own:
         raise ModelError(
@@ -48,15 +53,20 @@ def exported(aware: "keras.Model", scheme: str, input_type: str | None, *, given
             f"Expected no `representative` images: {aware.name!r} is quantization-aware and has measured its ranges. "
             "Use tflite.calibrate_ranges to measure them anew"
         )
-    low, high = input_range(aware) or (0.0, 0.0)
+    input_type = _input_type(aware, input_range(aware) or (0.0, 0.0), input_type)
+    return Ready(clean(aware, pixels=input_type == "uint8"), input_type)
+
+
+def _input_type(aware: "keras.Model", measured: tuple[float, float], input_type: str | None) -> str:
+    """The type that is asked for, or the one that fits the range of the input."""
+    low, high = measured
     pixels = low == 0 and _BRIGHT < high <= 255
     if input_type == "uint8" and not pixels:
         raise ModelError(
             f"Expected a model of raw pixels in [0, 255] for input_type='uint8'. Received: {aware.name!r} with inputs "
             f"in [{low:g}, {high:g}]. A model of scaled images takes input_type='int8'"
         )
-    input_type = input_type or ("uint8" if pixels else "int8")
-    return Ready(clean(aware, pixels=input_type == "uint8"), input_type)
+    return input_type or ("uint8" if pixels else "int8")
 
 
 def _scheme(aware: "keras.Model") -> str:

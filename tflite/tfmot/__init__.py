@@ -1,8 +1,8 @@
 """The second engine: quantization, pruning and clustering by tensorflow-model-optimization, which knows Keras 2 alone.
 
 A Keras 3 model is written anew in Keras 2, changed there, and comes back as one layer of a Keras 3 model, whose
-variables are those of the Keras 2 network. Only `library.py` imports tensorflow-model-optimization, and late: its import
-changes the process.
+variables are those of the Keras 2 network. The import of tensorflow-model-optimization changes the process: it happens
+in `library.py`, where it is needed, and what it changes is put back.
 
 prune        a trainable copy of a model whose smallest weights become zero
 cluster      a trainable copy of a model with few distinct numbers in each kernel

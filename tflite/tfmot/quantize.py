@@ -22,6 +22,9 @@ PRESERVE = ("sparsity", "clusters")
 # More distinct numbers than this, and a kernel is not clustered: 8 bits have no more.
 _MOST_CLUSTERS = 256
 
+# The default of the argument, which stands for no argument.
+_MOMENTUM_OF_NATIVE = 0.99
+
 
 @dataclass(frozen=True)
 class Quantized(Method):
@@ -70,7 +73,8 @@ class Quantized(Method):
                 f"Expected a model that tensorflow-model-optimization can quantize. Received: {rebuilt.network.name!r},"
                 f" of which it says: {error}. Use engine='native'"
             ) from error
-        self._fix_input(network, tfmot, measured=not rebuilt.rescaling and self.input_range is None)
+        if rebuilt.rescaling or self.input_range:
+            fix_input(network, self.pixels)
         _start_kernel_ranges(network)
         return network
 
@@ -94,14 +98,6 @@ class Quantized(Method):
             return tfmot.experimental.combine.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=False)
         return schemes.Default8BitQuantizeScheme()
 
-    def _fix_input(self, network: Any, tfmot: Any, *, measured: bool) -> None:
-        """Give the input its known range, in place of the extremes of what comes."""
-        if measured:
-            return
-        low, high = self.pixels
-        quantizers = tfmot.quantization.keras.quantizers
-        input_layer(network).quantizer = quantizers.FixedQuantizer(8, low, high, False)
-
 
 def quantize_aware(
     model: "keras.Model",
@@ -110,7 +106,7 @@ def quantize_aware(
     exclude: Iterable[str],
     overrides: Any,
     input_range: tuple[float, float] | None,
-    momentum: float | None,
+    momentum: float,
     preserve: str | None,
 ) -> "keras.Model":
     """What `tflite.quantize_aware` returns for engine="tfmot"; the arguments are explained there.
@@ -122,18 +118,27 @@ def quantize_aware(
         ("scheme", scheme, "int8"),
         ("exclude", tuple(exclude), ()),
         ("overrides", overrides or None, None),
-        ("momentum", momentum, None),
     ):
         if received != expected:
             raise ModelError(
                 f"Expected {name}={expected!r} with engine='tfmot'. Received: {name}={received!r}. "
                 "Use engine='native' for it"
             )
+    if momentum != _MOMENTUM_OF_NATIVE:
+        raise ModelError(
+            f"Expected no `momentum` with engine='tfmot', whose moving averages have 0.999. Received: {momentum}"
+        )
     if preserve is not None:
         _check_preserved(model, preserve)
     from tflite.tfmot.network import wrapped
 
     return wrapped(model, Quantized(preserve, None if input_range is None else (*map(float, input_range),)))
+
+
+def fix_input(network: Any, known: tuple[float, float]) -> None:
+    """Round the input in a known range, in place of the extremes of what comes."""
+    quantizers = library().tfmot.quantization.keras.quantizers
+    input_layer(network).quantizer = quantizers.FixedQuantizer(8, *known, False)
 
 
 def input_layer(network: Any) -> Any:
