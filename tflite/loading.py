@@ -46,6 +46,10 @@ def _load(path: Path) -> "keras.Model":
         raise ModelError(f"Expected a .keras file. Received: {str(path)!r}, which is of another kind or truncated")
     import keras
 
+    # Keras finds the classes of quantization-aware models by the names that these register.
+    import tflite.quantization.layers
+    import tflite.tfmot.network  # noqa: F401
+
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras passes on whatever its layers, the archive and HDF5 raise

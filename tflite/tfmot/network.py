@@ -44,6 +44,8 @@ class TfKerasNetwork(keras.layers.Layer):
         self, source: "keras.Model | str", method: Method | dict[str, Any], kernels: str | None = None, **kwargs: Any
     ):
         super().__init__(**{**kwargs, "dtype": "float32"})
+        import tensorflow as tf
+
         self.method = method_of(method)
         model = keras.models.model_from_json(source) if isinstance(source, str) else source
         if isinstance(source, str):
@@ -54,7 +56,9 @@ class TfKerasNetwork(keras.layers.Layer):
             self.kernels = packed(_kernels(model)) if self.method.needs_kernels else None
         made = rebuild(model, pixels=self.method.pixels)
         # Hidden from Keras 3 and from TensorFlow, which would track its parts and save them in their own way.
-        self._inside = _Inside(self.method.apply(made), made.sources)
+        # Nothing there needs AutoGraph, which takes longer than all the rest.
+        network = tf.autograph.experimental.do_not_convert(self.method.apply)(made)
+        self._inside = _Inside(network, made.sources)
         frozen = self.method.frozen(self._inside.network)
         trained = {id(variable) for variable in self._inside.network.trainable_variables}
         self.adopted = []
