@@ -8,13 +8,17 @@ JAX_TESTS := $(addprefix tests/distiller/test_,objectives.py objectives_logits.p
 	saving.py taps.py training_modes.py \
 	ensemble.py mean_teacher.py virtual.py generations.py mutual.py)
 
-.PHONY: demo test test-jax lint clean
+.PHONY: demo test test-jax lint clean adb
 
 demo: $(VENV)/installed
 	$(BIN)/distiller demo --force --out runs/demo
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev adb
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# A program of the system that the tests of phones drive.
+adb:
+	.ci/adb
 
 # The core on the JAX backend.
 test-jax: $(VENV)/installed-dev
