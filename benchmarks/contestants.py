@@ -6,13 +6,16 @@ from typing import Any
 
 import keras
 
+import tflite
 from benchmarks.setting import SAMPLES, Setting
 from distiller import Distiller, objectives
 from distiller.errors import InputError
+from distiller.models import fuse
 from distiller.nearest import unknown
 
 STUDENT, TEACHER = "student", "teacher, forward"
 STORED = "hinton, stored answers"
+AWARE = "student, quantization-aware"
 # The layer in the middle of both networks, whose features `hint` and the peers compare.
 MIDDLE = "stage2"
 Places = str | list[str] | None
@@ -80,6 +83,15 @@ def distillers(wanted: Sequence[str] | None = None) -> list[Contestant]:
 def stored() -> Contestant:
     """The Distiller on answers of its teacher that a cache hands out with the batch."""
     return Contestant(STORED, "objective", None, _distilling({"name": "hinton"}, None, stored=True))
+
+
+def aware() -> Contestant:
+    """The student's own training on hard labels, quantization-aware."""
+
+    def make(setting: Setting) -> Callable[[], Any]:
+        return setting.training(fuse(tflite.quantize_aware(setting.new_student(), input_range=(0.0, 255.0))))
+
+    return Contestant(AWARE, "objective", None, make)
 
 
 def _distilling(

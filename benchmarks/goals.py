@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks import contestants, peers
+from benchmarks import contestants, feeding, peers
 from benchmarks.timing import Ratio, ratio
 
 
@@ -33,6 +33,14 @@ GOALS = (
         1 / 2.5,
     ),
     Goal("a step on stored answers ≤ 1.05 × the student's own", contestants.STORED, (contestants.STUDENT,), 1.05),
+    Goal("a quantization-aware step ≤ 1.2 × the student's own", contestants.AWARE, (contestants.STUDENT,), 1.2),
+    Goal("a batch ≤ 1 / 3 of the student's own step", feeding.BATCHES, (contestants.STUDENT,), 1 / 3),
+    Goal(
+        "a batch with stored answers ≤ 1 / 3 of the student's own step",
+        feeding.STORED_BATCHES,
+        (contestants.STUDENT,),
+        1 / 3,
+    ),
     Goal(
         "a step on logits ≤ 1.05 × (the student's own + the teacher's forward)",
         "hinton",

@@ -84,7 +84,7 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
     """
     import keras
 
-    from benchmarks import contestants, goals, peers
+    from benchmarks import contestants, feeding, goals, peers
     from benchmarks.setting import Setting
     from distiller.errors import InputError
     from distiller.progress import Reporter
@@ -105,7 +105,7 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
     ours = [*contestants.references(), *contestants.distillers(asked.objectives)]
     if any(one.name == "hinton" for one in ours):
         ours.append(contestants.stored())
-    field = [*ours, *peers.peers(setting)]
+    field = [*ours, contestants.aware(), *feeding.feeding(), *peers.peers(setting)]
     if not peers.agree(setting):
         reporter.say(f"keras.distillation has no line for features: those of {contestants.MIDDLE} differ in shape")
     seconds = timed(field, setting, rounds, steps, reporter)

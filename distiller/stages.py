@@ -70,16 +70,9 @@ class Stages:
         self._teaching(teacher).rehearse()
 
     def into(self, folder: RunFolder) -> dict[str, Any]:
-        """Run every stage that is not done yet."""
-        self.folder = folder
-        source = self.recipe.teacher.train
-        if source:
-            train_teacher(source, self.teacher_data, folder, self.reporter)
-        self.teaching = self._teaching(self.teacher)
-        self.teaching.fit_bridges(folder)
+        """Run every stage that is not done yet; returns the content of `report.json`."""
+        self.train(folder)
         pairs = [(name, seed) for seed in self.recipe.seeds for name in self.recipe.arms]
-        for name, seed in ((name, seed) for seed in self.recipe.seeds for name in in_order(self.recipe.arms)):
-            folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, folder))
         for name, seed in pairs:
             self._export(name, seed)
         # Only now the test split is read, and nothing is chosen after it.
@@ -87,6 +80,18 @@ class Stages:
             self._test(name, seed)
         self._measure(pairs)
         return self._report(pairs)
+
+    def train(self, folder: RunFolder) -> None:
+        """The stages before the files: teacher, bridges, students."""
+        self.folder = folder
+        source = self.recipe.teacher.train
+        if source:
+            train_teacher(source, self.teacher_data, folder, self.reporter)
+        self.teaching = self._teaching(self.teacher)
+        self.teaching.fit_bridges(folder)
+        for seed in self.recipe.seeds:
+            for name in in_order(self.recipe.arms):
+                folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, folder))
 
     def _teaching(self, teacher: keras.Model) -> Teaching:
         bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes)
