@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("experiment")
     parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
+    parser.add_argument("--seeds", type=int, nargs="+", help="these alone; more can be added later", metavar="SEED")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     parser.add_argument("--work", type=Path, default=Path("runs/experiments"), help="folder of the runs themselves")
     parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
@@ -52,12 +53,15 @@ def execute(asked: argparse.Namespace) -> None:
     results = asked.results / f"{asked.experiment}.jsonl"
     for variant in asked.variant or experiment.variants:
         recipe = experiment.asked(variant, tiny=asked.tiny)
+        if asked.seeds:
+            recipe = recipe.model_copy(update={"seeds": asked.seeds})
         wanted = {lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
         missing = wanted - {lines.key_of(line) for line in lines.read(results)}
         if not missing:
             print(f"{asked.experiment}, {variant}: recorded already")
             continue
-        out = asked.work / asked.experiment / "".join(c if c.isalnum() else "-" for c in variant)
+        named = "-".join([variant, *(f"seed {seed}" for seed in asked.seeds or [])])
+        out = asked.work / asked.experiment / "".join(c if c.isalnum() else "-" for c in named)
         report = pipeline.run(recipe, out, data_dir=asked.data_dir, resume=(out / "run.json").exists())
         recorded = json.loads((out / "run.json").read_text())
         made = lines.lines_of(report, recipe, asked.experiment, variant, recorded)

@@ -35,7 +35,7 @@ def test_a_line_a_student(tiny):
     folder, _ = tiny
     found = lines.read(folder / "results" / "demo.jsonl")
     assert {(line["arm"], line["seed"]) for line in found} == {
-        (a, s) for a in ("hard_labels", "distilled") for s in (0, 1, 2)
+        (a, s) for a in ("hard_labels", "distilled", "quantization_aware") for s in (0, 1, 2)
     }
     for line in found:
         assert line["best_validation_accuracy"] == max(epoch["val_accuracy"] for epoch in line["epochs"])
@@ -43,6 +43,16 @@ def test_a_line_a_student(tiny):
         assert line["recipe"]["training"]["epochs"] == len(line["epochs"]) == 2
         assert {"keras", "tensorflow"} <= line["versions"].keys()
         assert line["seconds"] > 0
+
+
+def test_seeds_can_be_run_one_by_one(tiny, tmp_path):
+    folder, arguments = tiny
+    assert run.main([*arguments[:2], "--seeds", "1", "--work", str(tmp_path), "--results", str(tmp_path)]) == 0
+    whole = {lines.key_of(line): line for line in lines.read(folder / "results" / "demo.jsonl")}
+    found = lines.read(tmp_path / "demo.jsonl")
+    assert {line["seed"] for line in found} == {1}
+    for line in found:
+        assert line["epochs"][-1]["loss"] == pytest.approx(whole[lines.key_of(line)]["epochs"][-1]["loss"], rel=1e-4)
 
 
 def test_what_is_recorded_is_not_run_again(tiny, monkeypatch, capsys):
