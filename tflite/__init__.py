@@ -5,6 +5,7 @@
     convert     write a TFLite file: float32, float16, dynamic or int8
     compare     how far a file is from its Keras model
     evaluate    accuracy of a file through the interpreter
+    labels      class labels of a file
     inspect     operators, types, sizes and quantization of a file
     check       whether a file from elsewhere can be opened without harm
     benchmark   latency of files on this machine
@@ -34,6 +35,8 @@ from tflite.flatbuffer import Operator, Tensor
 from tflite.inspect import Inspection, inspect
 from tflite.inspection.cost import Cost
 from tflite.inspection.finding import Finding
+from tflite.labels import labels
+from tflite.metadata.schema import Metadata
 from tflite.port import Port
 from tflite.quantization import calibrate_ranges, quantize_aware
 
@@ -53,6 +56,7 @@ __all__ = [
     "FreezeRanges",
     "Inspection",
     "MeasurementError",
+    "Metadata",
     "ModelError",
     "Operator",
     "OperatorTime",
@@ -67,6 +71,7 @@ __all__ = [
     "convert",
     "evaluate",
     "inspect",
+    "labels",
     "profile",
     "quantize_aware",
     "tool",

@@ -13,6 +13,8 @@ from tflite.inspection.overlay import overlay
 from tflite.inspection.partitions import partitions
 from tflite.inspection.rules import findings
 from tflite.interpreter import open_model, ports
+from tflite.metadata.reading import read_metadata
+from tflite.metadata.schema import Metadata
 from tflite.port import Port
 from tflite.record import Record
 
@@ -27,6 +29,7 @@ class Inspection(Record):
     `float_operators` are those that compute with floating-point numbers: all of a float file, none of an integer
     one; a QUANTIZE of an input and a DEQUANTIZE to an output are the interface and not among them. `partitions` are
     the operators, by index, that XNNPACK takes together on this machine; None where the file cannot be run here.
+    `metadata` are the class labels and how images become inputs, None where the file does not say.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class Inspection(Record):
     float_operators: tuple[Operator, ...]
     partitions: tuple[tuple[int, ...], ...] | None
     findings: tuple[Finding, ...]
+    metadata: Metadata | None
 
     @property
     def is_integer(self) -> bool:
@@ -97,4 +101,5 @@ def inspect_content(path: Path, content: bytes) -> Inspection:
         float_operators=file.float_operators,
         partitions=facts.partitions,
         findings=findings(facts),
+        metadata=read_metadata(content),
     )

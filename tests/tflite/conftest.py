@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 import tflite
 from distiller import models
+from tflite.conversion.schemes import INTEGER
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def files(network, digits, tmp_path_factory) -> dict[str, tflite.Conversion]:
             network,
             folder / f"{scheme}.tflite",
             scheme=scheme,
-            representative=digits.images[:100] if scheme == "int8" else None,
+            representative=digits.images[:100] if scheme in INTEGER else None,
         )
         for scheme in tflite.SCHEMES
     }

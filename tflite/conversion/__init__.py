@@ -1,0 +1,1 @@
+"""The parts of `tflite.convert`: what may be asked for, what is checked, the converter, ranges."""

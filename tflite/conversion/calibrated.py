@@ -1,0 +1,99 @@
+"""Ranges of activations that are measured here and not by the converter."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflite.conversion.calibration import CALIBRATIONS, Histogram, mse_range, percentile_range
+from tflite.conversion.schemes import INTEGER
+from tflite.errors import ModelError
+from tflite.nearest import unknown
+
+if TYPE_CHECKING:
+    import keras
+
+    from tflite.quantization.export import Ready
+
+_BATCH = 32
+
+
+def check_calibration(calibration: str, percentile: float, scheme: str) -> None:
+    """Raise what is wrong with the arguments.
+
+    Raises:
+        ModelError: an unknown way, a percentile out of range, or a scheme without ranges.
+    """
+    if calibration not in CALIBRATIONS:
+        raise ModelError(unknown("calibration", calibration, CALIBRATIONS))
+    if calibration != "minmax" and scheme not in INTEGER:
+        raise ModelError(
+            f"Expected `calibration` only with a scheme of {list(INTEGER)}. Received: calibration={calibration!r} "
+            f"with scheme={scheme!r}"
+        )
+    if not 50 < percentile <= 100:
+        raise ModelError(
+            f"Invalid value for `percentile`. Expected above 50, at most 100. Received: percentile={percentile}"
+        )
+
+
+def calibrated(
+    graph: "keras.Model",
+    images: np.ndarray,
+    *,
+    scheme: str,
+    calibration: str,
+    percentile: float,
+    input_type: str,
+) -> "Ready":
+    """A graph with constant ranges of activations, for the converter.
+
+    Ranges go where quantization-aware training has them, on the numbers that the network computes with its kernels
+    rounded and its activations not.
+
+    Args:
+        graph: computes in float32.
+        images: (n, height, width, channels), float32.
+        scheme: "int8" or "int16x8".
+        calibration: "percentile" or "mse".
+        percentile: of the numbers that stay inside the range at each end.
+        input_type: of the file.
+
+    Raises:
+        ModelError: a layer that cannot be quantized, which is named.
+    """
+    import keras
+
+    from tflite.quantization.aware import quantize_aware
+    from tflite.quantization.export import exported
+    from tflite.quantization.ranges import fake_quants
+
+    pixels = (0.0, 255.0) if input_type == "uint8" else None
+    aware = quantize_aware(graph, scheme=scheme, input_range=pixels)
+    layers = fake_quants(aware)
+    histograms = [Histogram() for _ in layers]
+    if layers:
+        probe = keras.Model(aware.inputs[0], [layer.input for layer in layers])
+        for step in (Histogram.widen, Histogram.count):
+            for start in range(0, len(images), _BATCH):
+                outputs = probe(images[start : start + _BATCH], training=False)
+                for histogram, values in zip(histograms, outputs, strict=True):
+                    step(histogram, keras.ops.convert_to_numpy(values))
+    for layer, histogram in zip(layers, histograms, strict=True):
+        if calibration == "mse":
+            low, high = mse_range(histogram, bits=layer.bits, symmetric=layer.symmetric)
+        else:
+            low, high = percentile_range(histogram, percentile)
+        _set_range(layer, low, high)
+    return exported(aware, scheme, input_type)
+
+
+def _set_range(layer: Any, low: float, high: float) -> None:
+    """Let a layer round in a range, as if it had measured it."""
+    from tflite.quantization.numerics import NARROWEST
+
+    if layer.symmetric:
+        high = max(-low, high)
+        low = -high
+    layer.low.assign(low)
+    layer.high.assign(max(high, low + NARROWEST))
+    layer.measured.assign(1.0)

@@ -1,0 +1,128 @@
+"""From a Keras graph to the bytes of a TFLite file, through TensorFlow's converter."""
+
+import contextlib
+import logging
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflite.conversion.names import layers_of, name_scopes
+from tflite.conversion.schemes import INTEGER
+from tflite.errors import ConversionError
+from tflite.quiet import quiet
+
+if TYPE_CHECKING:
+    import keras
+
+# Names that applications call. They are the same in every file; Keras calls the output "output_0".
+SIGNATURE, INPUT = "serve", "pixels"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The bytes of a file and the paths of the layers in it."""
+
+    content: bytes
+    layers: tuple[str, ...]
+
+
+def export(
+    graph: "keras.Model",
+    shape: tuple[int, ...],
+    scheme: str,
+    images: np.ndarray | None,
+    input_type: str,
+    output_type: str,
+) -> Exported:
+    """Convert a graph for a batch of one.
+
+    Args:
+        graph: computes in float32; its layers get scopes of their own.
+        shape: of one image.
+        scheme: one of `SCHEMES`.
+        images: that the converter measures ranges on; None where the graph has them, or needs none.
+        input_type: of the file.
+        output_type: of the file.
+
+    Raises:
+        ConversionError: whatever exporter and converter say, with the layers where they tell them.
+    """
+    import tensorflow as tf
+
+    layers = name_scopes(graph)
+    with tempfile.TemporaryDirectory() as folder, _silence() as noise:
+        try:
+            _save(graph, shape, folder)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+            if scheme != "float32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if scheme == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            if images is not None:
+                converter.representative_dataset = lambda: ([image[None]] for image in images)
+                converter.target_spec.supported_ops = [_operators(scheme)]
+            if scheme in INTEGER:
+                converter.inference_input_type = tf.dtypes.as_dtype(input_type)
+                converter.inference_output_type = tf.dtypes.as_dtype(output_type)
+            return Exported(bytes(converter.convert()), layers)
+        except Exception as error:  # exporter and converter pass on whatever their parts raise
+            reason = _missing(str(error), layers) or _first_line(error, noise())
+            raise ConversionError(f"Could not convert {graph.name!r} to {scheme}: {reason}") from error
+
+
+def _operators(scheme: str) -> Any:
+    import tensorflow as tf
+
+    if scheme == "int8":
+        return tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+    return tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+
+
+def _save(graph: "keras.Model", shape: tuple[int, ...], folder: str) -> None:
+    """A SavedModel with one signature."""
+    import keras
+
+    archive = keras.export.ExportArchive()
+    archive.track(graph)
+    signature = keras.InputSpec(shape=(1, *shape), dtype="float32", name=INPUT)
+    archive.add_endpoint(SIGNATURE, lambda image: graph(image, training=False), input_signature=[signature])
+    archive.write_out(folder, verbose=False)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[Any]:
+    """No log lines of exporter and converter; yields a function that returns what C++ wrote."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    with quiet() as noise:
+        logger.setLevel(logging.ERROR)
+        try:
+            yield noise
+        finally:
+            logger.setLevel(level)
+
+
+def _missing(message: str, layers: tuple[str, ...]) -> str | None:
+    """The operators that TFLite lacks, each with the layer that it comes from, where the converter says so."""
+    found = re.findall(r'fused\["(\w+):", "([^"@]+)@[^\n]*is neither a custom op nor a flex op', message)
+    if not found:
+        return None
+    places = [f"{name} of {_place(path, layers)}" for name, path in dict.fromkeys(found)]
+    return f"TFLite has no operator for {', '.join(places)}. Write it with other operations"
+
+
+def _place(path: str, layers: tuple[str, ...]) -> str:
+    named = layers_of(path, layers)
+    return f"layer {named[0]!r}" if named else repr(path)
+
+
+def _first_line(error: Exception, noise: str) -> str:
+    lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+    reason = lines[0] if lines else type(error).__name__
+    causes = [line.strip() for line in noise.split("\n") if "error:" in line]
+    detail = f" ({causes[0]})" if causes and causes[0] not in reason else ""
+    return f"{reason}{detail}"

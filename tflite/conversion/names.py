@@ -1,0 +1,51 @@
+"""Names of layers in a file: an operator's tensor is called by the path of its layer."""
+
+import functools
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+
+def name_scopes(model: "keras.Model") -> tuple[str, ...]:
+    """Let every layer of a model write its own name into the graph; returns their paths, as "block/conv".
+
+    Keras opens the scope of a layer twice, to build it and to call it, and TensorFlow makes the second `conv_1`, which
+    may be the name of another layer. A name that ends in a slash is taken as it is.
+
+    Args:
+        model: a copy that is made for the export.
+    """
+    import tensorflow as tf
+
+    model._open_name_scope = functools.partial(tf.name_scope, f"{model.name}/")
+    paths: list[str] = []
+
+    def visit(parent: Any, prefix: str) -> None:
+        for layer in parent._flatten_layers(include_self=False, recursive=False):
+            path = f"{prefix}{layer.name}"
+            layer._open_name_scope = functools.partial(tf.name_scope, f"{path}/")
+            paths.append(path)
+            visit(layer, f"{path}/")
+
+    visit(model, "")
+    return tuple(dict.fromkeys(paths))
+
+
+def layers_of(tensor: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """The layers that a tensor's name tells of, which are several where the converter fused them.
+
+    >>> layers_of("relu/Relu;conv/convolution;conv/Add", ["conv", "relu", "block"])
+    ('relu', 'conv')
+    >>> layers_of("block/conv/convolution1", ["block", "block/conv"])
+    ('block/conv',)
+    """
+    known = set(paths)
+    found = []
+    for part in tensor.split(";"):
+        pieces = re.sub(r":\d+$", "", part).split("/")
+        candidates = ("/".join(pieces[:length]) for length in range(len(pieces), 0, -1))
+        found.append(next((path for path in candidates if path in known), None))
+    return tuple(dict.fromkeys(path for path in found if path is not None))
