@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 from tflite.errors import ModelError
 from tflite.tfmot.pixels import PIXELS
 from tflite.tfmot.quantize import Quantized, fix_input, input_layer
+from tflite.tfmot.ranges import START, activation_ranges
 
 if TYPE_CHECKING:
     import keras
-
-# Where its ranges of activations start: a network that has none but these was not trained.
-_START = (-6.0, 6.0)
 
 
 def is_quantized(model: "keras.Model") -> bool:
@@ -43,7 +41,7 @@ def measured_input(model: "keras.Model", scheme: str, *, given: Any = None) -> t
             f"Expected no `representative` images: {model.name!r} is quantization-aware and has measured its ranges"
         )
     network = next(layer.network for layer in networks(model) if isinstance(layer.method, Quantized))
-    if all(found == _START for found in _activation_ranges(network)):
+    if all(found == START for found in activation_ranges(network)):
         raise ModelError(
             f"Expected measured ranges of activations. Received: {model.name!r}, which has those it started with. "
             "Train the model"
@@ -63,13 +61,3 @@ def of_pixels(model: "keras.Model") -> "keras.Model":
     for layer in networks(model):
         fix_input(layer.network, PIXELS)
     return model
-
-
-def _activation_ranges(network: Any) -> list[tuple[float, float]]:
-    """Those that follow the batches."""
-    found = []
-    for layer in network.layers:
-        vars_of = [getattr(part, "_post_activation_vars", None) for part in getattr(layer, "_quantize_activations", ())]
-        vars_of.append(getattr(layer, "_output_quantizer_vars", None))
-        found += [(float(v["min_var"].numpy()), float(v["max_var"].numpy())) for v in vars_of if v]
-    return found

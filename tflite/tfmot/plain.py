@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
-from tflite.tfmot import cluster, prune
+from tflite.tfmot.cluster import wrappers as clustered_layers
+from tflite.tfmot.prune import wrappers as pruned_layers
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +46,7 @@ def _masked(network: Any) -> dict[str, np.ndarray]:
     """Name of a pruned kernel → its numbers."""
     return {
         weight.name: weight.numpy() * mask.numpy()
-        for layer in prune.wrappers(network)
+        for layer in pruned_layers(network)
         for weight, mask, _ in layer.pruning_vars
     }
 
@@ -53,7 +54,7 @@ def _masked(network: Any) -> dict[str, np.ndarray]:
 def _clustered(network: Any) -> dict[str, np.ndarray]:
     """Name of a clustered kernel → its numbers."""
     found = {}
-    for layer in cluster.wrappers(network):
+    for layer in clustered_layers(network):
         for name, weight in layer.original_clusterable_weights.items():
             centroids = layer.cluster_centroids[name].numpy()
             nearest = layer.clustering_algorithms[name].get_pulling_indices(weight)

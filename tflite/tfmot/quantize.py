@@ -11,6 +11,7 @@ from tflite.nearest import unknown
 from tflite.tfmot.library import library
 from tflite.tfmot.methods import Method
 from tflite.tfmot.pixels import PIXELS, quantize_config
+from tflite.tfmot.ranges import kernel_ranges, start_with_first_batch
 from tflite.tfmot.rebuild import Rebuilt
 from tflite.tfmot.support import refuse
 
@@ -75,7 +76,8 @@ class Quantized(Method):
             ) from error
         if rebuilt.rescaling or self.input_range:
             fix_input(network, self.pixels)
-        _start_kernel_ranges(network)
+        start_with_first_batch(network)
+        kernel_ranges(network)
         return network
 
     def frozen(self, network: Any) -> set[str]:
@@ -144,13 +146,6 @@ def fix_input(network: Any, known: tuple[float, float]) -> None:
 def input_layer(network: Any) -> Any:
     """The layer that rounds the input."""
     return next(layer for layer in network.layers if type(layer).__name__ == "QuantizeLayer")
-
-
-def _start_kernel_ranges(network: Any) -> None:
-    """Let the ranges of kernels be those of the kernels, as after a first step: they start at ±6 for all."""
-    for layer in network.layers:
-        for weight, quantizer, values in getattr(layer, "_weight_vars", ()):
-            quantizer(weight, True, weights=values)
 
 
 def _check_preserved(model: "keras.Model", preserve: str) -> None:
