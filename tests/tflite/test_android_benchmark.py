@@ -126,7 +126,7 @@ def test_not_cool(phones, model, tmp_path, temperature, options, note):
     assert got.notes == (() if note is None else (note,))
 
 
-def test_one_of_two_phones(phones, model, tmp_path):
+def test_one_of_two_phones(phones, model, tmp_path, monkeypatch):
     first, second = phones(), phones()
     program = tool.make(tmp_path)
     with pytest.raises(ModelError, match=r"choice of one phone with `serial` \(--serial\)") as error:
@@ -136,6 +136,8 @@ def test_one_of_two_phones(phones, model, tmp_path):
     (got,) = tflite.android.benchmark(model, tool=program, serial=second.address)
     assert got.phone["serial"] == second.address
     assert first.commands == []
+    monkeypatch.setenv("ANDROID_SERIAL", second.address)
+    assert tflite.android.benchmark(model, tool=program)[0].phone["serial"] == second.address
 
 
 def test_a_serial_number_with_spaces_and_quotes(phone, adb_server, model, tmp_path, monkeypatch):
@@ -151,6 +153,14 @@ def test_a_serial_number_with_spaces_and_quotes(phone, adb_server, model, tmp_pa
         tflite.android.benchmark(model, tool=tool.make(tmp_path), serial="other; phone")
     server.stop()
     assert not trap.exists()
+
+
+def test_cores_that_do_not_tell_their_clock(phone, model, tmp_path):
+    """The others keep their numbers."""
+    (phone.root / "sys/devices/system/cpu/cpu1/cpufreq/cpuinfo_max_freq").unlink()
+    (got,) = tflite.android.benchmark(model, tool=tool.make(tmp_path), cores="big")
+    assert got.phone["megahertz"] == [1800, 0, 2800, 2800]
+    assert phone.masks == ["c"]
 
 
 def test_a_model_and_a_tool_with_spaces_and_quotes(phone, model, tmp_path):

@@ -1,9 +1,10 @@
 """Results of someone else: logs, profiles and result files, told apart by what is in them."""
 
-import struct
+import dataclasses
 
 import pytest
 from fake_device import generations, profiles
+from fake_device import result_file as result_files
 from fake_device.generations import GENERATIONS, Phase, Run
 
 import tflite
@@ -14,24 +15,12 @@ RUN = Run(Phase((2190, 83, 84, 81)), Phase((109, 82, 80, 443, 78, 82)), threads=
 ROWS = [("CONV_2D", "[a]:0", 0.06), ("SOFTMAX", "[b]:1", 0.02)]
 
 
-def field(number, kind, payload):
-    """A field of a protocol buffer, by its rules: the key, then what its wire type says."""
-    encoded = {0: varint, 2: lambda data: varint(len(data)) + data, 5: lambda value: struct.pack("<f", value)}
-    return varint(number << 3 | kind) + encoded[kind](payload)
-
-
-def varint(number):
-    head = bytes([number & 127])
-    return head if number < 128 else bytes([head[0] | 128]) + varint(number >> 7)
+TIMES = {1: 0.085, 2: 0.078, 3: 0.443, 4: 0.009, 5: 0.084, 6: 0.079, 7: 0.11, 8: 3.2, 9: 2.19, 10: 0.1}
 
 
 def result_file(name=b"", runs=50, median=0.084, latency=None, memory=True):
-    times = latency or {1: 0.085, 2: 0.078, 3: 0.443, 4: 0.009, 5: median, 6: 0.079, 7: 0.11, 8: 3.2, 9: 2.19, 10: 0.1}
-    content = field(1, 2, name) if name else b""
-    content += field(2, 2, b"".join(field(number, 5, ms) for number, ms in times.items()))
-    if memory:
-        content += field(3, 2, field(1, 0, 1000) + field(2, 0, 3000) + field(3, 5, 7.5))
-    return content + field(4, 2, field(1, 5, 0.020344) + field(2, 0, runs) + field(3, 0, 6) + field(4, 5, 12.5))
+    times = latency or {**TIMES, 5: median}
+    return result_files.result_file(times, runs=runs, warmup_runs=6, name=name, peak_mb=7.5 if memory else None)
 
 
 def write(folder, content, name="someone.txt"):
@@ -62,6 +51,8 @@ def test_log_with_its_operators(tmp_path):
     got = tflite.tool.read(write(tmp_path, text))
     assert [(op.type, op.mean_ms) for op in got.operators] == [("CONV_2D", 0.06), ("SOFTMAX", 0.02)]
     assert got.p95_ms == 0.443
+    logcat = write(tmp_path, generations.logcat(text.splitlines()))
+    assert tflite.tool.read(logcat) == dataclasses.replace(got, tool=got.tool)
 
 
 def test_profile_alone(tmp_path):
@@ -105,7 +96,7 @@ def test_files_that_are_none(tmp_path, files):
         (result_file(median=9.0), "times that fit together in the result file. Received: mean 0.085 ms"),
         (result_file(runs=0), "0 runs"),
         (result_file(latency={1: float("nan"), 2: 0.1, 3: 0.1, 4: 0.0, 8: 1.0}), "mean nan ms"),
-        (field(2, 2, field(1, 2, b"operators")), "one without avg_ms, min_ms"),
+        (result_files.field(2, 2, result_files.field(1, 2, b"operators")), "one without avg_ms, min_ms"),
         (profiles.whole(profiles.written(ROWS))[:300], "cut off"),
     ]:
         with pytest.raises(ModelError, match=message):

@@ -1,5 +1,6 @@
 """One phone: commands in its shell, files to it and from it."""
 
+import os
 import re
 import secrets
 import tempfile
@@ -14,7 +15,7 @@ _SECONDS_A_BYTE = 1e-6
 
 
 class Device:
-    """A phone that is ready.
+    """A phone that is ready: the one of this serial number, or of ANDROID_SERIAL, or the only one.
 
     Commands are text for the phone's shell; whatever is not this package's own goes through `shlex` before.
 
@@ -25,7 +26,7 @@ class Device:
 
     def __init__(self, serial: str | None = None):
         adb = Adb()
-        self.serial = choose(adb.devices(), serial)
+        self.serial = choose(adb.devices(), os.environ.get("ANDROID_SERIAL") if serial is None else serial)
         self.adb = Adb(self.serial, program=adb.program)
 
     def shell(self, command: str, *, seconds: float = _SHORT) -> tuple[int, str]:

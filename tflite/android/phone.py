@@ -30,8 +30,8 @@ class Battery(Record):
 class Phone(Record):
     """A phone; what it does not say is None or empty.
 
-    `abis` are the binary interfaces that it runs, the preferred first. `governors` and `megahertz` have an entry for
-    each core, the highest clock in the second.
+    `abis` are the binary interfaces that it runs, the preferred first. `governors` are those of the cores that tell
+    theirs; `megahertz` has the highest clock of each core, 0 where it does not tell.
     """
 
     serial: str
@@ -77,7 +77,7 @@ def read_phone(device: Device) -> Phone:
         abis=tuple(abi for abi in abis.split(",") if abi),
         cores=len(cores),
         governors=tuple(governor for _, governor, _ in cores if governor),
-        megahertz=tuple(int(kilohertz) // 1000 for _, _, kilohertz in cores if kilohertz),
+        megahertz=tuple(int(kilohertz or 0) // 1000 for _, _, kilohertz in cores),
     )
 
 

@@ -3,6 +3,7 @@
 Profiling and watching the memory make runs slower, so that they have a run of their own.
 """
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,6 @@ from tflite.tool.place import Place
 from tflite.tool.profile import has_profile, parse_profile
 from tflite.tool.result_proto import ResultFile, parse_result
 from tflite.tool.statistics import Statistics, near
-
-_RESULT, _PROFILE = "result.pb", "profile.csv"
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,11 @@ def measure(place: Place, tool: str, graph: str, options: Options, *, profile: b
     Raises:
         MeasurementError: the tool failed, said nothing that can be read, or measured something else.
     """
-    output = checked_run(place, [tool, *measuring(options, graph, place.path(_RESULT))], seconds=options.seconds)
+    file = f"result-{secrets.token_hex(4)}.pb"  # a name that no run before it has written
+    output = checked_run(place, [tool, *measuring(options, graph, place.path(file))], seconds=options.seconds)
     log = read_output(parse_log, output, output)
     notes = check_delegate(log, options.delegate)
-    content = place.fetch(_RESULT)
+    content = place.fetch(file)
     said: Log | ResultFile = log
     if content:
         said = read_output(parse_result, content, output)
@@ -114,9 +114,10 @@ def checked_run(place: Place, arguments: list[str], *, seconds: float) -> str:
 def _profile(
     place: Place, tool: str, graph: str, options: Options
 ) -> tuple[tuple[OperatorTime, ...] | None, int | None, tuple[str, ...]]:
-    output = checked_run(place, [tool, *profiling(options, graph, place.path(_PROFILE))], seconds=options.seconds)
+    file = f"profile-{secrets.token_hex(4)}.csv"
+    output = checked_run(place, [tool, *profiling(options, graph, place.path(file))], seconds=options.seconds)
     log = read_output(parse_log, output, output)
-    content = place.fetch(_PROFILE)
+    content = place.fetch(file)
     text = content.decode(errors="replace") if content else output
     if not has_profile(text):
         return None, log.peak_memory_bytes, ("the tool has no profile of operators",)

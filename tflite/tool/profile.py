@@ -37,7 +37,7 @@ _NUMERIC = {
 
 def has_profile(text: str) -> bool:
     """Whether there is a table of operators."""
-    return any(_TITLE.fullmatch(line.strip()) for line in text.splitlines())
+    return any(_TITLE.fullmatch(line.strip()) for line in whole_lines(text))
 
 
 def parse_profile(text: str) -> tuple[OperatorTime, ...]:
