@@ -2,6 +2,9 @@
 
     quantize_aware    a trainable copy of a model that rounds as its integer file will
     calibrate_ranges  measure the ranges of its activations on images, without training
+    prune       a trainable copy of a model whose smallest weights become zero
+    cluster     a trainable copy of a model with few distinct numbers in each kernel
+    plain       what pruning or clustering made, as a plain model
     convert     write a TFLite file: float32, float16, dynamic or int8
     compare     how far a file is from its Keras model
     evaluate    accuracy of a file through the interpreter
@@ -39,9 +42,11 @@ from tflite.labels import labels
 from tflite.metadata.schema import Metadata
 from tflite.port import Port
 from tflite.quantization import calibrate_ranges, quantize_aware
+from tflite.tfmot import cluster, plain, prune
 
 if TYPE_CHECKING:
     from tflite.quantization.freezing import FreezeRanges
+    from tflite.tfmot.pruning_step import PruningStep
 
 __all__ = [
     "SCHEMES",
@@ -62,23 +67,27 @@ __all__ = [
     "OperatorTime",
     "Port",
     "Profile",
+    "PruningStep",
     "Tensor",
     "android",
     "benchmark",
     "calibrate_ranges",
     "check",
+    "cluster",
     "compare",
     "convert",
     "evaluate",
     "inspect",
     "labels",
+    "plain",
     "profile",
+    "prune",
     "quantize_aware",
     "tool",
 ]
 
 # Classes of Keras's: module → names. They are imported when they are asked for, and Keras with them.
-_OF_KERAS = {"FreezeRanges": "tflite.quantization.freezing"}
+_OF_KERAS = {"FreezeRanges": "tflite.quantization.freezing", "PruningStep": "tflite.tfmot.pruning_step"}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ from tflite.loading import keras_model
 from tflite.port import Port
 from tflite.quantization.export import exported, is_aware
 from tflite.record import Record
+from tflite.tfmot.plain import check_plain
 
 if TYPE_CHECKING:
     import keras
@@ -92,6 +93,7 @@ def convert(
     path = check_writable(path)
     graph = float_graph(keras_model(model))
     check_backend()
+    check_plain(graph)
     shape = image_shape(graph)
     check_finite(graph)
     metadata = metadata_of(graph, labels, normalization)

@@ -65,7 +65,9 @@ def quantize_aware(
     from tflite.quantization.expand import expand
     from tflite.quantization.graph import read, write
     from tflite.quantization.placement import place
+    from tflite.tfmot.plain import check_plain
 
+    check_plain(model)
     check(model, input_range)
     if engine == "tfmot":
         from tflite.tfmot.quantize import quantize_aware as by_tfmot

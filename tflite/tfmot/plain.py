@@ -23,11 +23,8 @@ def plain(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
-    from tflite.tfmot.network import networks
-    from tflite.tfmot.quantize import Quantized
-
-    found = networks(model) if isinstance(model, keras.Model) else []
-    if len(found) != 1 or isinstance(found[0].method, Quantized):
+    found = _unfinished(model) if isinstance(model, keras.Model) else []
+    if len(found) != 1:
         what = repr(model.name) if isinstance(model, keras.Model) else type(model).__name__
         raise ModelError(f"Expected a model of tflite.prune or tflite.cluster. Received: {what}")
     (layer,) = found
@@ -40,6 +37,25 @@ def plain(model: "keras.Model") -> "keras.Model":
             weights[place] = special.get(variable.name, variable.numpy()).astype(weights[place].dtype)
     made.set_weights(weights)
     return made
+
+
+def check_plain(model: "keras.Model") -> None:
+    """Raise for a model that still has masks or centroids, which are no part of a file.
+
+    Raises:
+        ModelError: such a model.
+    """
+    for layer in _unfinished(model):
+        raise ModelError(
+            f"Expected a plain model. Received: {model.name!r} of tflite.{layer.method.kind}. Use tflite.plain(model)"
+        )
+
+
+def _unfinished(model: "keras.Model") -> list[Any]:
+    from tflite.tfmot.network import networks
+    from tflite.tfmot.quantize import Quantized
+
+    return [layer for layer in networks(model) if not isinstance(layer.method, Quantized)]
 
 
 def _masked(network: Any) -> dict[str, np.ndarray]:
