@@ -73,6 +73,20 @@ def test_result_file(name, tmp_path):
     assert (got.delegate, got.threads) == ("unknown", None)
 
 
+def test_what_others_wrote_does_not_steer_the_terminal(tmp_path):
+    nasty = "\x1b]0;title\x07\u202e"
+    rows = [("CONV_2D" + nasty, "[a]:0" + nasty, 0.06)]
+    run = dataclasses.replace(RUN, graph=f"{nasty}a.tflite")
+    text = generations.text("2022", run) + profiles.whole(profiles.printed(rows))
+    text = text.replace("Explicitly applied XNNPACK", f"Explicitly applied{nasty}\nExplicitly applied X{nasty}Y")
+    got = tflite.tool.read(write(tmp_path, text))
+    assert str(got).isprintable()
+    assert got.path.name.endswith("a.tflite")
+    with pytest.raises(ModelError) as error:
+        tflite.tool.read(write(tmp_path, f"count=1 curr={nasty}\n"))
+    assert str(error.value).isprintable()
+
+
 def test_the_model_is_at_hand(files, tmp_path):
     model = files["int8"]
     for content in (generations.text("2019", RUN), result_file()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tflite.android.adb import Adb, choose
 from tflite.errors import MeasurementError
+from tflite.tool.lines import last_words, printable
 
 _SHORT = 30.0
 # Wireless debugging moves a megabyte a second at worst.
@@ -53,7 +54,7 @@ class Device:
         """
         status, output = self.shell(command, seconds=seconds)
         if status:
-            raise MeasurementError(f"The phone {self.serial!r} could not `{command}`: {output.strip() or status}")
+            raise MeasurementError(f"The phone {self.serial!r} could not `{command}`: {last_words(output)}")
         return output
 
     def push(self, local: Path, remote: str) -> None:
@@ -89,7 +90,7 @@ class Device:
     def _state(self, complaints: str) -> str:
         """Why it does not answer, as far as adb knows."""
         if complaints:
-            return complaints.splitlines()[-1].removeprefix("error: ")
+            return printable(complaints.splitlines()[-1].removeprefix("error: "))
         state = Adb(program=self.adb.program).devices().get(self.serial, "not connected any more")
         return "the connection ended before the command did" if state == "device" else state
 
@@ -105,7 +106,6 @@ def with_status(command: str, mark: str) -> str:
 
 def _last_line(output: str, complaints: str) -> str:
     """What adb complained about: newer clients do so on the error stream, older ones on the other."""
-    lines = [line for line in (complaints or output).splitlines() if "error" in line] or (complaints or output).split(
-        "\n"
-    )
-    return lines[-1 if complaints else 0].removeprefix("adb: error: ").removeprefix("error: ").strip() or "no reason"
+    lines = (complaints or output).splitlines()
+    errors = [line for line in lines if "error" in line] or lines or ["no reason"]
+    return printable(errors[-1 if complaints else 0].removeprefix("adb: ").removeprefix("error: ").strip())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tflite.android.device import Device
 from tflite.record import Record
+from tflite.tool.lines import printable
 
 _CORES = "/sys/devices/system/cpu"
 _READ = (
@@ -63,7 +64,7 @@ def read_phone(device: Device) -> Phone:
         MeasurementError: it was lost.
     """
     lines = device.shell(_READ)[1].splitlines()
-    found = {match[1]: match[2].strip() for line in lines if (match := _PROPERTY.fullmatch(line.strip()))}
+    found = {match[1]: printable(match[2].strip()) for line in lines if (match := _PROPERTY.fullmatch(line.strip()))}
     cores = sorted((int(match[1]), match[2], match[3]) for line in lines if (match := _CORE.fullmatch(line.strip())))
     abis = found.get("ro.product.cpu.abilist") or found.get("ro.product.cpu.abi") or ""
     return Phone(

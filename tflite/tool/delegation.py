@@ -7,6 +7,7 @@ another one.
 import re
 from dataclasses import dataclass
 
+from tflite.tool.lines import printable
 from tflite.tool.statistics import COUNT
 
 _APPLIED = re.compile(
@@ -75,7 +76,7 @@ def parse_delegation(lines: list[str]) -> Delegation:
 
 
 def _known(name: str) -> str:
-    return next((ours for theirs, ours in _NAMES if theirs in name.lower()), name)
+    return next((ours for theirs, ours in _NAMES if theirs in name.lower()), printable(name))
 
 
 def _applied(name: str, complete: bool, kernels: str | None) -> Delegation:

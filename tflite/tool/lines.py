@@ -25,6 +25,15 @@ def whole_lines(text: str) -> list[str]:
     return [_PREFIXES.sub("", line, count=1) if _PREFIXES.match(line) else line for line in lines]
 
 
+def printable(text: str) -> str:
+    """Text of someone else's without what would steer a terminal.
+
+    >>> printable("a\x1b[31mb\\tc\u202e")
+    'a [31mb c '
+    """
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def last_words(text: str, most: int = 6) -> str:
     """The end of what a program printed, for an error message; its complaints where there are some.
 
@@ -33,4 +42,4 @@ def last_words(text: str, most: int = 6) -> str:
     """
     lines = [line.strip() for line in _COLOUR.sub("", text).splitlines() if line.strip()]
     complaints = [line for line in lines if re.search(r"error|fatal|fail|cannot|denied|not found|abort", line, re.I)]
-    return " | ".join(line[:200] for line in (complaints or lines)[-most:]) or "nothing"
+    return " | ".join(printable(line[:200]) for line in (complaints or lines)[-most:]) or "nothing"

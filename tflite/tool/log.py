@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tflite.errors import ModelError
 from tflite.tool.delegation import Delegation, parse_delegation
 from tflite.tool.endings import Ending, parse_endings, parse_peak
-from tflite.tool.lines import whole_lines
+from tflite.tool.lines import printable, whole_lines
 from tflite.tool.statistics import COUNT, NUMBER, Statistics, near, parse_statistics
 
 _SESSION = re.compile(rf"Initialized session in ({NUMBER})ms\.?")
@@ -69,7 +69,7 @@ def parse_log(text: str) -> Log:
         peak_memory_bytes=None if peak is None else round(peak * 2**20),
         # Six digits are printed: a size of a megabyte or more is rounded.
         model_bytes=round(float(size[0]) * 1e6) if size and float(size[0]) < 1 else None,
-        graph=next(iter(_values(_GRAPH, lines)), None),
+        graph=next(map(printable, _values(_GRAPH, lines)), None),
         threads=int(threads[0]) if threads else None,
         delegation=parse_delegation(lines),
         unconsumed=unconsumed_flags(text),

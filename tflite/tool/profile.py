@@ -13,7 +13,7 @@ import re
 
 from tflite.benchmark.operator_time import OperatorTime
 from tflite.errors import ModelError
-from tflite.tool.lines import whole_lines
+from tflite.tool.lines import printable, whole_lines
 from tflite.tool.statistics import COUNT, NUMBER, Statistics, parse_statistics
 
 _REGULAR = "Operator-wise Profiling Info for Regular Benchmark Runs:"
@@ -84,7 +84,9 @@ def _table(lines: list[str]) -> list[tuple[str, str, float, int]]:
         if match is None:
             raise ModelError(f"Expected a row of the columns {columns}. Received: {line!r}")
         calls = max(1, int(match["calls"]))  # tools of 2018 say 0
-        rows.append((match["type"].strip(), match["name"].strip(), float(match["mean"]) * calls, calls))
+        rows.append(
+            (printable(match["type"].strip()), printable(match["name"].strip()), float(match["mean"]) * calls, calls)
+        )
     counted = next((int(match[1]) for line in lines[start:] if (match := _NODES.fullmatch(line.strip()))), None)
     if not ended or counted != len(rows):
         raise ModelError(f"Expected a row for each of {counted or 'the'} operators. Received: {len(rows)}, cut off")
