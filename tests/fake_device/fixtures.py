@@ -76,7 +76,7 @@ def phones(adb_server, tmp_path, monkeypatch):
     yield make
     try:
         for phone in made:
-            assert phone.left_after(seconds=5) == ([], [], [])
+            assert phone.left_after(seconds=20) == ([], [], [])
     finally:
         for phone in made:
             adb_server.adb("disconnect", phone.address, check=False)
