@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Any
 from tflite.errors import ModelError
 from tflite.loading import keras_model
 from tflite.nearest import unknown
+from tflite.quantization.checks import check, is_aware
+from tflite.quantization.copying import copied, remade
+from tflite.quantization.expand import expand
+from tflite.quantization.graph import Call, Graph, read, write
+from tflite.quantization.placement import place
 from tflite.quantization.schemes import SCHEMES, Scheme
 
 if TYPE_CHECKING:
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from tflite.quantization.graph import Call, Graph
+__all__ = ["ENGINES", "is_aware", "quantize_aware"]
 
 ENGINES = ("native", "tfmot")
 
@@ -61,10 +66,6 @@ def quantize_aware(
     if scheme not in SCHEMES:
         raise ModelError(unknown("scheme", scheme, SCHEMES))
     model = keras_model(model)
-    from tflite.quantization.checks import check
-    from tflite.quantization.expand import expand
-    from tflite.quantization.graph import read, write
-    from tflite.quantization.placement import place
     from tflite.tfmot.plain import check_plain
 
     check_plain(model)
@@ -90,19 +91,8 @@ def quantize_aware(
     return write(graph, lambda call: _aware(call, kernels))
 
 
-def is_aware(model: "keras.Model") -> bool:
-    """Whether a model came from `quantize_aware`."""
-    from tflite.quantization.layers import AWARE, FakeQuant
-
-    kinds = (FakeQuant, *AWARE.values())
-    from tflite.tfmot.export import is_quantized
-
-    return any(isinstance(layer, kinds) for layer in model._flatten_layers()) or is_quantized(model)
-
-
-def _aware(call: "Call", kernels: "dict[Call, Scheme]") -> Any:
+def _aware(call: Call, kernels: dict[Call, Scheme]) -> Any:
     """A layer with a rounded kernel in place of a plain one; a copy of anything else."""
-    from tflite.quantization.copying import copied, remade
     from tflite.quantization.layers import AWARE
 
     if call not in kernels:
@@ -111,7 +101,7 @@ def _aware(call: "Call", kernels: "dict[Call, Scheme]") -> Any:
 
 
 def _schemes(
-    graph: "Graph", base: Scheme, exclude: Iterable[str], overrides: Mapping[str, str]
+    graph: Graph, base: Scheme, exclude: Iterable[str], overrides: Mapping[str, str]
 ) -> dict[str, Scheme | None]:
     """Name of a layer → its scheme, None for floating point, where it has not that of the model."""
     found: dict[str, Scheme | None] = {}

@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     import keras
 
 
+def is_aware(model: "keras.Model") -> bool:
+    """Whether a model came from `quantize_aware`."""
+    from tflite.quantization.layers import AWARE, FakeQuant
+    from tflite.tfmot.export import is_quantized
+
+    kinds = (FakeQuant, *AWARE.values())
+    return any(isinstance(layer, kinds) for layer in model._flatten_layers()) or is_quantized(model)
+
+
 def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None:
     """Raise what is wrong with a model.
 
@@ -17,8 +26,6 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
         ModelError: see `quantize_aware`.
     """
     import keras
-
-    from tflite.quantization.aware import is_aware
 
     if is_aware(model):
         raise ModelError(

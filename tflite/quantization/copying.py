@@ -8,12 +8,7 @@ from tflite.quantization.graph import Call, Made
 
 def copied(call: Call) -> Any:
     """What a call calls in the new model: a copy, or what was made for it."""
-    import keras
-
-    operation = call.operation
-    if isinstance(operation, Made) or not isinstance(operation, keras.Operation):
-        return operation
-    return remade(call, type(operation))
+    return call.operation if isinstance(call.operation, Made) else remade(call, type(call.operation))
 
 
 def remade(call: Call, kind: Any, **options: Any) -> Made:

@@ -136,9 +136,12 @@ class _Expansion:
         """relu6(x + 3) / 6, which the runtime computes in these steps."""
         import keras
 
-        shifted = self._add(call, lambda name: lambda x: x + 3.0, "shifted", *call.inputs)
-        clipped = self._add(call, lambda name: Made(_relu6(keras, call, name)), "clipped", shifted)
-        self._add(call, lambda name: lambda x: x * (1.0 / 6.0), "scaled", clipped, output=call.output)
+        def clip(name: str) -> Made:
+            return Made(keras.layers.ReLU(6.0, dtype=call.output.symbol.dtype, name=name))
+
+        shifted = self._add(call, _operation(lambda x: x + 3.0), "shifted", *call.inputs, 3.0)
+        clipped = self._add(call, clip, "clipped", shifted)
+        self._add(call, _operation(lambda x: x * 2.0), "scaled", clipped, 1.0 / 6.0, output=call.output)
 
     def _silu(self, call: Call) -> None:
         """x · sigmoid(x), which the runtime computes in these steps."""
@@ -155,8 +158,8 @@ class _Expansion:
 
     def _division(self, call: Call) -> None:
         """By a constant: a product, for which there is an integer kernel."""
-        divisor = _constant(call) or 1.0
-        self._add(call, lambda name: lambda x: x * (1.0 / divisor), "product", *call.inputs, output=call.output)
+        share = 1.0 / (_constant(call) or 1.0)
+        self._add(call, _operation(lambda x: x * 2.0), "product", *call.inputs, share, output=call.output)
 
     def _average(self, call: Call) -> None:
         import keras
@@ -165,8 +168,7 @@ class _Expansion:
         total = values[0]
         for place, value in enumerate(values[1:]):
             total = self._add(call, self._pair(call, keras.layers.Add), f"sum_{place}", [total, value])
-        share = 1.0 / len(values)
-        self._add(call, lambda name: lambda x: x * share, "share", total, output=call.output)
+        self._add(call, _operation(lambda x: x * 2.0), "share", total, 1.0 / len(values), output=call.output)
 
     def _chain(self, call: Call) -> None:
         """Of more than two tensors: of two at a time, since the runtime adds no more."""
@@ -181,8 +183,17 @@ class _Expansion:
         return lambda name: Made(kind(dtype=call.kind.dtype_policy, name=name))
 
 
-def _relu6(keras: Any, call: Call, name: str) -> Any:
-    return keras.layers.ReLU(6.0, dtype=call.outputs[0].symbol.dtype, name=name)
+def _operation(function: Callable[[Any], Any]) -> Callable[[str], Made]:
+    """Makes the operation that a function of a symbol calls; Keras has no other public way to one."""
+    import keras
+
+    def make(name: str) -> Made:
+        example = function(keras.KerasTensor((1,)))._keras_history.operation
+        operation = type(example).from_config(example.get_config())
+        operation.name = name
+        return Made(operation)
+
+    return make
 
 
 def _pairwise() -> list[type]:

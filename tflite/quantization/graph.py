@@ -44,8 +44,8 @@ class Made:
 class Call:
     """One call of a layer or an operation, with values in place of tensors.
 
-    `operation` is a layer or operation of the model that was read, of which the new model gets a copy; or a `Made`
-    one; or any function of symbols. Two calls of one layer share it. `name` is unique among operations.
+    `operation` is a layer or operation of the model that was read, of which the new model gets a copy, or a `Made`
+    one. Two calls of one layer share it. `name` is unique among operations.
     """
 
     operation: Any
@@ -126,6 +126,26 @@ class Graph:
                 self.outputs = _mapped(lambda leaf: new if leaf is old else leaf, self.outputs)
             else:
                 call.replace(old, new)
+
+    def bypass(self, call: Call) -> None:
+        """Leave out a call; who took its result takes its input."""
+        self.redirect(call.output, call.inputs[0], self.consumers().get(call.output, []))
+        self.calls.remove(call)
+
+    def insert_after(self, call: Call, operation: Any, name: str) -> Call:
+        """Call `operation` on the result of a call, for all who took the result."""
+        inserted = Call(operation, name, (call.output,), outputs=(Value(call.output.symbol),))
+        self.redirect(call.output, inserted.output, self.consumers().get(call.output, []))
+        self.calls.insert(self.calls.index(call) + 1, inserted)
+        return inserted
+
+    def insert_before(self, call: Call, operation: Any, name: str) -> Call:
+        """Call `operation` on the input of a call, for that call alone."""
+        value = call.inputs[0]
+        inserted = Call(operation, name, (value,), outputs=(Value(value.symbol),))
+        call.replace(value, inserted.output)
+        self.calls.insert(self.calls.index(call), inserted)
+        return inserted
 
 
 def _mapped(function: Callable[[Any], Any], structure: Any) -> Any:
@@ -257,6 +277,4 @@ def write(graph: Graph, copy: Callable[[Call], Any]) -> "keras.Model":
         results = _flat(made[id(call.operation)](*args, **kwargs))
         for value, symbol in zip(call.outputs, results, strict=True):
             symbols[value] = symbol
-            if not isinstance(call.kind, keras.Operation):  # a function, which made an operation of its own
-                symbol._keras_history.operation.name = call.name
     return keras.Model(inputs, _mapped(symbols.__getitem__, graph.outputs), name=graph.name)

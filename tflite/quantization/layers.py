@@ -28,6 +28,7 @@ class FakeQuant(keras.layers.Layer):
         momentum: of the moving average.
         exported: whether the rounding is written into the graph that is converted. The runtime has it built in for
             some activations, sigmoid for one.
+        positive: whether it comes after a rectifier, so that the range starts at zero.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class FakeQuant(keras.layers.Layer):
         fixed: tuple[float, float] | None = None,
         momentum: float = 0.99,
         exported: bool = True,
+        positive: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -44,6 +46,7 @@ class FakeQuant(keras.layers.Layer):
         self.fixed = None if fixed is None else (float(fixed[0]), float(fixed[1]))
         self.momentum = momentum
         self.exported = exported
+        self.positive = positive
         self.supports_masking = True
         self.measuring = False
 
@@ -86,7 +89,8 @@ class FakeQuant(keras.layers.Layer):
 
     def _rounded(self, inputs, low, high):
         """`inputs` on the grid of a range."""
-        return fake_quant(inputs, low, high, bits=self.bits, symmetric=self.symmetric)
+        positive = self.positive and not self.symmetric
+        return fake_quant(inputs, low, high, bits=self.bits, symmetric=self.symmetric, positive=positive)
 
     def _follow(self, inputs):
         """Move the range towards this batch's, all the way in the first batch; returns the new range."""
@@ -114,8 +118,8 @@ class FakeQuant(keras.layers.Layer):
     def _extremes(self, inputs):
         """The range of a batch, float32: it holds zero, which padding needs, and is never empty."""
         found = ops.stop_gradient(inputs)
-        low, high = ops.cast(ops.min(found), "float32"), ops.cast(ops.max(found), "float32")
-        low, high = ops.minimum(low, 0.0), ops.maximum(high, 0.0)
+        high = ops.maximum(ops.cast(ops.max(found), "float32"), 0.0)
+        low = ops.zeros(()) if self.positive else ops.minimum(ops.cast(ops.min(found), "float32"), 0.0)
         if self.symmetric:
             high = ops.maximum(high, -low)
             low = -high
@@ -135,8 +139,8 @@ class FakeQuant(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        own = {"bits": self.bits, "fixed": self.fixed, "momentum": self.momentum, "exported": self.exported}
-        return {**super().get_config(), **own}
+        names = ("bits", "fixed", "momentum", "exported", "positive")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @register
@@ -191,15 +195,19 @@ class _AwareConvolution(_AwareKernel):
 
     def call(self: Any, inputs):
         """The convolution with the rounded kernel."""
-        return self._biased(
-            ops.conv(
-                inputs,
-                self._kernel_now(),
-                strides=list(self.strides),
-                padding=self.padding,
-                dilation_rate=self.dilation_rate,
-            )
+        inputs, padding = self._padded(inputs)
+        outputs = ops.conv(
+            inputs,
+            self._kernel_now(),
+            strides=list(self.strides),
+            padding=padding,
+            dilation_rate=self.dilation_rate,
         )
+        return self._biased(outputs)
+
+    def _padded(self: Any, inputs):
+        """What `ops.conv` is given: inputs and padding."""
+        return inputs, self.padding
 
 
 class _AwareDepthwiseConvolution(_AwareKernel):
@@ -221,6 +229,12 @@ class _AwareDepthwiseConvolution(_AwareKernel):
 @register
 class AwareConv1D(_AwareConvolution, keras.layers.Conv1D):
     """A Conv1D without activation that rounds its kernel, one scale for each output channel."""
+
+    def _padded(self, inputs):
+        if self.padding != "causal":
+            return inputs, self.padding
+        past = self.dilation_rate[0] * (self.kernel_size[0] - 1)
+        return ops.pad(inputs, ((0, 0), (past, 0), (0, 0))), "valid"
 
 
 @register

@@ -3,6 +3,7 @@
 import math
 
 from tflite.errors import ModelError
+from tflite.quantization.copying import remade
 from tflite.quantization.graph import Call, Graph, Made, Value
 from tflite.quantization.schemes import Scheme
 from tflite.quantization.support import BOUNDS, Role, activation, role, unsupported
@@ -78,7 +79,8 @@ class _Placing:
                 if not self._leaves(unit.output, consumers):
                     self._round(unit.output, last.name, fixed=self._bounds(last), exported=False)
             elif unit.role not in (Role.SAME, Role.IDENTITY) and not self._only_merged(unit.output, consumers):
-                self._round(unit.output, last.name, fixed=fixed.get(unit.output))
+                rectified = role(last.kind) is Role.RELU
+                self._round(unit.output, last.name, fixed=fixed.get(unit.output), positive=rectified)
 
     def _round(self, value: Value, name: str, **options) -> None:
         """Let everything that takes a tensor take it rounded."""
@@ -95,12 +97,10 @@ class _Placing:
         return self._insert(value, KeptFloat(dtype=value.symbol.dtype, name=name))
 
     def _insert(self, value: Value, layer) -> Value:
-        after = self.graph.consumers().get(value, [])
         call = Call(Made(layer), layer.name, (value,), outputs=(Value(value.symbol),))
-        self.graph.redirect(value, call.output, after)
+        self.graph.redirect(value, call.output, self.graph.consumers().get(value, []))
         producer = self.graph.producers().get(value)
-        place = 0 if producer is None else self.graph.calls.index(producer) + 1
-        self.graph.calls.insert(place, call)
+        self.graph.calls.insert(0 if producer is None else self.graph.calls.index(producer) + 1, call)
         return call.output
 
     def _bounds(self, call: Call) -> tuple[float, float]:
@@ -168,8 +168,6 @@ def _on_grid(call: Call, known: tuple[float, float]) -> tuple[float, float] | No
     may round differently. The offset is moved to the nearest multiple of a pixel's step, (p − 128) / 64: an integer
     model has no finer offset, since zero must be one of its numbers.
     """
-    from tflite.quantization.copying import remade
-
     layer = call.kind
     step = layer.scale * (known[1] - known[0]) / 255
     steps = math.floor(layer.offset / step + 0.5) if layer.scale > 0 else math.ceil(layer.offset / step - 0.5)

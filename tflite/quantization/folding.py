@@ -1,0 +1,97 @@
+"""Rounded kernels as plain layers, with the batch normalisation after them folded in.
+
+The converter derives the scales of a kernel from max|w| of each output channel. Here kernels lie on their grid, whose
+largest number is ±127 steps, so that it finds those very scales. With a scale for each output channel, rounding and
+multiplying a channel by a number can change places: q(g·w) = g·q(w). So training rounds the kernel as it is, the
+runtime has the folded one, and both have the same integers.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tflite.quantization.affine import scale_and_shift
+from tflite.quantization.graph import Call, Graph, Made
+from tflite.quantization.image_shape import as_image
+
+
+def fold(graph: Graph) -> None:
+    """Replace every layer with a rounded kernel by a plain one, and the normalisation after it by its bias."""
+    for call in list(graph.calls):
+        plain = _plain(call.kind)
+        if plain is not None:
+            _fold(graph, call, plain)
+
+
+def unequal(bias: np.ndarray) -> np.ndarray:
+    """A bias in float32, one number moved by the smallest amount where all are equal.
+
+    The converter takes equal ones for one number, which it gives the scale of channel 0 in all channels.
+    """
+    bias = np.array(bias, "float32")
+    if bias.size > 1 and bias[0] != 0 and (bias == bias[0]).all():
+        bias[0] = np.nextafter(bias[0], np.float32(0))
+    return bias
+
+
+def _plain(layer: Any) -> Any:
+    """The class of Keras's that a layer with a rounded kernel stands for."""
+    from tflite.quantization.layers import AWARE
+
+    return next((plain for plain, aware in AWARE.items() if isinstance(layer, aware)), None)
+
+
+def _fold(graph: Graph, call: Call, plain: Any) -> None:
+    import keras
+
+    layer = call.kind
+    kernel = keras.ops.convert_to_numpy(layer.rounded_kernel()).astype("float64")
+    shape = [size if axis - kernel.ndim in layer.channel_axes else 1 for axis, size in enumerate(kernel.shape)]
+    bias = np.zeros(int(np.prod(shape)))
+    if layer.bias is not None:
+        bias += keras.ops.convert_to_numpy(layer.bias)
+    norm = _norm_after(graph, call)
+    if norm is not None:
+        factor, shift = scale_and_shift(norm.kind)
+        kernel, bias = kernel * factor.reshape(shape), bias * factor + shift
+        graph.bypass(norm)
+    weights = [kernel.astype("float32"), unequal(bias)]
+    config = {**layer.get_config(), "use_bias": True, "name": call.name}
+    del config["bits"]
+    if plain in (keras.layers.Conv1D, keras.layers.DepthwiseConv1D):
+        _in_two_dimensions(graph, call, plain, config, weights)
+    else:
+        call.operation = Made(plain.from_config(config), weights)
+
+
+def _norm_after(graph: Graph, call: Call) -> Call | None:
+    """The batch normalisation that alone takes the result of a call."""
+    import keras
+
+    after = graph.consumers().get(call.output, [])
+    if len(after) == 1 and after[0] is not None and isinstance(after[0].kind, keras.layers.BatchNormalization):
+        return after[0]
+    return None
+
+
+def _in_two_dimensions(graph: Graph, call: Call, plain: Any, config: dict[str, Any], weights: list[np.ndarray]) -> None:
+    """A convolution of sequences as one of images that are one pixel wide."""
+    import keras
+
+    length, channels = call.inputs[0].symbol.shape[1:]
+    after, outputs = call.output.symbol.shape[1:]
+    layer = call.kind
+    kind = keras.layers.Conv2D if plain is keras.layers.Conv1D else keras.layers.DepthwiseConv2D
+    for key in ("kernel_size", "strides", "dilation_rate"):
+        (size,) = config[key] if isinstance(config[key], list | tuple) else (config[key],)
+        config[key] = (size, 1 if key == "kernel_size" else size)
+    pad = 0
+    if config["padding"] == "causal":
+        pad = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
+        config["padding"] = "valid"
+    weights = [weights[0][:, None], weights[1]]
+    as_image(graph, call, Made(kind.from_config(config), weights), (length, 1, channels), (after, 1, outputs))
+    if pad:
+        inner = next(each for each in graph.calls if each.name == call.name)
+        name = graph.unique(f"{call.name}_past")
+        graph.insert_before(inner, Made(keras.layers.ZeroPadding2D(((pad, 0), (0, 0)), name=name)), name)
