@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tflite.errors import ModelError
-from tflite.quantization.graph import Call, Value
+from tflite.quantization.graph import Call
 from tflite.quantization.support import activation
 
 _CONVOLUTION = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "use_bias")
@@ -88,7 +88,8 @@ def twins(call: Call, *, apart: bool) -> list[Twin]:
     import keras
 
     kind = call.kind
-    _check_call(call)
+    if call.kwargs.get("mask") is not None:
+        raise no_twin(call, " with a mask")
     if not isinstance(kind, keras.layers.Layer):
         return _operation(call)
     name = type(kind).__name__
@@ -106,7 +107,7 @@ def twins(call: Call, *, apart: bool) -> list[Twin]:
     variables = tuple(kind.weights)
     if apart and name == "SeparableConv2D":
         return [*_separated(arguments, variables, kind.trainable), *_follower(call, fused)]
-    if apart and fused in ("relu6", "leaky_relu"):
+    if apart and fused not in ("", "relu"):
         return [Twin(name, arguments, variables, kind.trainable), *_follower(call, fused)]
     if fused:
         arguments["activation"] = _ACTIVATIONS[fused]
@@ -122,12 +123,6 @@ def no_twin(call: Call, why: str = "") -> ModelError:
         f"Expected layers that tensorflow-model-optimization can take. Received: the {what} {call.name!r} "
         f"({type(call.kind).__name__}){why}. Replace it, or use engine='native' for quantization"
     )
-
-
-def _check_call(call: Call) -> None:
-    for key, value in call.kwargs.items():
-        if value is not None and not isinstance(value, Value) and key in ("training", "mask"):
-            raise no_twin(call, f" called with {key}={value}")
 
 
 def _check_layer(call: Call) -> None:

@@ -23,12 +23,14 @@ class Rebuilt:
         network: the `tf_keras.Model`, with the weights of the model.
         sources: name of a variable of the network → its place in `model.weights`.
         rescaling: name of a layer that rescales the input with constants → what it does.
+        calls: name of a layer of the network → the call that it is, or is a part of.
         graph: what the model was read as.
     """
 
     network: Any
     sources: dict[str, int]
     rescaling: dict[str, Rescaled]
+    calls: dict[str, Call]
     graph: Graph
 
 
@@ -55,7 +57,7 @@ def rebuild(model: "keras.Model", *, pixels: tuple[float, float] | None = None) 
     for call in graph.calls:
         writing.write(call)
     network = library().keras2.Model(writing.input, writing.tensors[outputs[0]], name=model.name)
-    return Rebuilt(network, writing.sources, writing.rescaling, graph)
+    return Rebuilt(network, writing.sources, writing.rescaling, writing.calls, graph)
 
 
 class _Writing:
@@ -70,6 +72,7 @@ class _Writing:
         self.entries = {entry}
         self.sources: dict[str, int] = {}
         self.rescaling: dict[str, Rescaled] = {}
+        self.calls: dict[str, Call] = {}
         self.places = {id(variable): place for place, variable in enumerate(model.weights)}
         self.shared: dict[tuple[int, int], Any] = {}
         self.called: set[int] = set()
@@ -101,6 +104,7 @@ class _Writing:
         made = getattr(self.keras2.layers, twin.kind)(**twin.arguments, dtype="float32", name=name)
         made.trainable = twin.trainable
         self.shared[key] = made
+        self.calls[name] = call
         return made
 
     def _copy(self, call: Call, part: int, twin: Twin) -> None:

@@ -6,8 +6,8 @@ from tflite.quantization.graph import Call, Graph
 from tflite.tfmot.kinds import no_twin
 from tflite.tfmot.rebuild import Rebuilt
 
-# The layers whose result a normalisation is folded into.
-_BEFORE_NORMALIZATION = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense")
+# The layers that a normalisation is folded into. Of a dense layer, whose kernel it gives one scale, floats would remain.
+_BEFORE_NORMALIZATION = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
 
 
 def refuse(rebuilt: Rebuilt) -> None:
@@ -21,15 +21,15 @@ def refuse(rebuilt: Rebuilt) -> None:
     )
 
     known = registry.Default8BitQuantizeRegistry()
-    layers = {layer.name: layer for layer in rebuilt.network.layers}
-    for call in rebuilt.graph.calls:
-        layer = layers.get(call.name)
-        if layer is None:
+    for layer in rebuilt.network.layers:
+        call = rebuilt.calls.get(layer.name)
+        if call is None:
             continue
         if type(layer).__name__ == "BatchNormalization":
             _check_normalization(call, rebuilt.graph)
         elif not _supports(known, layer):
-            raise no_twin(call, ", which it does not quantize")
+            inside = "" if layer.name == call.name else f" with {type(layer).__name__}"
+            raise no_twin(call, f"{inside}, which it does not quantize")
 
 
 def _supports(known: Any, layer: Any) -> bool:
@@ -49,7 +49,7 @@ def _check_normalization(call: Call, graph: Graph) -> None:
         before = graph.producers().get(before.inputs[0])
     alone = before is not None and len(graph.consumers()[before.output]) == 1
     if before is None or not alone or type(before.kind).__name__ not in _BEFORE_NORMALIZATION:
-        raise no_twin(call, " that does not follow a convolution or dense layer of its own")
+        raise no_twin(call, " that does not follow a two-dimensional convolution of its own")
     function = getattr(before.kind, "activation", None)
     if getattr(function, "__name__", "linear") != "linear":
         raise no_twin(call, f" after the activation of {before.name!r}")
