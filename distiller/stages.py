@@ -16,6 +16,7 @@ from distiller.progress import Reporter
 from distiller.recipes.arms import in_order
 from distiller.summary import summarize, write_metrics
 from distiller.teaching import Teaching
+from tflite.conversion.schemes import INTEGER
 from tflite.loading import keras_model
 
 
@@ -136,7 +137,7 @@ class Stages:
             for scheme in self.recipe.schemes(name):
                 self.reporter.say(f"convert {name}, seed {seed}, to {scheme}")
                 path = self._file(name, seed, f"-{scheme}.tflite")
-                representative = images if measured and scheme == "int8" else None
+                representative = images if measured and scheme in INTEGER else None
                 made = tflite.convert(student, path, scheme=scheme, representative=representative)
                 sizes[scheme] = made.bytes
             return {"bytes": sizes}

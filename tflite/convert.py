@@ -12,7 +12,7 @@ from tflite.conversion.finish import finished
 from tflite.conversion.integer import check_integer
 from tflite.conversion.labelling import Numbers, metadata_of
 from tflite.conversion.representative import representative_images
-from tflite.conversion.schemes import INTEGER, SCHEMES, types
+from tflite.conversion.schemes import CONVERTED, INTEGER, SCHEMES, types
 from tflite.files import check_writable, write_whole
 from tflite.float_graph import float_graph
 from tflite.inspect import inspect_content
@@ -64,7 +64,7 @@ def convert(
         path: file to write; its folder must exist.
         scheme: "float32"; "float16" stores the weights in half the bytes; "dynamic" stores them as int8 and quantizes
             activations while it runs; "int8" computes with integers alone; "int16x8" with activations of 16 bits, more
-            exact and slower.
+            exact and slower; "int4" as "int8" with weights of 4 bits, for models that were trained for it.
         representative: for the integer schemes, images that the ranges of activations are measured on: an array (n,
             height, width, channels), or an iterable of batches, with labels or without. A few hundred training images
             are enough. None for a quantization-aware model, which has its ranges.
@@ -72,10 +72,11 @@ def convert(
             "percentile" leaves out the rare ones at both ends; "mse" makes the mean squared error of rounding and
             cutting off least. The last two take the layers that `quantize_aware` takes.
         percentile: for "percentile", of the numbers that lie below the upper end, and above the lower one.
-        input_type: for "int8", "uint8" (default: raw pixels go in as they are, scale 1 and zero point 0), "int8" or
-            "float32" (both with the range that is measured). A quantization-aware model of other numbers than raw
-            pixels has "int8" by default. For "int16x8", "float32" (default) or "int16".
-        output_type: for "int8", "int8" (default), "uint8" or "float32"; for "int16x8", "float32" (default) or "int16".
+        input_type: for "int8" and "int4", "uint8" (default: raw pixels go in as they are, scale 1 and zero point 0),
+            "int8" or "float32" (both with the range that is measured). A quantization-aware model of other numbers
+            than raw pixels has "int8" by default. For "int16x8", "float32" (default) or "int16".
+        output_type: for "int8" and "int4", "int8" (default), "uint8" or "float32"; for "int16x8", "float32" (default)
+            or "int16".
         labels: names of the classes in the order of the outputs, or a text file with one a line. They travel in the
             file as TFLite Metadata (see `tflite.metadata`); `tflite.labels` and applications on a phone read them.
         normalization: (mean, std) for the metadata, each one number or one a channel: the model takes
@@ -102,15 +103,17 @@ def convert(
         graph, images, input_type = ready.graph, None, ready.input_type
     else:
         images = representative_images(representative, scheme, shape, pixels=input_type == "uint8")
-        if images is not None and calibration != "minmax":
+        # The converter measures ranges for 8-bit weights alone.
+        if images is not None and (calibration != "minmax" or scheme in CONVERTED):
             ready = calibrated(
                 graph, images, scheme=scheme, calibration=calibration, percentile=percentile, input_type=input_type
             )
             graph, images, input_type = ready.graph, None, ready.input_type
-    made = export(graph, shape, scheme, images, input_type, output_type)
+    made = export(graph, shape, CONVERTED.get(scheme, scheme), images, input_type, output_type)
     # The converter writes the wide ones itself where it measures the ranges.
     wide = scheme == "int16x8" and images is None
-    content = finished(made.content, wide_biases=wide, metadata=metadata, image=len(shape) == 3)
+    narrow = scheme == "int4"
+    content = finished(made.content, wide_biases=wide, metadata=metadata, image=len(shape) == 3, narrow=narrow)
     found = inspect_content(path, content)
     if scheme in INTEGER:
         check_integer(found, scheme, graph, made.layers)

@@ -100,7 +100,7 @@ class Cache(Section):
 class Export(Section):
     """TFLite files to make of every student."""
 
-    schemes: list[Literal["float32", "float16", "dynamic", "int8"]] = Field(
+    schemes: list[Literal["float32", "float16", "dynamic", "int8", "int16x8", "int4"]] = Field(
         default=["float32", "float16", "dynamic", "int8"]
     )
     calibration: Count = Field(default=500, description="training images that post-training quantization sees")

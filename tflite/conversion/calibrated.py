@@ -53,8 +53,8 @@ def calibrated(
     Args:
         graph: computes in float32.
         images: (n, height, width, channels), float32.
-        scheme: "int8" or "int16x8".
-        calibration: "percentile" or "mse".
+        scheme: one with ranges of activations.
+        calibration: one of `CALIBRATIONS`.
         percentile: of the numbers that stay inside the range at each end.
         input_type: of the file.
 
@@ -82,7 +82,7 @@ def calibrated(
         if calibration == "mse":
             low, high = mse_range(histogram, bits=layer.bits, symmetric=layer.symmetric)
         else:
-            low, high = percentile_range(histogram, percentile)
+            low, high = percentile_range(histogram, 100 if calibration == "minmax" else percentile)
         _set_range(layer, low, high)
     return exported(aware, scheme, input_type)
 

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from tflite.conversion.narrow_weights import narrow_weights
 from tflite.conversion.packing import packed, unpacked
 from tflite.conversion.wide_biases import widen_biases
 from tflite.metadata.schema import ENTRY, Metadata
 from tflite.metadata.writing import metadata_buffer, with_labels
 
 
-def finished(content: bytes, *, wide_biases: bool, metadata: Metadata | None, image: bool) -> bytes:
+def finished(
+    content: bytes, *, wide_biases: bool, metadata: Metadata | None, image: bool, narrow: bool = False
+) -> bytes:
     """The file with tensors of input and output that are called as in the signature, and with its metadata.
 
     Args:
@@ -16,8 +19,11 @@ def finished(content: bytes, *, wide_biases: bool, metadata: Metadata | None, im
         wide_biases: whether operators with 16-bit activations still need their 64-bit biases.
         metadata: to write; None for none.
         image: whether the input is an image.
+        narrow: whether weights that lie on a grid of 4 bits are stored so.
     """
     model = unpacked(content)
+    if narrow:
+        narrow_weights(model)
     if wide_biases:
         widen_biases(model)
     [signature] = model.signatureDefs

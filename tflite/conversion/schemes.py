@@ -10,9 +10,12 @@ SCHEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dynamic": (("float32",), ("float32",)),
     "int8": (("uint8", "int8", "float32"), ("int8", "uint8", "float32")),
     "int16x8": (("float32", "int16"), ("float32", "int16")),
+    "int4": (("uint8", "int8", "float32"), ("int8", "uint8", "float32")),
 }
 # Those that compute with integers alone and need ranges of activations.
-INTEGER = ("int8", "int16x8")
+INTEGER = ("int8", "int16x8", "int4")
+# What the converter is asked for, where that is something else: it has no weights of 4 bits.
+CONVERTED = {"int4": "int8"}
 
 
 def types(scheme: str, input_type: str | None, output_type: str | None) -> tuple[str, str]:

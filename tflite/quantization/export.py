@@ -70,8 +70,11 @@ def _input_type(aware: "keras.Model", measured: tuple[float, float], input_type:
 
 
 def _scheme(aware: "keras.Model") -> str:
-    """The scheme that a model's activations were rounded for."""
-    from tflite.quantization.layers import FakeQuant
+    """The scheme that a model was made for."""
+    from tflite.quantization.layers import AWARE, FakeQuant
 
-    bits = next((layer.bits for layer in aware._flatten_layers() if isinstance(layer, FakeQuant)), None)
+    layers = list(aware._flatten_layers())
+    if any(isinstance(layer, tuple(AWARE.values())) and layer.bits == 4 for layer in layers):
+        return "int4"
+    bits = next((layer.bits for layer in layers if isinstance(layer, FakeQuant)), None)
     return {8: "int8", 16: "int16x8", None: "dynamic"}[bits]
