@@ -48,5 +48,7 @@ def method_of(given: Method | dict[str, Any]) -> Method:
     from tflite.tfmot.quantize import Quantized
 
     kinds: dict[str, type[Method]] = {method.kind: method for method in (Quantized, Pruned, Clustered)}
-    options = {key: tuple(value) if isinstance(value, list | tuple) else value for key, value in given.items()}
-    return kinds[options.pop("kind")](**options)
+    # JSON has lists alone.
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    kind = str(options.pop("kind"))
+    return kinds[kind](**options)

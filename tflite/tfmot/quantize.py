@@ -134,7 +134,8 @@ def quantize_aware(
         _check_preserved(model, preserve)
     from tflite.tfmot.network import wrapped
 
-    return wrapped(model, Quantized(preserve, None if input_range is None else (*map(float, input_range),)))
+    known = None if input_range is None else (float(input_range[0]), float(input_range[1]))
+    return wrapped(model, Quantized(preserve, known))
 
 
 def fix_input(network: Any, known: tuple[float, float]) -> None:

@@ -16,7 +16,7 @@ def start_with_first_batch(network: Any) -> None:
     """
     quantizers = library().tfmot.quantization.keras.quantizers
 
-    class FirstBatch(quantizers.MovingAverageQuantizer):  # type: ignore[name-defined,misc]
+    class FirstBatch(quantizers.MovingAverageQuantizer):  # type: ignore[name-defined]
         def __call__(self, inputs, training, weights, **kwargs):
             if training:
                 _start(inputs, weights["min_var"], weights["max_var"])

@@ -6,7 +6,7 @@ from tflite.quantization.graph import Call, Graph
 from tflite.tfmot.kinds import no_twin
 from tflite.tfmot.rebuild import Rebuilt
 
-# The layers that a normalisation is folded into. Of a dense layer, whose kernel it gives one scale, floats would remain.
+# The layers that a normalisation is folded into. After a dense layer, which has one scale, floats would remain.
 _BEFORE_NORMALIZATION = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
 
 
