@@ -49,9 +49,9 @@ def test_measured_on_this_machine(files):
     assert got.noise == pytest.approx(statistics.stdev(rounds) / statistics.fmean(rounds))
 
 
-def test_every_scheme_without_a_delegate(files):
-    for conversion in files.values():
-        got = tflite.benchmark(conversion.path, threads=2, runs=2, warmup_runs=0, min_seconds=0, delegate="none")
+def test_without_a_delegate(files):
+    for scheme in ("dynamic", "float16"):
+        got = tflite.benchmark(files[scheme].path, threads=2, runs=2, warmup_runs=0, min_seconds=0, delegate="none")
         assert (got.threads, got.delegate, got.warmup_runs) == (2, "none", 0)
         assert got.median_interval_ms is None  # two rounds are too few
 
@@ -149,7 +149,7 @@ def test_hostile_files(tmp_path):
     for content, message in [
         (hostile_files.crash_while_opening(), "the interpreter crashed"),
         (hostile_files.crash_while_running(), "the interpreter crashed"),
-        (hostile_files.endless(), "did not finish within 0.7 s"),
+        (hostile_files.endless(), "did not finish within 0.5 s"),
         (hostile_files.enormous(), "needs more memory"),
     ]:
         path.write_bytes(content)

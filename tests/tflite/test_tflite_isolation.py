@@ -173,6 +173,24 @@ def test_causes_of_death(tmp_path, number, reason):
             child.call("check", path="a.tflite", use="open")
 
 
+def test_last_words(tmp_path):
+    """What C++ says before it ends the process; its chatter is none of it."""
+    for words, reason in [
+        (
+            b"INFO: a delegate\n",
+            r"the interpreter crashed .SIGABRT.. The file is damaged or hostile, or of a newer kind$",
+        ),
+        (b"free(): invalid pointer\nWARNING: late\n", r"newer kind .free..: invalid pointer.$"),
+        (b"what():  std::bad_alloc\n", "it needs more memory than the limit of 4 GiB"),
+    ]:
+        with Worker(tmp_path / "a.tflite") as child:
+            child._noise.write(words)
+            child._noise.flush()
+            os.kill(child._process.pid, signal.SIGABRT)
+            with pytest.raises(ModelError, match=reason):
+                child.call("check", path="a.tflite", use="open")
+
+
 def test_names_in_a_file_do_not_write_to_the_terminal(tmp_path, monkeypatch):
     said = {"error": "'a' is damaged:\x1b[31m red\n\u202eand\r\nmore", "model": True}
     with Worker(tmp_path / "a.tflite") as child:

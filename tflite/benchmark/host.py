@@ -87,7 +87,7 @@ def benchmark(
         keep_samples: whether a result holds the time of every run.
         profile: whether results say where the time goes, from `tflite.profile` afterwards; where it cannot be told, a
             note says why.
-        time_limit: seconds that a file may take to open, and to do more than was planned in a round.
+        time_limit: seconds that a file may take to open and run once, and to do more than was planned in a round.
         memory_limit: bytes that a file's process may allocate.
         progress: called with the rounds done and those planned.
 
@@ -106,19 +106,12 @@ def benchmark(
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(one, limits=limits)) for one, _, _ in settings]
         opened = [
-            worker.call(
-                "prepare",
-                seconds=time_limit + max_seconds,
-                path=str(one),
-                threads=number,
-                delegate=name,
-                inputs=inputs,
-                seed=seed,
-                warmup_runs=warmup_runs,
-                max_seconds=max_seconds,
-            )
+            worker.call("prepare", path=str(one), threads=number, delegate=name, inputs=inputs, seed=seed)
             for worker, (one, number, name) in zip(workers, settings, strict=True)
         ]
+        for worker in workers:
+            allowed = time_limit + max_seconds
+            worker.call("warm", seconds=allowed, runs=warmup_runs - 1, max_seconds=max_seconds)
         turns = take_turns(workers, plan, progress)
         peaks = [worker.call("memory") for worker in workers]
     results = [

@@ -23,10 +23,8 @@ def prepare(
     delegate: str,
     inputs: Any,
     seed: int,
-    warmup_runs: int,
-    max_seconds: float,
 ) -> dict[str, Any]:
-    """Open a file and warm it up; returns its size, its first times and how many images a run has."""
+    """Open a file and run it once; returns its size, its first times and how many images a run has."""
     import ai_edge_litert.interpreter  # noqa: F401 (its import is no part of what is measured)
 
     state["path"] = path
@@ -38,15 +36,19 @@ def prepare(
         interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
         allocate(interpreter, path)
         ready = time.perf_counter_ns()
-        state["run"] = run = _runner(interpreter, feeds_of(interpreter, path, inputs, seed))
-        first = run()
-        warm_up(run, warmup_runs - 1, max_seconds)
+        state["run"] = _runner(interpreter, feeds_of(interpreter, path, inputs, seed))
         return {
             "bytes": len(content),
             "init_ns": ready - started,
-            "first_ns": first,
+            "first_ns": state["run"](),
             "images": _images(interpreter),
         }
+
+
+def warm(state: dict[str, Any], runs: int, max_seconds: float) -> None:
+    """Run a file without measuring."""
+    with blaming(state["path"]):
+        warm_up(state["run"], runs, max_seconds)
 
 
 def measure(state: dict[str, Any], runs: int, min_seconds: float, max_seconds: float, settle: int) -> list[int]:

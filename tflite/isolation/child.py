@@ -20,6 +20,7 @@ from tflite.isolation.messages import OUT_OF_MEMORY, decode, encode
 JOBS = {
     "check": ("tflite.check", "checked"),
     "prepare": ("tflite.benchmark.session", "prepare"),
+    "warm": ("tflite.benchmark.session", "warm"),
     "measure": ("tflite.benchmark.session", "measure"),
     "memory": ("tflite.benchmark.session", "memory"),
     "profile": ("tflite.benchmark.profile_session", "profile"),

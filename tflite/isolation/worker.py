@@ -47,7 +47,7 @@ class Worker:
         # started in. One thread of linear algebra is one thread less beside the ones that are measured.
         paths = os.pathsep.join(dict.fromkeys(os.path.abspath(entry) for entry in sys.path))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tflite.isolation.child", str(self.limits.memory_bytes)],
+            [sys.executable, "-P", "-W", "ignore", "-m", "tflite.isolation.child", str(self.limits.memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._noise,
@@ -135,7 +135,7 @@ class Worker:
         code = self._process.returncode
         words = self._last_words()
         if "bad_alloc" in words or "MemoryError" in words:
-            return self._too_large()
+            return f"it {self._too_large()}"
         if code is None:
             return "what it answered is none of the expected"
         if code >= 0:
@@ -150,14 +150,14 @@ class Worker:
     def _explained(self, message: str) -> str:
         """An error of the child on one line: a hostile file has names in it that would write to a terminal."""
         if message == OUT_OF_MEMORY:
-            return self._too_large()
+            return f"{str(self.path)!r} {self._too_large()}"
         message = " ".join("".join(one if one.isprintable() else " " for one in message).split())
         if message.endswith(_PERHAPS_MEMORY) or _PERHAPS_MEMORY_TOO in message:
             return f"{message.rstrip(' :')} (or it needs more memory than the limit of {self._gigabytes()} GiB)"
         return message
 
     def _too_large(self) -> str:
-        return f"{str(self.path)!r} needs more memory than the limit of {self._gigabytes()} GiB"
+        return f"needs more memory than the limit of {self._gigabytes()} GiB"
 
     def _gigabytes(self) -> str:
         return f"{self.limits.memory_bytes / 2**30:.3g}"
@@ -166,7 +166,7 @@ class Worker:
         """The last line on the child's standard error stream."""
         self._noise.seek(0)
         lines = self._noise.read().decode(errors="replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()]
+        said = [line.strip() for line in lines if line.strip() and not line.startswith(("INFO", "WARNING"))]
         return "".join(one for one in said[-1][:200] if one.isprintable()) if said else ""
 
 
