@@ -9,12 +9,14 @@ import numpy as np
 from tflite.errors import ModelError
 from tflite.interpreter import Runner
 from tflite.loading import keras_model
+from tflite.parity.layers import LayerError, layer_errors
 from tflite.record import Record
 
 if TYPE_CHECKING:
     import keras
 
 _BATCH = 256
+_LAYER_IMAGES = 64
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class Comparison(Record):
     `agreement` is the fraction of images with the same largest output. `mean_error` and `max_error` are absolute
     differences in the unit of the outputs. `mean_lsb` and `max_lsb` are absolute differences in steps of the output's
     quantization, after the Keras outputs are quantized the same way; None where the output is not an integer. A
-    single rounding that goes the other way can move a whole output, so judge by agreement and the mean.
+    single rounding that goes the other way can move a whole output, so judge by agreement and the mean. `accuracy` is
+    that of the file and `keras_accuracy` that of the model, where labels were given. `layers` are the differences after
+    each layer and `first` the name of the layer where the two part, where they were asked for.
     """
 
     path: Path
@@ -34,20 +38,40 @@ class Comparison(Record):
     mean_error: float
     max_error: float
     samples: int
+    accuracy: float | None = None
+    keras_accuracy: float | None = None
+    layers: tuple[LayerError, ...] = ()
+    first: str | None = None
 
 
-def compare(model: "keras.Model | str | Path", path: str | Path, images: np.ndarray, *, threads: int = 1) -> Comparison:
-    """Compare a TFLite file with a Keras model.
+def compare(
+    model: "keras.Model | str | Path",
+    path: str | Path,
+    images: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    layers: bool = False,
+    drop: float = 10.0,
+    threads: int = 1,
+) -> Comparison:
+    """Compare a TFLite file with a Keras model, as a whole and layer by layer.
 
     Args:
         model: the Keras model, or a `.keras` file; it computes in its own precision.
         path: TFLite file.
         images: (n, height, width, channels), raw pixels in [0, 255] for a model that scales them itself.
+        labels: integers (n,), −1 for a sample without one; for the accuracy of both.
+        layers: whether to compare every layer with its tensor in the file, on the first 64 images. A quantization-aware
+            model computes with its roundings, so that what is left are differences of the arithmetic.
+        drop: decibels of the ratio of signal to noise that the first bad layer loses, at least.
         threads: of the interpreter.
 
     Raises:
-        ModelError: a file that cannot be read or run, or images or outputs of other shapes.
+        ModelError: a file that cannot be read or run, images, labels or outputs of other shapes, or, for layers, a
+            model that is neither functional nor sequential.
     """
+    if not drop > 0:
+        raise ModelError(f"Invalid value for `drop`. Expected above 0 decibels. Received: drop={drop}")
     run = Runner(path, threads=threads)
     reference = keras_model(model)
     images = np.asarray(images)
@@ -64,10 +88,34 @@ def compare(model: "keras.Model | str | Path", path: str | Path, images: np.ndar
     if run.output.quantized:
         steps = np.abs(integers.astype("int64") - run.output.quantize(expected))
         mean_lsb, max_lsb = float(steps.mean()), int(steps.max())
-    same = np.argmax(integers, axis=-1) == np.argmax(expected, axis=-1)
+    guesses, expected_guesses = np.argmax(integers, axis=-1), np.argmax(expected, axis=-1)
+    rows, first = layer_errors(reference, path, images[:_LAYER_IMAGES], drop=drop) if layers else ((), None)
     return Comparison(
-        Path(path), float(same.mean()), mean_lsb, max_lsb, float(error.mean()), float(error.max()), len(images)
+        path=Path(path),
+        agreement=float((guesses == expected_guesses).mean()),
+        mean_lsb=mean_lsb,
+        max_lsb=max_lsb,
+        mean_error=float(error.mean()),
+        max_error=float(error.max()),
+        samples=len(images),
+        accuracy=_accuracy(guesses, labels),
+        keras_accuracy=_accuracy(expected_guesses, labels),
+        layers=rows,
+        first=first,
     )
+
+
+def _accuracy(guesses: np.ndarray, labels: np.ndarray | None) -> float | None:
+    """The fraction of labelled samples that are classified rightly."""
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != guesses.shape or labels.dtype.kind not in "iu" or not (labels >= 0).any():
+        raise ModelError(
+            f"Expected integer labels of shape {guesses.shape}, one at least not −1. "
+            f"Received: {labels.shape} of {labels.dtype}"
+        )
+    return float((guesses == labels)[labels >= 0].mean())
 
 
 def _outputs(model: "keras.Model", images: np.ndarray) -> np.ndarray:

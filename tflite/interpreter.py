@@ -21,11 +21,17 @@ _MOST_IMAGES, _MOST_NUMBERS = 64, 2**20
 
 
 def open_model(
-    path: str | Path, *, content: bytes | None = None, threads: int = 1, delegate: str = "xnnpack"
+    path: str | Path,
+    *,
+    content: bytes | None = None,
+    threads: int = 1,
+    delegate: str = "xnnpack",
+    keep_tensors: bool = False,
 ) -> "Interpreter":
     """An interpreter of a TFLite file; its tensors are not allocated yet.
 
-    Where the file has been read already, or is not written yet, `content` is what it holds.
+    Where the file has been read already, or is not written yet, `content` is what it holds. With `keep_tensors` what
+    every operator computes can be read afterwards, not the outputs alone.
 
     Raises:
         ModelError: missing, truncated or damaged file, or one of another kind; unknown delegate; threads below 1.
@@ -41,7 +47,12 @@ def open_model(
     resolver = OpResolverType.AUTO if delegate == "xnnpack" else plain
     try:
         with quiet():
-            return Interpreter(model_content=content, num_threads=threads, experimental_op_resolver_type=resolver)
+            return Interpreter(
+                model_content=content,
+                num_threads=threads,
+                experimental_op_resolver_type=resolver,
+                experimental_preserve_all_tensors=keep_tensors,
+            )
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"{str(path)!r} is damaged or truncated ({len(content)} bytes): {error}") from error
 

@@ -1,0 +1,202 @@
+"""The debugger: which layer parts from Keras first, in files that were broken on purpose."""
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.tools import flatbuffer_utils
+from keras import layers
+
+import tflite
+from tflite import ModelError
+
+
+@pytest.fixture(scope="module")
+def images(held_out):
+    return held_out.images[:24]
+
+
+def first_bad(model, path, images):
+    return tflite.compare(model, path, images, layers=True).first
+
+
+def broken(path, weights, target, *, flip=0x55):
+    """A copy of a file in which bits of one weight tensor are flipped."""
+    model = flatbuffer_utils.read_model(path)
+    [tensor] = [tensor for tensor in model.subgraphs[0].tensors if tensor.name.decode() == weights]
+    buffer = model.buffers[tensor.buffer]
+    buffer.data = np.asarray(buffer.data, "uint8") ^ np.uint8(flip)
+    flatbuffer_utils.write_model(model, target)
+    return target
+
+
+def weights_of(path, layer):
+    """The tensor that holds the kernel of a layer."""
+    for operator in tflite.inspect(path).operators:
+        if f"{layer}/" in operator.outputs[0].name and operator.name == "CONV_2D":
+            return operator.inputs[1].name
+    raise AssertionError(layer)
+
+
+@pytest.mark.parametrize("scheme", tflite.SCHEMES)
+def test_a_clean_file_has_no_bad_layer_and_every_layer_is_there(files, network, images, scheme):
+    found = tflite.compare(network, files[scheme].path, images, layers=True)
+    assert found.first is None
+    names = [row.layer for row in found.layers]
+    computed = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED"}
+    assert len(names) == sum(op.name in computed for op in tflite.inspect(files[scheme].path).operators)
+    assert names[0] == "scale"
+    assert names[-1] == "logits"
+    assert {"stem_relu", "stage1_b_norm", "stage2", "stage3_skip_norm", "features"} < set(names)
+    least = {"float32": 80, "float16": 50, "dynamic": 25, "int8": 20, "int16x8": 25, "int4": 0}[scheme]
+    assert all(row.sqnr_db is None or row.sqnr_db > least for row in found.layers)
+
+
+@pytest.mark.parametrize("layer", ["stem", "stage1_a", "stage1_b", "stage2_skip", "stage3_b"])
+@pytest.mark.parametrize("scheme", ["int8", "float32"])
+def test_flipped_bits_are_found_in_their_layer(files, network, images, tmp_path, scheme, layer):
+    path = files[scheme].path
+    # In a float32 number the lowest bit of each byte is one of the exponent too.
+    bad = broken(path, weights_of(path, f"{layer}_conv"), tmp_path / "bad.tflite", flip=0x55 if scheme == "int8" else 1)
+    assert first_bad(network, bad, images).startswith(f"{layer}_")
+
+
+def test_flipped_bits_of_the_last_layer(files, network, images, tmp_path):
+    last = tflite.inspect(files["int8"].path).operators[-1]
+    bad = broken(files["int8"].path, last.inputs[1].name, tmp_path / "bad.tflite")
+    assert first_bad(network, bad, images) == "logits"
+
+
+def test_a_file_whose_tensors_have_no_names(files, network, images, tmp_path):
+    model = flatbuffer_utils.read_model(files["int8"].path)
+    for number, tensor in enumerate(model.subgraphs[0].tensors):
+        tensor.name = f"t{number}"
+    path = tmp_path / "nameless.tflite"
+    flatbuffer_utils.write_model(model, path)
+    found = tflite.compare(network, path, images, layers=True)
+    named = tflite.compare(network, files["int8"].path, images, layers=True)
+    assert found.first is None
+    assert [row.layer for row in found.layers] == [row.layer for row in named.layers]
+    assert [row.sqnr_db for row in found.layers] == [row.sqnr_db for row in named.layers]
+    weights = tflite.inspect(path).operators[4].inputs[1].name
+    bad = broken(path, weights, tmp_path / "bad.tflite")
+    assert first_bad(network, bad, images).startswith("stage1_a_")
+
+
+def test_numbers_of_a_layer(files, network, images):
+    """The stem, by an interpreter that is driven by hand and NumPy."""
+    path = files["int8"].path
+    stem = next(op for op in tflite.inspect(path).operators if op.name == "CONV_2D")
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(
+        model_path=str(path), experimental_preserve_all_tensors=True, experimental_op_resolver_type=plain
+    )
+    interpreter.allocate_tensors()
+    integers = []
+    for image in images:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
+        interpreter.invoke()
+        integers.append(interpreter.get_tensor(stem.outputs[0].index)[0])
+    probe = keras.Model(network.inputs, network.get_layer("stem_relu").output)
+    expected = np.asarray(probe([images.astype("float32")]), "float64")
+    [scale], [zero] = stem.outputs[0].scales, stem.outputs[0].zero_points
+    integers = np.stack(integers).astype("float64")
+    error = np.abs((integers - zero) * scale - expected)
+    steps = np.abs(integers - np.clip(np.rint(expected / scale) + zero, -128, 127))
+
+    found = tflite.compare(network, path, images, layers=True)
+    [row] = [row for row in found.layers if row.layer == "stem_relu"]
+    assert row.operator == "CONV_2D"
+    assert row.tensor == stem.outputs[0].name
+    assert row.mean_lsb == pytest.approx(steps.mean(), abs=1e-3)
+    assert row.max_lsb == steps.max()
+    assert row.mean_error == pytest.approx(error.mean(), rel=1e-4)
+    assert row.max_error == pytest.approx(error.max(), rel=1e-4)
+    assert row.sqnr_db == pytest.approx(10 * np.log10((expected**2).sum() / (error**2).sum()), abs=0.01)
+
+
+def test_nested_models_shared_layers_and_operations(digits, tmp_path):
+    keras.utils.set_random_seed(2)
+    entry = keras.Input((8, 8, 4))
+    block = keras.Model(
+        entry, layers.ReLU(name="act")(layers.Conv2D(4, 3, padding="same", name="conv")(entry)), name="block"
+    )
+    shared = layers.Conv2D(4, 3, padding="same", name="shared")
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 1, name="conv")(inputs)
+    x = block(x) + shared(x)
+    x = shared(x)
+    model = keras.Model(inputs, layers.Dense(3, name="out")(layers.Flatten(name="flat")(x)))
+    images = digits.images[:16]
+    path = tflite.convert(model, tmp_path / "a.tflite", scheme="int8", representative=images).path
+    found = tflite.compare(model, path, images, layers=True)
+    assert found.first is None
+    names = [row.layer for row in found.layers]
+    assert sorted(names) == sorted(["conv", "block/act", "shared", "add", "shared", "flat", "out"])
+    inner = next(op for op in tflite.inspect(path).operators if "block/conv" in op.outputs[0].name)
+    bad = broken(path, inner.inputs[1].name, tmp_path / "bad.tflite")
+    assert first_bad(model, bad, images) == "block/act"
+
+
+def test_a_quantization_aware_model_has_the_numbers_of_its_file(network, digits, images, tmp_path):
+    aware = tflite.quantize_aware(network)
+    tflite.calibrate_ranges(aware, digits.images[:100])
+    path = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8").path
+    found = tflite.compare(aware, path, images, layers=True)
+    plain = tflite.compare(network, path, images, layers=True)
+    assert found.first is None
+    assert len(found.layers) == len(plain.layers)
+    mean = {name: np.mean([row.mean_lsb for row in rows.layers]) for name, rows in (("aware", found), ("plain", plain))}
+    assert mean["aware"] < 0.5 * mean["plain"]
+    bad = broken(path, weights_of(path, "stage2_b_conv"), tmp_path / "bad.tflite")
+    assert first_bad(aware, bad, images).startswith("stage2_b_")
+
+
+def test_the_models_layers_are_left_as_they_were(files, network, images):
+    before = {layer.name: vars(layer).get("call") for layer in network.layers}
+    tflite.compare(network, files["int8"].path, images[:2], layers=True)
+    assert {layer.name: vars(layer).get("call") for layer in network.layers} == before
+
+
+def test_accuracy_of_both(files, network, held_out):
+    found = tflite.compare(network, files["int8"].path, held_out.images, labels=held_out.labels)
+    outputs = np.asarray(network(held_out.images.astype("float32"), training=False))
+    assert found.keras_accuracy == np.mean(outputs.argmax(axis=1) == held_out.labels)
+    assert found.accuracy == tflite.evaluate(files["int8"].path, (held_out.images, held_out.labels)).accuracy
+    some = np.where(np.arange(len(held_out.labels)) < 100, held_out.labels, -1)
+    found = tflite.compare(network, files["int8"].path, held_out.images, labels=some)
+    assert found.keras_accuracy == np.mean(outputs[:100].argmax(axis=1) == held_out.labels[:100])
+
+
+def test_json_has_the_layers(files, network, images):
+    record = tflite.compare(network, files["int8"].path, images[:4], layers=True).to_dict()
+    assert record["first"] is None
+    assert record["accuracy"] is None
+    assert {"layer", "tensor", "operator", "mean_lsb", "max_lsb", "mean_error", "max_error", "sqnr_db"} == set(
+        record["layers"][0]
+    )
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__(name="sub")
+        self.dense = layers.Dense(10)
+
+    def call(self, x):
+        return self.dense(keras.ops.mean(x, axis=(1, 2)))
+
+
+def test_arguments(files, network, images):
+    path, labels = files["int8"].path, np.zeros(len(images), "int64")
+    for options, message in [
+        ({"labels": labels[:3]}, r"integer labels of shape \(24,\).*Received: \(3,\)"),
+        ({"labels": labels / 2}, "Received: .* of float64"),
+        ({"labels": labels - 1}, "one at least not −1"),
+        ({"layers": True, "drop": 0}, "`drop`. Expected above 0 decibels"),
+    ]:
+        with pytest.raises(ModelError, match=message):
+            tflite.compare(network, path, images, **options)
+    model = Subclassed()
+    model(images.astype("float32"))
+    with pytest.raises(ModelError, match=r"functional or sequential model\. Received: 'sub'"):
+        tflite.compare(model, path, images, layers=True)

@@ -1,0 +1,1 @@
+"""The parts of `tflite.compare`: what layers and operators compute, which belong together, where they part."""

@@ -1,0 +1,147 @@
+"""How far a file is from its Keras model after every layer."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tflite.flatbuffer import Flatbuffer
+from tflite.float_graph import float_graph
+from tflite.parity.file_side import Step, Steps
+from tflite.parity.keras_side import calls
+from tflite.parity.matching import match
+from tflite.record import Record
+
+if TYPE_CHECKING:
+    import keras
+
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class LayerError(Record):
+    """The difference between a layer and its tensor in the file, on the same images.
+
+    `mean_error` and `max_error` are absolute, in the unit of the layer. `mean_lsb` and `max_lsb` are in steps of the
+    tensor's quantization, after the layer's numbers are quantized the same way; None for a floating-point tensor.
+    `sqnr_db` is the ratio of signal to quantization noise in decibels, 10·log₁₀(Σ layer² / Σ difference²); None
+    where nothing differs.
+    """
+
+    layer: str
+    tensor: str
+    operator: str
+    mean_lsb: float | None
+    max_lsb: int | None
+    mean_error: float
+    max_error: float
+    sqnr_db: float | None
+
+
+def layer_errors(
+    model: "keras.Model", path: str | Path, images: np.ndarray, *, drop: float
+) -> tuple[tuple[LayerError, ...], str | None]:
+    """The error after every layer that has a tensor in the file, in the order of execution, and the first bad layer.
+
+    The first bad layer is the first whose ratio of signal to noise is more than `drop` decibels below that of what it
+    reads. What it reads counts no better than the weights and activations of the file allow.
+
+    Args:
+        model: functional or sequential; a quantization-aware one computes with its roundings.
+        path: TFLite file; it is run by the interpreter's own kernels.
+        images: (n, height, width, channels).
+        drop: in decibels.
+
+    Raises:
+        ModelError: a model or images that cannot be compared.
+    """
+    graph = float_graph(model)
+    steps = Steps(path)
+    sums = [_Sums(step) for step in steps.all]
+    paired: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for start in range(0, len(images), _BATCH):
+        part = images[start : start + _BATCH]
+        received = steps.run(part)
+        computed = calls(graph, part)
+        if not start:
+            real = [step.port.dequantize(values) for step, values in zip(steps.all, received, strict=True)]
+            paired = match(steps.all, real, computed)
+            names = {step: computed[call].path for step, call in paired.items()}
+        for step, call in paired.items():
+            sums[step].add(received[step], computed[call].output)
+    rows = {step: sums[step].row(names[step]) for step in sorted(paired)}
+    return tuple(rows.values()), _first(rows, steps.all, _best(steps.file), drop)
+
+
+class _Sums:
+    """Differences of one tensor, added up."""
+
+    def __init__(self, step: Step):
+        self._step = step
+        self._count = 0
+        self._error = self._steps = self._signal = self._noise = 0.0
+        self._largest, self._most = 0.0, 0
+
+    def add(self, received: np.ndarray, expected: np.ndarray) -> None:
+        """Count numbers of the file's type and those of the layer."""
+        port = self._step.port
+        expected = expected.reshape(received.shape)
+        error = np.abs(port.dequantize(received).astype("float64") - expected)
+        self._count += error.size
+        self._error += float(error.sum())
+        self._largest = max(self._largest, float(error.max()))
+        self._signal += float(np.square(expected, dtype="float64").sum())
+        self._noise += float(np.square(error).sum())
+        if port.quantized:
+            steps = np.abs(received.astype("int64") - port.quantize(expected))
+            self._steps += float(steps.sum())
+            self._most = max(self._most, int(steps.max()))
+
+    def row(self, layer: str) -> LayerError:
+        """The result."""
+        quantized = self._step.port.quantized
+        noisy = self._noise > 0
+        ratio = 10 * math.log10(self._signal / self._noise) if noisy and self._signal else None
+        return LayerError(
+            layer=layer,
+            tensor=self._step.tensor.name,
+            operator=self._step.operator.name,
+            mean_lsb=self._steps / self._count if quantized else None,
+            max_lsb=self._most if quantized else None,
+            mean_error=self._error / self._count,
+            max_error=self._largest,
+            sqnr_db=ratio if not noisy or self._signal else -_SILENT,
+        )
+
+
+# Decibels: the ratio where the layer computes zeros alone and the file does not.
+_SILENT = 300.0
+
+
+def _first(rows: dict[int, LayerError], steps: Sequence[Step], best: float, drop: float) -> str | None:
+    entering: dict[int, float] = {}
+    for place, step in enumerate(steps):
+        before = min((entering[source] for source in step.sources), default=best)
+        if place not in rows:
+            entering[place] = before
+            continue
+        ratio = rows[place].sqnr_db
+        ratio = best if ratio is None else min(ratio, best)
+        if ratio < before - drop:
+            return rows[place].layer
+        entering[place] = ratio
+    return None
+
+
+def _best(file: Flatbuffer) -> float:
+    """The ratio, in decibels, that a layer keeps with the coarsest numbers of a file."""
+    weights = {tensor.dtype for tensor in file.tensors if tensor.is_weight}
+    return next((ratio for dtype, ratio in _COARSEST.items() if dtype in weights), 80.0)
+
+
+# Type of weights → the ratio that a layer with them keeps; the coarsest first.
+_COARSEST = {"int2": 5.0, "int4": 15.0, "int8": 30.0, "uint8": 30.0, "float16": 60.0}
