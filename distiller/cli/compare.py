@@ -1,16 +1,21 @@
 """`distiller compare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distiller.cli import images
 from distiller.cli.options import DataDir, Json, TfliteFile
 
-EPILOG = """[bold]Example[/bold]
+if TYPE_CHECKING:
+    from tflite import Comparison
+
+EPILOG = """[bold]Examples[/bold]
 
 distiller compare student.keras student.tflite --data cifar10 --data-dir ~/tensorflow_datasets
+
+distiller compare student.keras student.tflite --data cifar10 --layers --json
 """
 
 
@@ -27,6 +32,12 @@ def compare(
     classes: images.Classes = None,
     size: images.Size = 32,
     count: Annotated[int, typer.Option(min=1, help="How many validation images to compare on.")] = 1000,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Compare every layer too, and name the first where the two part.")
+    ] = False,
+    drop: Annotated[
+        float, typer.Option(help="Decibels of signal to noise that the first bad layer loses, at least.")
+    ] = 10.0,
     json: Json = False,
 ) -> None:
     """How far a TFLite file is from its Keras model, on validation images."""
@@ -36,11 +47,39 @@ def compare(
     tflite.check(file, use="run")
     load_backend()
 
-    found = tflite.compare(model, file, images.load(data, data_dir, classes, size).validation.images[:count])
+    part = images.load(data, data_dir, classes, size).validation
+    found = tflite.compare(model, file, part.images[:count], labels=part.labels[:count], layers=layers, drop=drop)
     if json:
         print(found.to_json())
         return
     print(f"Same class on {found.agreement:.2%} of {found.samples} images")
+    print(f"Accuracy: file {found.accuracy:.2%}, Keras model {found.keras_accuracy:.2%}")
     print(f"Difference of the outputs: mean {found.mean_error:.4g}, largest {found.max_error:.4g}")
     if found.mean_lsb is not None:
         print(f"In quantization steps: mean {found.mean_lsb:.2f}, largest {found.max_lsb}")
+    if layers:
+        _print_layers(found)
+
+
+def _print_layers(found: "Comparison") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("layer", "operator", box=None, pad_edge=False)
+    for column in ("mean steps", "largest", "mean error", "signal to noise"):
+        table.add_column(column, justify="right")
+    bad = False
+    for row in found.layers:
+        first = not bad and row.layer == found.first
+        bad = bad or first
+        table.add_row(
+            row.layer,
+            row.operator,
+            "" if row.mean_lsb is None else f"{row.mean_lsb:.2f}",
+            "" if row.max_lsb is None else str(row.max_lsb),
+            f"{row.mean_error:.3g}",
+            "equal" if row.sqnr_db is None else f"{row.sqnr_db:.1f} dB",
+            style="bold red" if first else None,
+        )
+    Console().print(table)
+    print(f"The first layer where they part: {found.first}" if found.first else "No layer where they part")

@@ -1,18 +1,22 @@
 """`distiller convert`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from distiller.cli import images
-from distiller.cli.options import DataDir
+from distiller.cli.options import DataDir, Json
 
 EPILOG = """[bold]Examples[/bold]
 
 distiller convert student.keras student.tflite --scheme int8 --data cifar10 --data-dir ~/tensorflow_datasets
 
-distiller convert student.keras student.tflite --scheme float16
+distiller convert student.keras student.tflite --scheme int8 --data cifar10 --calibration mse --labels data
+
+distiller convert student.keras student.tflite --scheme float16 --labels names.txt
+
+distiller convert aware.keras student.tflite --scheme int8
 """
 
 
@@ -24,23 +28,64 @@ def register(app: typer.Typer) -> None:
 def convert(
     model: Annotated[Path, typer.Argument(help="A .keras file.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="The .tflite file to write.", show_default=False)],
-    scheme: Annotated[str, typer.Option(help="float32, float16, dynamic or int8.")] = "float32",
+    scheme: Annotated[str, typer.Option(help="float32, float16, dynamic, int8, int16x8 or int4.")] = "float32",
     data: Annotated[
-        str | None, typer.Option(help="Images that int8 is calibrated on, as in `distiller evaluate`.")
+        str | None,
+        typer.Option(help="Images that the integer schemes are calibrated on, as in `distiller evaluate`."),
     ] = None,
     data_dir: DataDir = None,
     classes: images.Classes = None,
     size: images.Size = 32,
-    calibration: Annotated[int, typer.Option(min=1, help="How many training images to calibrate on.")] = 500,
+    count: Annotated[int, typer.Option(min=1, help="How many training images to calibrate on.")] = 500,
+    calibration: Annotated[
+        Literal["minmax", "percentile", "mse"],
+        typer.Option(help="How ranges follow from the images: all numbers, without the rare ones, or least error."),
+    ] = "minmax",
+    percentile: Annotated[float, typer.Option(help="Of the numbers that --calibration percentile keeps.")] = 99.99,
+    input_type: Annotated[
+        str | None, typer.Option(help="uint8, int8, int16 or float32, where the scheme has it.", show_default=False)
+    ] = None,
+    output_type: Annotated[
+        str | None, typer.Option(help="int8, uint8, int16 or float32, where the scheme has it.", show_default=False)
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Class names to put into the file: a text file with one a line, or `data` for those of --data.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Write a Keras model as a TFLite file; int8 needs images for its ranges."""
+    """Write a Keras model as a TFLite file; integer schemes need images for their ranges, or an aware model."""
     from distiller.cli.backend import load_backend
+    from distiller.errors import InputError
 
     load_backend()
     import tflite
+    from tflite.conversion.schemes import INTEGER
+    from tflite.loading import keras_model
+    from tflite.quantization import is_aware
 
-    representative = images.load(data, data_dir, classes, size).train.images[:calibration] if data else None
-    made = tflite.convert(model, out, scheme=scheme, representative=representative)
+    if labels == "data" and data is None:
+        raise InputError("Expected --data with --labels data. Received: no --data")
+    network = keras_model(model)
+    dataset = images.load(data, data_dir, classes, size) if data else None
+    measured = dataset is not None and scheme in INTEGER and not is_aware(network)
+    made = tflite.convert(
+        network,
+        out,
+        scheme=scheme,
+        representative=dataset.train.images[:count] if dataset is not None and measured else None,
+        calibration=calibration,
+        percentile=percentile,
+        input_type=input_type,
+        output_type=output_type,
+        labels=dataset.class_names if dataset is not None and labels == "data" else labels,
+    )
+    if json:
+        print(made.to_json())
+        return
     print(f"{made.path}: {made.bytes:,} bytes, {len(made.ops)} operators")
     for role, port in (("input", made.input), ("output", made.output)):
         quantized = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.quantized else ""
