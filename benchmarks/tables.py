@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import arms_table, cache_saving, experiments, lines, step_cost_table
+from benchmarks import arms_table, cache_saving, experiments, lines, quantization_table, step_cost_table
 from distiller.report.measure import Measure, milliseconds, percent
 
 ROOT = Path(__file__).parent.parent
@@ -50,7 +50,11 @@ def filled(document: str) -> str:
 
 def table(name: str) -> str:
     """An experiment in Markdown: a row a variant and student, in percent, and a sentence a variant on what it shows."""
-    made = {"step_cost": step_cost_table.table, "cache_saving": cache_saving.table}
+    made = {
+        "step_cost": step_cost_table.table,
+        "cache_saving": cache_saving.table,
+        "quantization": quantization_table.table,
+    }
     if name in made:
         return made[name]()
     if experiments.read(name).table == "arms":

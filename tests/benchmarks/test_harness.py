@@ -134,6 +134,29 @@ def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, mon
     assert "2,109 steps of 64 images" in rows[-1]
 
 
+def test_integer_files_are_compared_with_the_float_student_of_the_same_seed(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    made = {
+        "distilled": ("int8", [0.70, 0.72]),
+        "longer": ("float32", [0.75, 0.77]),
+        "int8_labels": ("int8", [0.74, 0.78]),
+    }
+    found = [
+        {
+            **{"variant": "20 % of the labels", "arm": arm, "seed": seed, "epochs": [{"epoch": 1.0}]},
+            **{"budget": {"steps": 2109, "batch_size": 64}, "data": {"labelled": 9000}},
+            "tflite": [{"scheme": scheme, "accuracy": accuracy, "agreement": 0.99, "bytes": 95872}],
+        }
+        for arm, (scheme, accuracies) in made.items()
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    lines.append(tmp_path / "quantization.jsonl", found)
+    rows = tables.table("quantization").splitlines()
+    # Means of (0.74 − 0.75, 0.78 − 0.77) and of (−0.05, −0.05), deviations 0.01·√2 and 0.
+    assert "| distilled | int8 | 71.00 ± 1.41 | -5.00 ± 0.00 | 0.9900 | 95,872 | 2 |" in rows
+    assert "| quantization-aware, labels | int8 | 76.00 ± 2.83 | +0.00 ± 1.41 | 0.9900 | 95,872 | 2 |" in rows
+
+
 def test_a_variant_that_does_not_exist_has_the_nearest(capsys):
     assert run.main(["demo", "--variant", "5 labels"]) == 2
     assert "Did you mean '5 labels a class'" in capsys.readouterr().err
