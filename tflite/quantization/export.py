@@ -53,6 +53,8 @@ def exported(aware: "keras.Model", scheme: str, input_type: str | None, *, given
             f"Expected no `representative` images: {aware.name!r} is quantization-aware and has measured its ranges. "
             "Use tflite.calibrate_ranges to measure them anew"
         )
+    if scheme in ("dynamic", "int16x8"):
+        return Ready(clean(aware), input_type or "float32")
     input_type = _input_type(aware, input_range(aware) or (0.0, 0.0), input_type)
     return Ready(clean(aware, pixels=input_type == "uint8"), input_type)
 
@@ -73,8 +75,9 @@ def _scheme(aware: "keras.Model") -> str:
     """The scheme that a model was made for."""
     from tflite.quantization.layers import AWARE, FakeQuant
 
-    layers = list(aware._flatten_layers())
-    if any(isinstance(layer, tuple(AWARE.values())) and layer.bits == 4 for layer in layers):
+    layers: list[Any] = list(aware._flatten_layers())
+    kinds = tuple(AWARE.values())
+    if any(isinstance(layer, kinds) and getattr(layer, "bits", None) == 4 for layer in layers):
         return "int4"
     bits = next((layer.bits for layer in layers if isinstance(layer, FakeQuant)), None)
     return {8: "int8", 16: "int16x8", None: "dynamic"}[bits]
