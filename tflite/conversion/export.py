@@ -64,6 +64,8 @@ def export(
                 converter.target_spec.supported_types = [tf.float16]
             if images is not None:
                 converter.representative_dataset = lambda: ([image[None]] for image in images)
+            # Asked for 8 bits alone the converter wants images, also where the graph has its ranges.
+            if images is not None or scheme == "int16x8":
                 converter.target_spec.supported_ops = [_operators(scheme)]
             if scheme in INTEGER:
                 converter.inference_input_type = tf.dtypes.as_dtype(input_type)

@@ -5,6 +5,7 @@ from typing import Any
 from tflite.conversion.narrow_weights import narrow_weights
 from tflite.conversion.packing import packed, unpacked
 from tflite.conversion.wide_biases import widen_biases
+from tflite.conversion.wide_gates import correct_gates
 from tflite.metadata.schema import ENTRY, Metadata
 from tflite.metadata.writing import metadata_buffer, with_labels
 
@@ -26,6 +27,7 @@ def finished(
         narrow_weights(model)
     if wide_biases:
         widen_biases(model)
+        correct_gates(model)
     [signature] = model.signatureDefs
     [entered], [left] = signature.inputs, signature.outputs
     for port in (entered, left):

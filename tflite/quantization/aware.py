@@ -47,7 +47,8 @@ def quantize_aware(
         model: a functional or sequential model with float32 inputs, or a `.keras` file of one. It stays as it is.
         engine: "native"; or "tfmot", tensorflow-model-optimization, which has 8 bits alone, takes fewer layers, and
             whose model is a single layer.
-        scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits.
+        scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits; "dynamic" rounds kernels
+            alone, since its file rounds activations to the range of each image.
         exclude: names of layers that stay in floating point, or patterns such as "block1_*".
         overrides: pattern → scheme of the layers it matches; the last that matches counts. Activations have the bits
             of `scheme` throughout.
@@ -86,7 +87,7 @@ def quantize_aware(
         raise ModelError(f"Expected `preserve` only with engine='tfmot'. Received: engine={engine!r}")
     graph = read(model)
     schemes = _schemes(graph, SCHEMES[scheme], exclude, overrides or {})
-    expand(graph)
+    expand(graph, bits=SCHEMES[scheme].activations)
     kernels = place(graph, SCHEMES[scheme], schemes=schemes, input_range=input_range, momentum=momentum)
     return write(graph, lambda call: _aware(call, kernels))
 

@@ -8,16 +8,21 @@ from tflite.quantization.graph import Call, Graph, Made, Value
 from tflite.quantization.support import activation
 
 
-def expand(graph: Graph) -> None:
-    """Rewrite the graph in place: what a call computes stays the same, and so does the name that its result has."""
-    _Expansion(graph).run()
+def expand(graph: Graph, *, bits: int | None = 8) -> None:
+    """Rewrite the graph in place: what a call computes stays the same, and so does the name that its result has.
+
+    Args:
+        graph: changed in place.
+        bits: of the activations. The runtime's operator of hard-swish has 8.
+    """
+    _Expansion(graph, bits).run()
 
 
 class _Expansion:
     """Rewrites one graph; what a shared layer becomes is shared."""
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    def __init__(self, graph: Graph, bits: int | None):
+        self.graph, self.bits = graph, bits
         self.parts: dict[tuple[int, str], tuple[Any, str]] = {}
 
     def run(self) -> None:
@@ -44,7 +49,9 @@ class _Expansion:
         if activation(kind) == "hard_sigmoid":
             return self._hard_sigmoid
         if activation(kind) == "silu":
-            return self._silu
+            return lambda call: self._gated(call, "sigmoid")
+        if activation(kind) == "hard_silu" and self.bits == 16:
+            return lambda call: self._gated(call, "hard_sigmoid")
         if type(kind).__name__ in ("Divide", "TrueDivide") and _constant(call) is not None:
             return self._division
         if isinstance(kind, keras.layers.Average):
@@ -143,18 +150,20 @@ class _Expansion:
         clipped = self._add(call, clip, "clipped", shifted)
         self._add(call, _operation(lambda x: x * 2.0), "scaled", clipped, 1.0 / 6.0, output=call.output)
 
-    def _silu(self, call: Call) -> None:
-        """x · sigmoid(x), which the runtime computes in these steps."""
+    def _gated(self, call: Call, gate: str) -> None:
+        """x · gate(x), which the runtime computes in these steps."""
         import keras
 
-        def sigmoid(name: str) -> Made:
-            return Made(keras.layers.Activation("sigmoid", dtype=call.output.symbol.dtype, name=name))
+        def of(name: str) -> Made:
+            return Made(keras.layers.Activation(gate, dtype=call.output.symbol.dtype, name=name))
 
         def product(name: str) -> Made:
             return Made(keras.layers.Multiply(dtype=call.output.symbol.dtype, name=name))
 
         (value,) = call.inputs
-        self._add(call, product, "product", [value, self._add(call, sigmoid, "sigmoid", value)], output=call.output)
+        gated = self._add(call, of, gate, value)
+        self._expand_last()
+        self._add(call, product, "product", [value, gated], output=call.output)
 
     def _division(self, call: Call) -> None:
         """By a constant: a product, for which there is an integer kernel."""

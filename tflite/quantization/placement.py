@@ -76,8 +76,10 @@ class _Placing:
                 if self._meets_integers(unit.output, consumers):
                     self._round(self._keep_float(unit.output, last.name), last.name)
             elif unit.role is Role.BOUNDED:
-                if not self._leaves(unit.output, consumers):
-                    self._round(unit.output, last.name, fixed=self._bounds(last), exported=False)
+                if self.bits == 16 or not self._leaves(unit.output, consumers):
+                    # The converter knows the ranges of 8 bits by itself.
+                    fixed_range = self._bounds(last)
+                    self._round(unit.output, last.name, fixed=fixed_range, exported=self.bits == 16)
             elif unit.role not in (Role.SAME, Role.IDENTITY) and not self._only_merged(unit.output, consumers):
                 rectified = role(last.kind) is Role.RELU
                 self._round(unit.output, last.name, fixed=fixed.get(unit.output), positive=rectified)
@@ -104,7 +106,7 @@ class _Placing:
         return call.output
 
     def _bounds(self, call: Call) -> tuple[float, float]:
-        return BOUNDS[activation(call.kind) or ""] if self.bits == 8 else (-1.0, 1.0)
+        return BOUNDS[activation(call.kind) or ""] if self.bits == 8 else (-32767 / 32768, 32767 / 32768)
 
     def _meets_integers(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
         """Whether the result of a layer in floating point leaves the model or enters a quantized layer."""

@@ -18,5 +18,6 @@ SCHEMES = {
         Scheme("int8", weights=8, activations=8),
         Scheme("int16x8", weights=8, activations=16),
         Scheme("int4", weights=4, activations=8),
+        Scheme("dynamic", weights=8, activations=None),
     )
 }
