@@ -4,7 +4,9 @@ import json
 import sys
 
 import keras
+import numpy as np
 import pytest
+from ai_edge_litert.tools import flatbuffer_utils
 
 import tflite
 from distiller.cli import entry
@@ -71,3 +73,75 @@ class TestInspect:
             assert (code, out) == (2, "")
             assert message in err
             assert "Traceback" not in err
+
+
+DIGITS = ["--data", "digits"]
+
+
+class TestConvert:
+    def test_int8_with_labels_of_the_data(self, distiller, keras_file, tmp_path):
+        path = tmp_path / "a.tflite"
+        options = [
+            "--scheme",
+            "int8",
+            "--count",
+            30,
+            "--calibration",
+            "mse",
+            "--output-type",
+            "uint8",
+            "--labels",
+            "data",
+        ]
+        code, out, _ = distiller("convert", keras_file, path, *DIGITS, *options, "--json")
+        made = json.loads(out)
+        assert code == 0
+        assert (made["scheme"], made["output"]["dtype"], made["bytes"]) == ("int8", "uint8", path.stat().st_size)
+        assert tflite.labels(path) == tuple("0123456789")
+
+    def test_float_with_labels_of_a_file_takes_no_images(self, distiller, keras_file, tmp_path):
+        names = tmp_path / "names.txt"
+        names.write_text("".join(f"class {i}\n" for i in range(10)))
+        code, out, _ = distiller("convert", keras_file, tmp_path / "a.tflite", *DIGITS, "--labels", names)
+        assert code == 0
+        assert "input pixels: float32 [1, 8, 8, 1]" in out
+        assert tflite.labels(tmp_path / "a.tflite") == tuple(f"class {i}" for i in range(10))
+
+    def test_bad_calls(self, distiller, keras_file, tmp_path):
+        path = tmp_path / "a.tflite"
+        for options, message in [
+            (["--labels", "data"], "Expected --data with --labels data"),
+            (["--scheme", "int8"], "Expected `representative` images for scheme='int8'"),
+            (["--scheme", "int"], "Expected one of"),
+            (["--calibration", "mse"], "`calibration` only with a scheme of"),
+            (["--labels", tmp_path / "no.txt"], "a file with one a line"),
+        ]:
+            code, out, err = distiller("convert", keras_file, path, *options)
+            assert (code, out) == (2, "")
+            assert message in err
+        assert not path.exists()
+
+
+class TestCompare:
+    def test_json_is_the_result(self, distiller, keras_file, files):
+        code, out, _ = distiller(
+            "compare", keras_file, files["int8"].path, *DIGITS, "--count", 20, "--layers", "--json"
+        )
+        found = json.loads(out)
+        assert code == 0
+        assert (found["samples"], found["first"]) == (20, None)
+        assert found["layers"][-1]["layer"] == "logits"
+        assert 0.5 < found["accuracy"] <= 1
+
+    def test_the_first_bad_layer_is_named(self, distiller, keras_file, files, tmp_path):
+        model = flatbuffer_utils.read_model(files["int8"].path)
+        operators = tflite.inspect(files["int8"].path).operators
+        kernel = next(op for op in operators if "stage2_a_conv/" in op.outputs[0].name).inputs[1].index
+        buffer = model.buffers[model.subgraphs[0].tensors[kernel].buffer]
+        buffer.data = np.asarray(buffer.data, "uint8") ^ np.uint8(0x55)
+        path = tmp_path / "bad.tflite"
+        flatbuffer_utils.write_model(model, path)
+        code, out, _ = distiller("compare", keras_file, path, *DIGITS, "--count", 20, "--layers")
+        assert code == 0
+        assert "The first layer where they part: stage2_a_relu\n" in out
+        assert "Accuracy: file" in out

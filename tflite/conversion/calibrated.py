@@ -76,7 +76,7 @@ def calibrated(
         for step in (Histogram.widen, Histogram.count):
             for start in range(0, len(images), _BATCH):
                 outputs = probe(images[start : start + _BATCH], training=False)
-                for histogram, values in zip(histograms, outputs, strict=True):
+                for histogram, values in zip(histograms, keras.tree.flatten(outputs), strict=True):
                     step(histogram, keras.ops.convert_to_numpy(values))
     for layer, histogram in zip(layers, histograms, strict=True):
         if calibration == "mse":

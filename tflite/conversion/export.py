@@ -13,6 +13,7 @@ import numpy as np
 from tflite.conversion.names import layers_of, name_scopes
 from tflite.conversion.schemes import INTEGER
 from tflite.errors import ConversionError
+from tflite.flatbuffer import Flatbuffer
 from tflite.quiet import quiet
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def export(
                 converter.inference_output_type = tf.dtypes.as_dtype(output_type)
             return Exported(bytes(converter.convert()), layers)
         except Exception as error:  # exporter and converter pass on whatever their parts raise
-            reason = _missing(str(error), layers) or _first_line(error, noise())
+            reason = _missing(str(error), layers) or _unquantized(str(error), folder, layers)
+            reason = reason or _first_line(error, noise())
             raise ConversionError(f"Could not convert {graph.name!r} to {scheme}: {reason}") from error
 
 
@@ -115,6 +117,19 @@ def _missing(message: str, layers: tuple[str, ...]) -> str | None:
         return None
     places = [f"{name} of {_place(path, layers)}" for name, path in dict.fromkeys(found)]
     return f"TFLite has no operator for {', '.join(places)}. Write it with other operations"
+
+
+def _unquantized(message: str, folder: str, layers: tuple[str, ...]) -> str | None:
+    """The layers of an operator that the converter cannot quantize, where it says so; it names the operator alone."""
+    import tensorflow as tf
+
+    found = re.search(r"not yet supported for op: '(\w+)'", message)
+    if found is None:
+        return None
+    content = bytes(tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE]).convert())
+    operators = [operator for operator in Flatbuffer(content).operators if operator.name == found[1]]
+    places = list(dict.fromkeys(_place(operator.place, layers) for operator in operators))
+    return f"there is no integer kernel for {found[1]} of {', '.join(places[:5])}. Use another layer or scheme"
 
 
 def _place(path: str, layers: tuple[str, ...]) -> str:
