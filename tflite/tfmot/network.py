@@ -44,8 +44,6 @@ class TfKerasNetwork(keras.layers.Layer):
         self, source: "keras.Model | str", method: Method | dict[str, Any], kernels: str | None = None, **kwargs: Any
     ):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        import tensorflow as tf
-
         self.method = method_of(method)
         model = keras.models.model_from_json(source) if isinstance(source, str) else source
         if isinstance(source, str):
@@ -56,9 +54,7 @@ class TfKerasNetwork(keras.layers.Layer):
             self.kernels = packed(_kernels(model)) if self.method.needs_kernels else None
         made = rebuild(model, pixels=self.method.pixels)
         # Hidden from Keras 3 and from TensorFlow, which would track its parts and save them in their own way.
-        # Nothing there needs AutoGraph, which takes longer than all the rest.
-        network = tf.autograph.experimental.do_not_convert(self.method.apply)(made)
-        self._inside = _Inside(network, made.sources)
+        self._inside = _Inside(_without_autograph(self.method.apply)(made), made.sources)
         frozen = self.method.frozen(self._inside.network)
         trained = {id(variable) for variable in self._inside.network.trainable_variables}
         self.adopted = []
@@ -88,7 +84,7 @@ class TfKerasNetwork(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         """What the network computes, float32."""
-        return self.network(inputs, training=bool(training) and self.trainable)
+        return _without_autograph(self.network)(inputs, training=bool(training) and self.trainable)
 
     def compute_output_shape(self, input_shape):
         """The shape of the network's output."""
@@ -105,6 +101,13 @@ class _Inside:
 
     def __init__(self, network: Any, sources: dict[str, int]):
         self.network, self.sources = network, sources
+
+
+def _without_autograph(function: Any) -> Any:
+    """The function, of which AutoGraph rewrites nothing: Keras 2 needs none of that, and it would take most time."""
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def wrapped(model: "keras.Model", method: Method) -> "keras.Model":
