@@ -265,7 +265,7 @@ def test_arguments(digits, tmp_path):
         ({"scheme": "int8"}, "Expected `representative` images for scheme='int8'. Received: None"),
         (
             {"scheme": "float16", "representative": images},
-            "only with scheme='int8' or scheme='int16x8'. Received: scheme='float16'",
+            "only with scheme='int8' or scheme='int16x8' or scheme='int4'. Received: scheme='float16'",
         ),
         ({"input_type": "uint8"}, r"`input_type`. Expected one of \['float32'\].*with scheme='float32'"),
         ({"scheme": "int8", "output_type": "int16"}, r"`output_type`. Expected one of \['int8', 'uint8', 'float32'\]"),
