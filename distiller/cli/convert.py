@@ -81,7 +81,7 @@ def convert(
         percentile=percentile,
         input_type=input_type,
         output_type=output_type,
-        labels=dataset.class_names if dataset is not None and labels == "data" else labels,
+        labels=list(dataset.classes) if dataset is not None and labels == "data" else labels,
     )
     if json:
         print(made.to_json())
