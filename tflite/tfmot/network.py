@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tflite.quantization.graph import read
 from tflite.tfmot.library import library
 from tflite.tfmot.methods import Method, method_of
 from tflite.tfmot.packing import packed, unpacked
@@ -111,8 +112,13 @@ def _without_autograph(function: Any) -> Any:
 
 
 def wrapped(model: "keras.Model", method: Method) -> "keras.Model":
-    """A model of one layer, a `TfKerasNetwork`, with the input and the name of `model`."""
+    """A model of one layer, a `TfKerasNetwork`, with the input and the name of `model`.
+
+    Raises:
+        ModelError: a model or a layer that cannot be written in Keras 2, or that `method` does not take.
+    """
     library()
+    read(model)  # refuses a subclassed one
     symbol = model.inputs[0]
     inputs = keras.Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
     layer = TfKerasNetwork(model, method, name=f"{model.name}_in_keras_2")
