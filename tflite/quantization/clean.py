@@ -33,6 +33,8 @@ def clean(aware: "keras.Model", *, pixels: bool = False) -> "keras.Model":
     for call in list(graph.calls):
         if role(call.kind) is Role.IDENTITY:
             graph.bypass(call)
+        elif isinstance(call.kind, keras.layers.UpSampling2D) and call.kind.interpolation == "nearest":
+            _resize(call)
         else:
             _rounding(graph, call, _PIXELS if inputs & set(call.inputs) else None)
     fold(graph)
@@ -59,6 +61,14 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
         )
     fixed = nudged(*found, bits=layer.bits, symmetric=layer.symmetric)
     call.operation = Made(FakeQuant(layer.bits, fixed=fixed, name=call.name))
+
+
+def _resize(call: Call) -> None:
+    """Repeated pixels as one operator; Keras repeats by reshaping and tiling, which are five."""
+    import keras
+
+    height, width = call.output.symbol.shape[1:3]
+    call.operation = Made(keras.layers.Resizing(height, width, interpolation="nearest", name=call.name))
 
 
 def _keep_ranges_apart(graph: Graph) -> None:

@@ -13,7 +13,7 @@ def expand(graph: Graph, *, bits: int | None = 8) -> None:
 
     Args:
         graph: changed in place.
-        bits: of the activations. The runtime's operator of hard-swish has 8.
+        bits: of the activations. The runtime's hard-swish, and its products with a number, have 8.
     """
     _Expansion(graph, bits).run()
 
@@ -53,7 +53,9 @@ class _Expansion:
         if activation(kind) == "hard_silu" and self.bits == 16:
             return lambda call: self._gated(call, "hard_sigmoid")
         if type(kind).__name__ in ("Divide", "TrueDivide") and _constant(call) is not None:
-            return self._division
+            return lambda call: self._times(call, *call.inputs, 1.0 / (_constant(call) or 1.0), "product")
+        if type(kind).__name__ == "Multiply" and _constant(call) is not None and self.bits == 16:
+            return lambda call: self._times(call, *call.inputs, _constant(call) or 0.0, "product")
         if isinstance(kind, keras.layers.Average):
             return self._average
         if isinstance(kind, tuple(_pairwise())) and len(call.inputs) > 2:
@@ -148,7 +150,7 @@ class _Expansion:
 
         shifted = self._add(call, _operation(lambda x: x + 3.0), "shifted", *call.inputs, 3.0)
         clipped = self._add(call, clip, "clipped", shifted)
-        self._add(call, _operation(lambda x: x * 2.0), "scaled", clipped, 1.0 / 6.0, output=call.output)
+        self._times(call, clipped, 1.0 / 6.0, "scaled")
 
     def _gated(self, call: Call, gate: str) -> None:
         """x · gate(x), which the runtime computes in these steps."""
@@ -165,10 +167,23 @@ class _Expansion:
         self._expand_last()
         self._add(call, product, "product", [value, gated], output=call.output)
 
-    def _division(self, call: Call) -> None:
-        """By a constant: a product, for which there is an integer kernel."""
-        share = 1.0 / (_constant(call) or 1.0)
-        self._add(call, _operation(lambda x: x * 2.0), "product", *call.inputs, share, output=call.output)
+    def _times(self, call: Call, value: Value, number: float, part: str) -> None:
+        """A tensor times a number, as the last part."""
+        import keras
+
+        dtype = call.output.symbol.dtype
+        if self.bits == 16:
+            rescaling = keras.layers.Rescaling
+            self._add(
+                call, lambda name: Made(rescaling(number, dtype=dtype, name=name)), part, value, output=call.output
+            )
+        elif isinstance(call.kind, keras.layers.Layer):
+            # Who knows the layer by its name finds one.
+            identity = keras.layers.Identity
+            product = self._add(call, _operation(lambda x: x * 2.0), part, value, number)
+            self._add(call, lambda name: Made(identity(dtype=dtype, name=name)), "whole", product, output=call.output)
+        else:
+            self._add(call, _operation(lambda x: x * 2.0), part, value, number, output=call.output)
 
     def _average(self, call: Call) -> None:
         import keras
@@ -177,7 +192,7 @@ class _Expansion:
         total = values[0]
         for place, value in enumerate(values[1:]):
             total = self._add(call, self._pair(call, keras.layers.Add), f"sum_{place}", [total, value])
-        self._add(call, _operation(lambda x: x * 2.0), "share", total, 1.0 / len(values), output=call.output)
+        self._times(call, total, 1.0 / len(values), "share")
 
     def _chain(self, call: Call) -> None:
         """Of more than two tensors: of two at a time, since the runtime adds no more."""

@@ -165,7 +165,7 @@ def read(model: "keras.Model") -> Graph:
     functional = _functional(model)
     reading = _Reading()
     inputs = _mapped(Value, functional._inputs_struct)
-    outputs = reading.run(functional, inputs, {}, depth=0, prefix="")
+    outputs = reading.run(functional, inputs, depth=0, prefix="")
     graph = Graph(model.name, inputs, outputs, [call for call, *_ in reading.found], set())
     graph.names.update(symbol.symbol.name for symbol in _flat(inputs))
     _name(graph, reading.found)
@@ -195,53 +195,40 @@ class _Reading:
     def __init__(self) -> None:
         self.found: list[tuple[Call, int, str]] = []
 
-    def run(self, functional: Any, inputs: Any, options: dict[str, Any], *, depth: int, prefix: str) -> Any:
+    def run(self, functional: Any, inputs: Any, *, depth: int, prefix: str) -> Any:
         """Add the calls of a functional model on `inputs`; returns the structure of its outputs."""
         import keras
 
         values = {id(symbol): value for symbol, value in zip(functional.inputs, _flat(inputs), strict=True)}
         for level in sorted(functional._nodes_by_depth, reverse=True):
             for node in functional._nodes_by_depth[level]:
-                if node.is_input or any(id(symbol) not in values for symbol in node.input_tensors):
+                if node.is_input:
                     continue
                 args, kwargs = _mapped(
                     lambda leaf: values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf,
                     (node.arguments.args, node.arguments.kwargs),
                 )
-                operation = node.operation
-                if isinstance(operation, keras.Model):
-                    given = {key: value for key, value in kwargs.items() if value is not None}
-                    outputs = self._nested(operation, args, {**options, **given}, depth=depth, prefix=prefix)
+                if isinstance(node.operation, keras.Model):
+                    given = args[0] if args else kwargs["inputs"]
+                    outputs = self._nested(node.operation, given, depth=depth, prefix=prefix)
                 else:
-                    call = Call(operation, operation.name, args, {**kwargs, **_taken(operation, options, kwargs)})
-                    call.outputs = tuple(map(Value, node.outputs))
+                    outputs = tuple(map(Value, node.outputs))
+                    call = Call(node.operation, node.operation.name, args, kwargs, outputs)
                     self.found.append((call, depth, prefix))
-                    outputs = call.outputs
                 values.update((id(symbol), value) for symbol, value in zip(node.outputs, _flat(outputs), strict=True))
         return _mapped(lambda symbol: values[id(symbol)], functional._outputs_struct)
 
-    def _nested(self, model: Any, args: Any, options: dict[str, Any], *, depth: int, prefix: str) -> Any:
+    def _nested(self, model: Any, inputs: Any, *, depth: int, prefix: str) -> Any:
         import keras
 
-        functional = _functional(model)
-        training = options.get("training")
-        inputs = args[0] if args else options["inputs"]
-        passed = {} if training is None else {"training": training}
-        inner = self.run(functional, inputs, passed, depth=depth + 1, prefix=f"{prefix}{model.name}_")
+        inner = self.run(_functional(model), inputs, depth=depth + 1, prefix=f"{prefix}{model.name}_")
         if len(_flat(inner)) != 1:
             return inner
         (value,) = _flat(inner)
         identity = keras.layers.Identity(name=model.name, dtype=value.symbol.dtype)
-        named = Call(identity, model.name, (value,))
-        named.outputs = (Value(value.symbol),)
+        named = Call(identity, model.name, (value,), outputs=(Value(value.symbol),))
         self.found.append((named, depth, prefix))
         return named.outputs
-
-
-def _taken(operation: Any, options: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Those of the options of the model around it that a layer takes and is not given itself."""
-    takes = getattr(operation, "_call_has_training_arg", False)
-    return {key: value for key, value in options.items() if takes and given.get(key) is None}
 
 
 def _name(graph: Graph, found: list[tuple[Call, int, str]]) -> None:

@@ -6,7 +6,7 @@ from tflite.errors import ModelError
 from tflite.quantization.copying import remade
 from tflite.quantization.graph import Call, Graph, Made, Value
 from tflite.quantization.schemes import Scheme
-from tflite.quantization.support import BOUNDS, Role, activation, role, unsupported
+from tflite.quantization.support import BOUNDS, Role, activation, role, takes, unsupported
 from tflite.quantization.units import Unit, units
 
 PIXELS = (0.0, 255.0)
@@ -44,8 +44,8 @@ def place(
     }
     if scheme.activations is not None:
         for unit in found:
-            if unit.role is None and unit not in floating:
-                raise ModelError(unsupported(unit.calls[0]))
+            if unit not in floating and not takes(unit.calls[0], scheme.activations):
+                raise ModelError(unsupported(unit.calls[0], scheme.activations))
         _Placing(graph, found, floating, scheme.activations, momentum).run(input_range)
     return kernels
 
@@ -172,8 +172,7 @@ def _on_grid(call: Call, known: tuple[float, float]) -> tuple[float, float] | No
     """
     layer = call.kind
     step = layer.scale * (known[1] - known[0]) / 255
-    steps = math.floor(layer.offset / step + 0.5) if layer.scale > 0 else math.ceil(layer.offset / step - 0.5)
-    offset = steps * step
+    offset = math.ceil(layer.offset / step - 0.5) * step
     ends = sorted(layer.scale * bound + offset for bound in known)
     if not ends[0] <= 0 <= ends[1]:
         return None

@@ -178,18 +178,34 @@ def role(operation: Any) -> Role | None:
     return (_LAYERS if isinstance(operation, keras.layers.Layer) else _OPERATIONS).get(type(operation).__name__)
 
 
-def unsupported(call: Any) -> str:
+def takes(call: Any, bits: int) -> bool:
+    """Whether the runtime has an integer kernel for a call with activations of that many bits."""
+    return role(call.kind) is not None and not (bits == 16 and _what(call) in _NARROW)
+
+
+def _what(call: Any) -> str:
+    return activation(call.kind) or type(call.kind).__name__
+
+
+def unsupported(call: Any, bits: int) -> str:
     """Why a call cannot be quantized, and the way out."""
     import keras
 
-    function = activation(call.kind)
-    what = function if function is not None else type(call.kind).__name__
+    what = _what(call)
+    if takes(call, 8):
+        return (
+            f"Expected layers that the integer runtime has for activations of {bits} bits. Received: {call.name!r} "
+            f"({what}). Use scheme='int8', or keep it in floating point with exclude=({call.name!r},)"
+        )
     where = "layer" if isinstance(call.kind, keras.layers.Layer) else "operation"
     return (
         f"Expected layers that the integer runtime has. Received: the {where} {call.name!r} ({what}). "
         f"{_INSTEAD.get(what, 'Replace it')}, or keep it in floating point with exclude=({call.name!r},)"
     )
 
+
+# What has integer kernels for 8 bits alone.
+_NARROW = frozenset({"gelu", "PReLU", "Concatenate", "Repeat"})
 
 _INSTEAD = {
     **dict.fromkeys(
