@@ -53,9 +53,9 @@ class _Expansion:
         if activation(kind) == "hard_silu" and self.bits == 16:
             return lambda call: self._gated(call, "hard_sigmoid")
         if type(kind).__name__ in ("Divide", "TrueDivide") and _constant(call) is not None:
-            return lambda call: self._times(call, *call.inputs, 1.0 / (_constant(call) or 1.0), "product")
+            return lambda call: self._times(call, call.inputs[0], 1.0 / (_constant(call) or 1.0), "product")
         if type(kind).__name__ == "Multiply" and _constant(call) is not None and self.bits == 16:
-            return lambda call: self._times(call, *call.inputs, _constant(call) or 0.0, "product")
+            return lambda call: self._times(call, call.inputs[0], _constant(call) or 0.0, "product")
         if isinstance(kind, keras.layers.Average):
             return self._average
         if isinstance(kind, tuple(_pairwise())) and len(call.inputs) > 2:
