@@ -47,7 +47,9 @@ def saved(tmp_path_factory):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4, 4, 1))
     x = layers.Flatten()(layers.Conv2D(2, 3, activation="relu")(layers.Rescaling(1 / 64)(inputs)))
-    aware = tflite.quantize_aware(keras.Model(inputs, layers.Dense(2)(x), name="small"), engine="tfmot")
+    model = keras.Model(inputs, layers.Dense(2)(x), name="small")
+    tflite.quantize_aware(model, engine="tfmot")  # names must not count what was made before
+    aware = tflite.quantize_aware(model, engine="tfmot")
     images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1)).astype("float32")
     images.flat[:2] = 0.0, 255.0
     aware(images, training=True)

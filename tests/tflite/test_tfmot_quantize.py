@@ -55,8 +55,8 @@ def test_it_has_the_weights_inputs_and_outputs_of_the_student(student):
     aware = tflite.quantize_aware(student, engine="tfmot")
     assert (aware.name, aware.input_shape, aware.output_shape) == ("student", (None, 8, 8, 1), (None, 10))
     assert aware.inputs[0].name == "pixels"
-    expected = sorted((weight.shape, float(np.sum(weight))) for weight in student.trainable_weights)
-    assert sorted((tuple(w.shape), float(np.sum(w))) for w in aware.trainable_weights) == expected
+    expected = sorted(np.asarray(weight).tobytes() for weight in student.trainable_weights)
+    assert sorted(np.asarray(weight).tobytes() for weight in aware.trainable_weights) == expected
 
 
 def test_it_learns_in_a_distiller(trained, student, digits):
@@ -166,9 +166,9 @@ def test_a_network_that_does_not_rescale_measures_its_input(high, expected, tmp_
     assert tflite.compare(aware, made.path, images * (high / 255)).mean_lsb < 1.5
 
 
-@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["resnet20"])
 def test_networks_of_the_zoo(name):
-    width = {"resnet20": 4, "mobilenet_v2": 0.1}[name]
+    width = {"resnet20": 4}[name]
     model = models.build(name, 3, (8, 8, 1), width=width)
     aware = tflite.quantize_aware(model, engine="tfmot")
     assert len(aware.trainable_weights) == len(model.trainable_weights)
@@ -204,5 +204,5 @@ def test_it_is_quantization_aware_already(trained):
 
 def test_layers_inside_are_out_of_reach_of_a_distiller(trained, student):
     hint = objectives.Hint(teacher_layer="stage", student_layer="stage")
-    with pytest.raises(InputError, match=r"student layer.*'student_in_keras_2'.*Received: student layer='stage'"):
+    with pytest.raises(InputError, match="student layer 'stage'.*: pixels, student_in_keras_2"):
         Distiller(teacher=student, student=trained[0], objectives={"hint": hint})

@@ -4,6 +4,7 @@ Keras finds the class of a saved model by its registered name: import this modul
 a model that holds such a layer.
 """
 
+import re
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from tflite.quantization.graph import read
 from tflite.tfmot.library import library
 from tflite.tfmot.methods import Method, method_of
 from tflite.tfmot.packing import packed, unpacked
+from tflite.tfmot.quantize import INPUT
 from tflite.tfmot.rebuild import rebuild
 
 
@@ -131,8 +133,8 @@ def networks(model: "keras.Model") -> list[TfKerasNetwork]:
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    """A name without the characters that Keras 3 has for paths."""
-    base = name.removesuffix(":0").replace("/", ".")
+    """A name without the characters that Keras 3 has for paths, and without the number of a layer in the process."""
+    base = re.sub(r"\bquantize_layer_\d+", INPUT, name.removesuffix(":0")).replace("/", ".")
     found, number = base, 1
     while found in taken:
         number += 1

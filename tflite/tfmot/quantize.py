@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 PRESERVE = ("sparsity", "clusters")
 
+# The layer that rounds the input.
+INPUT = "quantize_layer"
+
 # More distinct numbers than this, and a kernel is not clustered: 8 bits have no more.
 _MOST_CLUSTERS = 256
 
@@ -74,6 +77,8 @@ class Quantized(Method):
                 f"Expected a model that tensorflow-model-optimization can quantize. Received: {rebuilt.network.name!r},"
                 f" of which it says: {error}. Use engine='native'"
             ) from error
+        # Its name has the number of such layers in the process, and would enter the file.
+        input_layer(network)._name = INPUT
         if rebuilt.rescaling or self.input_range:
             fix_input(network, self.pixels)
         start_with_first_batch(network)
