@@ -204,5 +204,5 @@ def test_it_is_quantization_aware_already(trained):
 
 def test_layers_inside_are_out_of_reach_of_a_distiller(trained, student):
     hint = objectives.Hint(teacher_layer="stage", student_layer="stage")
-    with pytest.raises(InputError, match="student layer 'stage'.*: pixels, student_in_keras_2"):
+    with pytest.raises(InputError, match=r"student layer 'stage'.*: pixels, student_in_keras_2"):
         Distiller(teacher=student, student=trained[0], objectives={"hint": hint})
