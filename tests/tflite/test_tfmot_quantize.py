@@ -166,15 +166,17 @@ def test_a_network_that_does_not_rescale_measures_its_input(high, expected, tmp_
     assert tflite.compare(aware, made.path, images * (high / 255)).mean_lsb < 1.5
 
 
-@pytest.mark.parametrize("name", ["resnet20"])
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2"])
 def test_networks_of_the_zoo(name):
-    width = {"resnet20": 4}[name]
+    width = {"resnet20": 4, "mobilenet_v2": 0.1}[name]
     model = models.build(name, 3, (8, 8, 1), width=width)
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)  # frozen, it keeps its statistics
     aware = tflite.quantize_aware(model, engine="tfmot")
     assert len(aware.trainable_weights) == len(model.trainable_weights)
     images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1)).astype("float32")
     rounded, exact = np.asarray(aware(images, training=True)), np.asarray(model(images, training=True))
-    assert np.corrcoef(rounded.ravel(), exact.ravel())[0, 1] > 0.98
+    assert np.corrcoef(rounded.ravel(), exact.ravel())[0, 1] > 0.99
 
 
 def test_conversion_asks_for_what_the_model_is(trained, digits, tmp_path):
