@@ -1,0 +1,173 @@
+"""Files of quantization-aware models: integer throughout, and as the model answers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from quantizable import NETWORKS
+
+import tflite
+from tflite import ModelError
+from tflite.interpreter import Runner
+
+
+def trained(model, digits, *, epochs=3):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(4e-3), loss, metrics=["accuracy"])
+    model.fit(digits.images[:1000].astype("float32"), digits.labels[:1000], epochs=epochs, batch_size=50, verbose=0)
+    return model
+
+
+def ranged(model, images, **options):
+    made = tflite.quantize_aware(model, **options)
+    tflite.calibrate_ranges(made, images)
+    return made
+
+
+@pytest.fixture(scope="module")
+def aware(network, digits):
+    """ResNet-8 on digits, quantization-aware from its trained weights."""
+    return trained(tflite.quantize_aware(network), digits, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def file(aware, tmp_path_factory):
+    return tflite.convert(aware, tmp_path_factory.mktemp("aware") / "resnet8.tflite", scheme="int8")
+
+
+def test_the_file_is_integer_and_takes_raw_pixels(file):
+    assert tflite.inspect(file.path).is_integer
+    assert (file.input.dtype, file.input.scale, file.input.zero_point) == ("uint8", 1.0, 0)
+    assert file.output.dtype == "int8"
+    # One operator a unit: normalisation and relu are part of their convolution or sum, the scaling is one operator.
+    assert sorted(file.ops) == sorted(
+        ["QUANTIZE", "DEPTHWISE_CONV_2D", *["CONV_2D"] * 9, *["ADD"] * 3, "MEAN", "FULLY_CONNECTED"]
+    )
+
+
+def test_the_file_answers_as_the_model(aware, file, held_out):
+    found = tflite.compare(aware, file.path, held_out.images)
+    assert found.agreement >= 0.995
+    assert found.mean_lsb < 0.5
+    assert tflite.evaluate(file.path, (held_out.images, held_out.labels)).accuracy > 0.9
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_other_kinds_answer_as_their_files(name, digits, held_out, tmp_path):
+    keras.utils.set_random_seed(0)
+    aware = trained(tflite.quantize_aware(NETWORKS[name]()), digits)
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
+    assert tflite.inspect(made.path).is_integer
+    found = tflite.compare(aware, made.path, held_out.images)
+    assert found.agreement >= 0.995
+    assert found.mean_lsb < 1
+    assert tflite.evaluate(made.path, (held_out.images, held_out.labels)).accuracy > 0.8
+
+
+def test_the_same_model_gives_the_same_bytes(aware, file, tmp_path):
+    again = tflite.convert(aware, tmp_path / "again.tflite", scheme="int8")
+    assert again.path.read_bytes() == file.path.read_bytes()
+
+
+def test_kernels_and_ranges_are_what_the_formulas_say(tmp_path):
+    """A convolution and its normalisation, in float64 from their weights."""
+    keras.utils.set_random_seed(3)
+    random = np.random.default_rng(3)
+    inputs = keras.Input((4, 4, 2))
+    x = layers.Conv2D(5, 3, padding="same", use_bias=False)(inputs)
+    model = keras.Model(inputs, layers.BatchNormalization()(x))
+    conv, norm = model.layers[1:]
+    mean, variance = random.normal(0, 0.2, 5), random.uniform(0.5, 2, 5)
+    gamma, beta = random.uniform(0.5, 2, 5) * [1, -1, 1, -1, 1], random.normal(0, 1, 5)
+    norm.set_weights([gamma, beta, mean, variance])
+    images = random.normal(size=(50, 4, 4, 2)).astype("float32")
+    made = tflite.convert(ranged(model, images), tmp_path / "a.tflite", scheme="int8", input_type="int8")
+    [operator] = [op for op in tflite.inspect(made.path).operators if op.name == "CONV_2D"]
+    kernel = np.asarray(conv.kernel, "float64") * gamma / np.sqrt(variance + 1e-3)
+    np.testing.assert_allclose(operator.inputs[1].scales, np.abs(kernel).max(axis=(0, 1, 2)) / 127, rtol=1e-5)
+    low, high = images.min(), images.max()
+    np.testing.assert_allclose(made.input.scale, (high - low) / 255, rtol=1e-5)
+    assert made.input.zero_point == np.floor(-low / made.input.scale + 0.5) - 128
+    expected = np.asarray(model(images))
+    np.testing.assert_allclose(Runner(made.path)(images), expected, atol=0.02 * np.ptp(expected))
+
+
+def test_equal_biases_keep_the_scale_of_their_channel(tmp_path):
+    """The converter gives equal biases the scale of the first channel: here that is a hundredth of the others'."""
+    inputs = keras.Input((2, 2, 2))
+    model = keras.Model(inputs, layers.Conv2D(3, 1)(inputs))
+    kernel = np.array([[0.01, 1.0, -0.9], [0.004, 0.5, 0.7]], "float32").reshape(1, 1, 2, 3)
+    model.layers[1].set_weights([kernel, np.full(3, 1.5, "float32")])
+    images = np.random.default_rng(0).uniform(-1, 1, (40, 2, 2, 2)).astype("float32")
+    made = tflite.convert(ranged(model, images), tmp_path / "a.tflite", scheme="int8")
+    assert made.input.dtype == "int8"
+    np.testing.assert_allclose(Runner(made.path)(images), np.asarray(model(images)), atol=0.02)
+
+
+def test_channels_that_are_always_zero(tmp_path):
+    inputs = keras.Input((4, 4, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, use_bias=False)(inputs))
+    model = keras.Model(inputs, layers.BatchNormalization()(layers.ReLU()(layers.MaxPooling2D()(x))))
+    for norm in (model.layers[2], model.layers[-1]):
+        norm.gamma.assign([1.0, 0.0, 1e-9, 1.0])
+        norm.beta.assign([0.1, 0.7, -0.4, 0.0])
+    images = np.random.default_rng(0).normal(size=(40, 4, 4, 3)).astype("float32")
+    aware = ranged(model, images)
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
+    steps = np.abs(Runner(made.path)(images) - np.asarray(aware(images))) / made.output.scale
+    assert steps.mean() < 0.1
+    assert steps.max() < 2
+
+
+def test_pixels_enter_unchanged_where_the_offset_is_between_two_steps(tmp_path):
+    """(p − 127.5) / 64 has every pixel in the middle between two integers; the model says which it is, and the file."""
+    inputs = keras.Input((16, 16, 1))
+    model = keras.Model(inputs, layers.Rescaling(1 / 64, -127.5 / 64)(inputs))
+    images = np.arange(256, dtype="float32").reshape(1, 16, 16, 1)
+    aware = ranged(model, images)
+    answers = np.asarray(aware(images))
+    np.testing.assert_allclose(answers, (images - 128) / 64, atol=1e-6)
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
+    np.testing.assert_array_equal(Runner(made.path)(images), answers)
+
+
+@pytest.mark.parametrize("types", [("int8", "int8"), ("float32", "float32"), ("uint8", "uint8")])
+def test_interfaces(aware, file, held_out, tmp_path, types):
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8", input_type=types[0], output_type=types[1])
+    assert (made.input.dtype, made.output.dtype) == types
+    # They are the same inside.
+    expected = Runner(file.path)(held_out.images)
+    np.testing.assert_allclose(Runner(made.path)(held_out.images), expected, atol=1e-5)
+
+
+def test_scaled_images_have_int8_by_default(tmp_path):
+    inputs = keras.Input((4, 4, 1))
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs)))
+    images = np.random.default_rng(0).uniform(0, 1, (50, 4, 4, 1)).astype("float32")
+    aware = ranged(model, images)
+    assert tflite.convert(aware, tmp_path / "a.tflite", scheme="int8").input.dtype == "int8"
+    with pytest.raises(ModelError, match=r"raw pixels in \[0, 255\] for input_type='uint8'.*in \[0, 0\.99"):
+        tflite.convert(aware, tmp_path / "a.tflite", scheme="int8", input_type="uint8")
+    made = tflite.convert(ranged(model, 250 * images), tmp_path / "b.tflite", scheme="int8")
+    assert (made.input.dtype, made.input.scale, made.input.zero_point) == ("uint8", 1.0, 0)
+
+
+@pytest.mark.parametrize("scheme", ["int16x8", "dynamic"])
+def test_other_schemes(scheme, network, digits, held_out, tmp_path):
+    aware = tflite.quantize_aware(network, scheme=scheme)
+    if scheme != "dynamic":
+        tflite.calibrate_ranges(aware, digits.images[:200])
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme=scheme)
+    assert tflite.inspect(made.path).is_integer == (scheme == "int16x8")
+    assert tflite.compare(aware, made.path, held_out.images).agreement >= 0.995
+
+
+def test_what_cannot_be_converted(network, aware, digits, tmp_path):
+    path = tmp_path / "a.tflite"
+    with pytest.raises(ModelError, match=r"measured ranges of activations. Received: '.*' without one. Train the mod"):
+        tflite.convert(tflite.quantize_aware(network), path, scheme="int8")
+    with pytest.raises(ModelError, match=r"Expected scheme='int8', for which 'resnet8' was made.*scheme='float16'"):
+        tflite.convert(aware, path, scheme="float16")
+    with pytest.raises(ModelError, match="Expected no `representative` images: 'resnet8' is quantization-aware"):
+        tflite.convert(aware, path, scheme="int8", representative=digits.images[:10])
+    assert not path.exists()
