@@ -156,6 +156,7 @@ def test_calibrated_networks_agree_with_the_float_one(network, digits, held_out,
     path = tmp_path / "a.tflite"
     tflite.convert(network, path, scheme="int8", representative=digits.images[:100], calibration=calibration)
     assert tflite.inspect(path).is_integer
+    assert tflite.inspect(path).findings == ()
     assert tflite.compare(network, path, held_out.images).agreement > 0.98
 
 

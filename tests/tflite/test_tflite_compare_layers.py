@@ -139,6 +139,21 @@ def test_nested_models_shared_layers_and_operations(digits, tmp_path):
     assert first_bad(model, bad, images) == "block/act"
 
 
+def test_a_normalization_of_two_operators_is_one_layer(digits, tmp_path):
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.MaxPooling2D(name="pool")(layers.Conv2D(8, 3, name="conv")(layers.Rescaling(1 / 64)(inputs)))
+    norm = layers.BatchNormalization(name="norm")
+    x = layers.ReLU(name="act")(norm(x))
+    model = keras.Model(inputs, layers.Dense(3, name="out")(layers.GlobalAveragePooling2D(name="mean")(x)))
+    norm.set_weights([np.linspace(1, 2, 8), np.linspace(-1, 1, 8), np.linspace(-1, 1, 8), np.linspace(0.5, 2, 8)])
+    path = tflite.convert(model, tmp_path / "a.tflite").path
+    assert {"MUL", "ADD"} < {operator.name for operator in tflite.inspect(path).operators}
+    found = tflite.compare(model, path, digits.images[:8], layers=True)
+    assert found.first is None
+    assert [row.layer for row in found.layers] == ["conv", "pool", "act", "mean", "out"]
+
+
 def test_a_quantization_aware_model_has_the_numbers_of_its_file(network, digits, images, tmp_path):
     aware = tflite.quantize_aware(network)
     tflite.calibrate_ranges(aware, digits.images[:100])

@@ -187,17 +187,31 @@ def test_odd_channels(written):
     assert found(path)["odd_channels"].what.startswith("1 CONV_2D have 12 channels, not a multiple of 8")
 
 
+def test_scaling_of_the_input_by_a_convolution_is_none(written):
+    """As a quantization-aware model has it: its channels are those of the image."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.DepthwiseConv2D(1, bias_initializer="ones")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3)(x))))
+    path = written(model, integer=True)
+    assert "DEPTHWISE_CONV_2D" in [operator.name for operator in tflite.inspect(path).operators]
+    assert found(path) == {}
+
+
 def test_a_file_that_cannot_be_run(written, tmp_path):
     path = written(network(lambda x: keras.ops.cumsum(x, axis=1)))
     model = flatbuffer_utils.read_model(path)
-    for code in model.operatorCodes:
-        if code.builtinCode == schema.BuiltinOperator.CUMSUM:
-            code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-            code.customCode = "FlexCumsum"
-    for operator in model.subgraphs[0].operators:
-        operator.builtinOptionsType = operator.builtinOptionsType if operator.opcodeIndex else 0
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    place = codes.index(schema.BuiltinOperator.CUMSUM)
+    code = model.operatorCodes[place]
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode = "FlexCumsum"
+    [operator] = [operator for operator in model.subgraphs[0].operators if operator.opcodeIndex == place]
+    operator.builtinOptionsType, operator.builtinOptions = 0, None
     other = tmp_path / "flex.tflite"
     flatbuffer_utils.write_model(model, other)
+    tflite.check(other, use="inspect")
+    with pytest.raises(tflite.ModelError, match=r"cannot be run: .*FlexCumsum"):
+        tflite.check(other)
     inspected = tflite.inspect(other)
     assert inspected.partitions is None
     assert [finding.kind for finding in inspected.findings] == ["not_runnable"]

@@ -73,6 +73,7 @@ def odd_channels(facts: Facts) -> Finding | None:
         for operator in facts.file.operators
         if operator.name in _WITH_WEIGHTS
         and operator.index not in ends
+        and not (operator.name == "DEPTHWISE_CONV_2D" and _scales_input(facts.file, operator))
         and operator.outputs[0].shape
         and operator.outputs[0].shape[-1] % _LANES
     ]
@@ -98,7 +99,10 @@ def _one_number_a_channel(operator: Operator) -> bool:
 
 def _scales_input(file: Flatbuffer, operator: Operator) -> bool:
     """Whether it works on the model's input, through conversions and other scalings alone: that is preprocessing."""
-    [source] = [tensor for tensor in operator.inputs if not tensor.constant]
+    sources = [tensor for tensor in operator.inputs if not tensor.constant]
+    if len(sources) != 1:
+        return False
+    source = sources[0]
     while source not in file.inputs:
         before = file.producers.get(source.index)
         if before is None or before.name not in ("QUANTIZE", "DEQUANTIZE", "MUL", "ADD", "SUB"):

@@ -61,11 +61,17 @@ def _named(steps: Sequence[Step], calls: Sequence[Call]) -> tuple[dict[int, list
     by_path: dict[str, list[int]] = {}
     for call in calls:
         by_path.setdefault(call.path, []).append(call.place)
+    paths = [layers_of(step.tensor.name, by_path) for step in steps]
     steps_of: dict[str, list[int]] = {}
-    for place, step in enumerate(steps):
-        paths = layers_of(step.tensor.name, by_path)
-        if paths:
-            steps_of.setdefault(max(paths, key=lambda path: by_path[path][-1]), []).append(place)
+    parts: set[int] = set()
+    for place, own in enumerate(paths):
+        last = max(own, key=lambda path: by_path[path][-1], default=None)
+        if last is None:
+            continue
+        if len(by_path[last]) == 1 and any(last in later for later in paths[place + 1 :]):
+            parts.add(place)
+        else:
+            steps_of.setdefault(last, []).append(place)
     found = {}
     for path, places in steps_of.items():
         each, rest = divmod(len(places), len(by_path[path]))
@@ -76,7 +82,7 @@ def _named(steps: Sequence[Step], calls: Sequence[Call]) -> tuple[dict[int, list
             found.update((places[(n + 1) * each - 1], [call]) for n, call in enumerate(by_path[path]))
     if steps and calls and len(steps) - 1 not in found:
         found[len(steps) - 1] = [calls[-1].place]
-    return found, {place for places in steps_of.values() for place in places} - set(found)
+    return found, parts | {place for places in steps_of.values() for place in places} - set(found)
 
 
 def _readers(calls: Sequence[Call]) -> dict[int, list[int]]:
