@@ -34,12 +34,12 @@ from tflite.compare import Comparison, compare
 from tflite.convert import SCHEMES, Conversion, convert
 from tflite.errors import ConversionError, MeasurementError, ModelError
 from tflite.evaluate import Evaluation, evaluate
-from tflite.flatbuffer import Operator, Tensor
 from tflite.inspect import Inspection, inspect
 from tflite.inspection.cost import Cost
 from tflite.inspection.finding import Finding
 from tflite.labels import labels
 from tflite.metadata.schema import Metadata
+from tflite.operators import Operator, Tensor
 from tflite.port import Port
 from tflite.quantization import calibrate_ranges, quantize_aware
 from tflite.tfmot import cluster, plain, prune

@@ -79,6 +79,7 @@ def convert(
             or "int16".
         labels: names of the classes in the order of the outputs, or a text file with one a line. They travel in the
             file as TFLite Metadata (see `tflite.metadata`); `tflite.labels` and applications on a phone read them.
+            MediaPipe's image classifier takes outputs of "uint8" and "float32" alone.
         normalization: (mean, std) for the metadata, each one number or one a channel: the model takes
             (pixel − mean) / std. With labels alone it is (0, 1), for a model that scales raw pixels itself.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tflite.files import read_model
-from tflite.flatbuffer import Flatbuffer, Operator
+from tflite.flatbuffer import Flatbuffer
 from tflite.inspection.arena import arena_bytes
 from tflite.inspection.cost import Cost, bytes_by_operator, bytes_by_type, costs
 from tflite.inspection.drawing import draw
@@ -15,6 +15,7 @@ from tflite.inspection.rules import findings
 from tflite.interpreter import open_model, ports
 from tflite.metadata.reading import read_metadata
 from tflite.metadata.schema import Metadata
+from tflite.operators import Operator
 from tflite.port import Port
 from tflite.record import Record
 

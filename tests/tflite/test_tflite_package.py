@@ -14,7 +14,7 @@ import pytest
 import tflite
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = ("benchmark", "compare", "convert", "evaluate", "inspect")
+FUNCTIONS = ("benchmark", "check", "compare", "convert", "evaluate", "inspect", "labels")
 
 
 def test_it_is_this_package_and_not_the_one_of_the_same_name():

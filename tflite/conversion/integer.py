@@ -9,8 +9,8 @@ from tflite.errors import ConversionError
 if TYPE_CHECKING:
     import keras
 
-    from tflite.flatbuffer import Operator
     from tflite.inspect import Inspection
+    from tflite.operators import Operator
 
 
 def check_integer(found: "Inspection", scheme: str, graph: "keras.Model", layers: tuple[str, ...]) -> None:

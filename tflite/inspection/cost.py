@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from tflite.flatbuffer import Flatbuffer
+from tflite.operators import Operator, Tensor
 from tflite.record import Record
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError
 from tflite.files import check_writable, write_whole
-from tflite.flatbuffer import Operator
+from tflite.operators import Operator
 
 if TYPE_CHECKING:
     from tflite.inspect import Inspection

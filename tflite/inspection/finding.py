@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tflite.flatbuffer import Flatbuffer, Operator
+from tflite.flatbuffer import Flatbuffer
+from tflite.operators import Operator
 from tflite.record import Record
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from tflite.errors import ModelError
 from tflite.files import read_model
-from tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from tflite.flatbuffer import Flatbuffer
 from tflite.interpreter import allocate, open_model, ports
+from tflite.operators import Operator, Tensor
 from tflite.port import Port
 
 
