@@ -53,5 +53,12 @@ def _load(path: Path) -> "keras.Model":
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras passes on whatever its layers, the archive and HDF5 raise
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        reason = str(_own(error) or error).strip().split("\n")[0] or type(error).__name__
         raise ModelError(f"Keras could not load {str(path)!r}: {reason}") from error
+
+
+def _own(error: BaseException | None) -> ModelError | None:
+    """What a layer of this package said, which Keras wraps in words of its own."""
+    while error is not None and not isinstance(error, ModelError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -1,5 +1,7 @@
 """What tensorflow-model-optimization does not quantize is refused by name, with the way out."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -109,21 +111,31 @@ def test_clusters_that_are_none():
         tflite.quantize_aware(network(layers.ReLU()), engine="tfmot", preserve="clusters")
 
 
-def test_without_the_packages_the_install_line_is_told(monkeypatch):
+@pytest.fixture
+def not_installed(monkeypatch):
+    """A function that hides the packages until the test is over."""
     from tflite.tfmot.library import library
 
-    library.cache_clear()
-    monkeypatch.setitem(__import__("sys").modules, "tensorflow_model_optimization", None)
-    try:
-        for call in (
-            lambda model: tflite.quantize_aware(model, engine="tfmot"),
-            lambda model: tflite.prune(model, final_sparsity=0.5, end_step=10),
-            lambda model: tflite.cluster(model, clusters=4),
-        ):
-            with pytest.raises(ModelError, match=r"Install them: pip install 'distiller\[tfmot\]'"):
-                call(network(layers.ReLU()))
-    finally:
+    def hide():
         library.cache_clear()
+        monkeypatch.setitem(sys.modules, "tensorflow_model_optimization", None)
+
+    yield hide
+    library.cache_clear()
+
+
+def test_without_the_packages_the_install_line_is_told(not_installed, tmp_path):
+    model = network(layers.ReLU())
+    tflite.prune(model, final_sparsity=0.5, end_step=10).save(tmp_path / "pruned.keras")
+    not_installed()
+    for call in (
+        lambda: tflite.quantize_aware(model, engine="tfmot"),
+        lambda: tflite.prune(model, final_sparsity=0.5, end_step=10),
+        lambda: tflite.cluster(model, clusters=4),
+        lambda: tflite.convert(tmp_path / "pruned.keras", tmp_path / "a.tflite"),
+    ):
+        with pytest.raises(ModelError, match=r"Install them: pip install 'distiller\[tfmot\]'"):
+            call()
 
 
 def test_another_backend_than_tensorflow(monkeypatch):

@@ -4,30 +4,17 @@ Keras finds the class of a saved model by its registered name: import this modul
 a model that holds such a layer.
 """
 
-import re
 from typing import Any
 
 import keras
 import numpy as np
 
 from tflite.quantization.graph import read
+from tflite.tfmot.adopting import adopted
 from tflite.tfmot.library import library
 from tflite.tfmot.methods import Method, method_of
 from tflite.tfmot.packing import packed, unpacked
-from tflite.tfmot.quantize import INPUT
 from tflite.tfmot.rebuild import rebuild
-
-
-class Adopted(keras.Variable):
-    """A Keras 3 variable that is a TensorFlow variable someone else made: what either assigns, both have."""
-
-    def __init__(self, variable: Any, *, name: str, trainable: bool):
-        self._adopted = variable
-        zeros = np.zeros(variable.shape, variable.dtype.as_numpy_dtype)
-        super().__init__(zeros, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name)
-
-    def _initialize(self, value: Any) -> None:
-        self._value = self._adopted
 
 
 @keras.saving.register_keras_serializable("tflite")
@@ -58,20 +45,8 @@ class TfKerasNetwork(keras.layers.Layer):
         made = rebuild(model, pixels=self.method.pixels)
         # Hidden from Keras 3 and from TensorFlow, which would track its parts and save them in their own way.
         self._inside = _Inside(_without_autograph(self.method.apply)(made), made.sources)
-        frozen = self.method.frozen(self._inside.network)
-        trained = {id(variable) for variable in self._inside.network.trainable_variables}
-        self.adopted = []
-        names: set[str] = set()
-        for variable in self._inside.network.weights:
-            place = made.sources.get(variable.name)
-            original = None if place is None else model.weights[place]
-            trainable = id(variable) in trained and variable.name not in frozen
-            trainable = trainable and (original is None or original.trainable)
-            trainable = trainable and not any(variable.name.startswith(f"{name}/") for name in made.rescaling)
-            own = Adopted(variable, name=_unique(variable.name, names), trainable=trainable)
-            if original is not None:
-                own.regularizer, own.constraint = original.regularizer, original.constraint
-            self.adopted.append(own)
+        frozen = self.method.frozen(self.network)
+        self.adopted = adopted(self.network, made, model, frozen=frozen)
         self.supports_jit = False  # Keras 2 branches on the mode with operations that XLA does not take
         self.built = True
 
@@ -130,17 +105,6 @@ def wrapped(model: "keras.Model", method: Method) -> "keras.Model":
 def networks(model: "keras.Model") -> list[TfKerasNetwork]:
     """The layers of that kind in a model, those of models inside of it too."""
     return [layer for layer in model._flatten_layers() if isinstance(layer, TfKerasNetwork)]
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    """A name without the characters that Keras 3 has for paths, and without the number of a layer in the process."""
-    base = re.sub(r"\bquantize_layer_\d+", INPUT, name.removesuffix(":0")).replace("/", ".")
-    found, number = base, 1
-    while found in taken:
-        number += 1
-        found = f"{base}_{number}"
-    taken.add(found)
-    return found
 
 
 def _kernels(model: "keras.Model") -> dict[int, np.ndarray]:
