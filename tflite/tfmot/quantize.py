@@ -1,5 +1,6 @@
 """Quantization-aware training by tensorflow-model-optimization."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,7 +70,9 @@ class Quantized(Method):
             return tfmot.quantization.keras.quantize_annotate_layer(layer)
 
         try:
-            with tfmot.quantization.keras.quantize_scope():
+            with tfmot.quantization.keras.quantize_scope(), warnings.catch_warnings():
+                # Of the kernels that have no clusters, where clusters are to stay.
+                warnings.filterwarnings("ignore", "No clustering performed", UserWarning)
                 marked = keras2.models.clone_model(rebuilt.network, clone_function=annotated)
                 network = tfmot.quantization.keras.quantize_apply(marked, self._scheme(tfmot))
         except (ValueError, RuntimeError, TypeError) as error:

@@ -75,7 +75,6 @@ class _Writing:
         self.calls: dict[str, Call] = {}
         self.places = {id(variable): place for place, variable in enumerate(model.weights)}
         self.shared: dict[tuple[int, int], Any] = {}
-        self.called: set[int] = set()
 
     def write(self, call: Call) -> None:
         """Add what a call is."""
@@ -86,35 +85,29 @@ class _Writing:
             x = self._constant(call, known, x)
         else:
             for part, twin in enumerate(twins(call, apart=self.pixels is not None)):
-                x = self._layer(call, part, twin)(x)
-                self._copy(call, part, twin)
-        if known is None and x is inputs[0]:
-            self.entries |= set(call.outputs) if set(call.inputs) <= self.entries else set()
+                x = self._called(call, part, twin, x)
+            if x is inputs[0] and call.inputs[0] in self.entries:
+                self.entries.add(call.output)  # nothing was done to it
         self.tensors[call.output] = x
 
-    def _layer(self, call: Call, part: int, twin: Twin) -> Any:
-        """A new layer; the same again for one with weights that is called again."""
+    def _called(self, call: Call, part: int, twin: Twin, x: Any) -> Any:
+        """A new layer, called; or the same again, for one with weights that was called before."""
         key = (id(call.operation), part)
         if twin.variables and key in self.shared:
             if self.pixels is not None:
                 raise no_twin(call, " that is called twice")
-            return self.shared[key]
+            return self.shared[key](x)
         again = key in self.shared or bool(twin.part)
         name = self.graph.unique(call.name + twin.part) if again else call.name
-        made = getattr(self.keras2.layers, twin.kind)(**twin.arguments, dtype="float32", name=name)
-        made.trainable = twin.trainable
-        self.shared[key] = made
-        self.calls[name] = call
-        return made
-
-    def _copy(self, call: Call, part: int, twin: Twin) -> None:
-        layer = self.shared[id(call.operation), part]
-        if not twin.variables or id(layer) in self.called:
-            return
-        self.called.add(id(layer))
-        layer.set_weights([np.asarray(variable, "float32") for variable in twin.variables])
-        for variable, source in zip(layer.weights, twin.variables, strict=True):
-            self.sources[variable.name] = self.places[id(source)]
+        layer = getattr(self.keras2.layers, twin.kind)(**twin.arguments, dtype="float32", name=name)
+        layer.trainable = twin.trainable
+        self.shared[key], self.calls[name] = layer, call
+        x = layer(x)
+        if twin.variables:
+            layer.set_weights([np.asarray(variable, "float32") for variable in twin.variables])
+            for variable, source in zip(layer.weights, twin.variables, strict=True):
+                self.sources[variable.name] = self.places[id(source)]
+        return x
 
     def _constant(self, call: Call, known: Rescaled, x: Any) -> Any:
         """A depthwise 1×1 convolution: the operator for a scale and an offset that has an integer kernel."""
