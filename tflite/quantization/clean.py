@@ -50,7 +50,7 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
     layer = call.kind
     if not isinstance(layer, FakeQuant):
         return
-    if not layer.exported:
+    if not layer.exported or call.kwargs.get("follow") is False:
         graph.bypass(call)
         return
     found = known or layer.range()

@@ -72,13 +72,20 @@ class FakeQuant(keras.layers.Layer):
             )
         self.built = True
 
-    def call(self, inputs, training=None):
-        """Rounded activations, of the same shape and type."""
+    def call(self, inputs, training=None, follow=True):
+        """Rounded activations, of the same shape and type.
+
+        Args:
+            inputs: activations.
+            training: whether the range follows this batch.
+            follow: False for what was computed from activations that this layer has rounded already, such as their
+                averages, which are rounded in the same range.
+        """
         if self.fixed is not None:
             return self._rounded(inputs, *self.fixed)
-        if self.measuring:
+        if self.measuring and follow:
             self._widen(inputs)
-        elif training and self.trainable:
+        elif training and self.trainable and follow:
             return self._rounded(inputs, *self._follow(inputs))
         low, high = ops.convert_to_tensor(self.low), ops.convert_to_tensor(self.high)
         # A range that was not measured is empty, which the kernel of either branch must not see.

@@ -6,7 +6,7 @@ from tflite.errors import ModelError
 from tflite.quantization.copying import remade
 from tflite.quantization.graph import Call, Graph, Made, Value
 from tflite.quantization.schemes import Scheme
-from tflite.quantization.support import BOUNDS, Role, activation, role, takes, unsupported
+from tflite.quantization.support import BOUNDS, Role, activation, averages, role, takes, unsupported
 from tflite.quantization.units import Unit, units
 
 PIXELS = (0.0, 255.0)
@@ -80,6 +80,8 @@ class _Placing:
                     # The converter knows the ranges of 8 bits by itself.
                     fixed_range = self._bounds(last)
                     self._round(unit.output, last.name, fixed=fixed_range, exported=self.bits == 16)
+            elif unit.role is Role.SAME and averages(last.kind):
+                self._round_again(last)
             elif unit.role not in (Role.SAME, Role.IDENTITY) and not self._only_merged(unit.output, consumers):
                 rectified = role(last.kind) is Role.RELU
                 self._round(unit.output, last.name, fixed=fixed.get(unit.output), positive=rectified)
@@ -91,6 +93,17 @@ class _Placing:
         name = self.graph.unique(f"{name}_quantized")
         dtype = value.symbol.dtype
         self._insert(value, FakeQuant(self.bits, momentum=self.momentum, dtype=dtype, name=name, **options))
+
+    def _round_again(self, call: Call) -> None:
+        """Round averages in the range of what they are averages of."""
+        from tflite.quantization.layers import FakeQuant
+
+        producers = self.graph.producers()
+        source = producers.get(call.inputs[0])
+        while source is not None and role(source.kind) in (Role.IDENTITY, Role.SAME):
+            source = producers.get(source.inputs[0])
+        if source is not None and isinstance(source.kind, FakeQuant):
+            self.graph.insert_after(call, source.operation, source.name).kwargs = {"follow": False}
 
     def _keep_float(self, value: Value, name: str) -> Value:
         from tflite.quantization.layers import KeptFloat

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite import samples
 from tflite.errors import ModelError
+from tflite.quantization.checks import is_aware
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +23,7 @@ def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
         ModelError: a model that is not quantization-aware, or no images.
     """
     layers = fake_quants(aware)
-    if not layers:
+    if not is_aware(aware):
         raise ModelError(f"Expected a quantization-aware model. Received: {aware.name!r}. Use tflite.quantize_aware")
     for layer in layers:
         layer.measuring = True

@@ -121,6 +121,14 @@ _OPERATIONS = {
 }
 
 
+def averages(operation: Any) -> bool:
+    """Whether an operation of the role SAME makes new numbers, which the runtime rounds in the range it was given."""
+    name = type(operation).__name__
+    return name in ("AveragePooling1D", "AveragePooling2D", "AveragePool") or (
+        name in ("UpSampling2D", "Resizing", "Resize") and operation.interpolation != "nearest"
+    )
+
+
 def activation(operation: Any) -> str | None:
     """The name of the activation function that a layer or operation is, None for one that is something else.
 
