@@ -166,13 +166,16 @@ class Phone:
         )
         self.processes.append(process)
         threading.Thread(target=_feed, args=(process, stream, status), daemon=True).start()
-        if self.unplug_at and self.unplug_at in command:
+        last = self.unplug_at is not None and self.unplug_at in command
+        if last:  # in the middle of what takes long
             threading.Timer(0.3, self.unplug).start()
         with process.stdout, contextlib.suppress(OSError):
             for part in iter(lambda: process.stdout.read1(4096), b""):
                 part = part.replace(str(self.root).encode() + b"/data", b"/data")
                 stream.write(_packet(1, part) if status else part.replace(b"\n", b"\r\n"))
         code = process.wait()
+        if last:  # what took less never tells its exit status
+            self.unplug()
         if status and not stream.closed:
             stream.write(_packet(3, bytes([code & 255 if code >= 0 else 128 - code])))
 
