@@ -147,6 +147,18 @@ def sentence(line: dict[str, Any]) -> str:
     )
 
 
+def table() -> str:
+    """The last recorded run for the documents, a sentence a file."""
+    recorded = lines.read(lines.RESULTS / NAME)
+    last = [line for line in recorded if line["run"] == recorded[-1]["run"]]
+    one = last[0]
+    setting = (
+        f"- {len(one['ours_ms'])} rounds of {one['runs']:,} runs, {one['threads']} thread; the interval holds the median "
+        f"ratio with 95 % or more. {one['machine']['processor']}, ai-edge-litert {one['versions']['ai-edge-litert']}."
+    )
+    return "\n".join([*(f"- {sentence(line)}." for line in last), setting])
+
+
 def our_median(path: Path, asked: argparse.Namespace) -> float:
     """Milliseconds of one run, the median over the runs of a turn, by `tflite.benchmark`."""
     import tflite

@@ -12,7 +12,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import arms_table, cache_saving, experiments, lines, quantization_table, step_cost_table
+from benchmarks import (
+    arms_table,
+    cache_saving,
+    experiments,
+    lines,
+    litert_agreement,
+    networks_table,
+    quantization_table,
+    step_cost_table,
+)
 from distiller.report.measure import Measure, milliseconds, percent
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +62,8 @@ def table(name: str) -> str:
     made = {
         "step_cost": step_cost_table.table,
         "cache_saving": cache_saving.table,
+        "litert_agreement": litert_agreement.table,
+        "networks": networks_table.table,
         "quantization": quantization_table.table,
     }
     if name in made:

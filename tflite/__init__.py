@@ -2,6 +2,7 @@
 
     quantize_aware    a trainable copy of a model that rounds as its integer file will
     calibrate_ranges  measure the ranges of its activations on images, without training
+    round_biases      move the biases of such a model, once trained, to those of its file
     prune       a trainable copy of a model whose smallest weights become zero
     cluster     a trainable copy of a model with few distinct numbers in each kernel
     plain       what pruning or clustering made, as a plain model
@@ -41,7 +42,7 @@ from tflite.labels import labels
 from tflite.metadata.schema import Metadata
 from tflite.operators import Operator, Tensor
 from tflite.port import Port
-from tflite.quantization import calibrate_ranges, quantize_aware
+from tflite.quantization import calibrate_ranges, quantize_aware, round_biases
 from tflite.tfmot import cluster, plain, prune
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ __all__ = [
     "profile",
     "prune",
     "quantize_aware",
+    "round_biases",
     "tool",
 ]
 

@@ -20,6 +20,8 @@ distiller benchmark student.tflite other.tflite --threads 1,2,4 --precision 0.01
 
 distiller benchmark student.tflite --delegate both --profile --figures figures
 
+distiller benchmark runs/demo/*.tflite --threads 1,2 --profile --report runs/demo
+
 distiller benchmark student.tflite --data cifar10 --data-dir ~/tensorflow_datasets --json
 
 distiller benchmark student.tflite --android --tool android_aarch64_benchmark_model --cores big --profile
@@ -61,6 +63,9 @@ def benchmark(
     size: images.Size = 32,
     profile: Annotated[bool, typer.Option("--profile", help="Say where the time goes, operator by operator.")] = False,
     figures: Annotated[Path | None, typer.Option(help="Folder for figures.", show_default=False)] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder of a run, to show the results on its page too.", show_default=False)
+    ] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds that a file may hang.")] = 60.0,
     memory_limit: Annotated[float, typer.Option(help="GiB that a file may need.")] = 4.0,
     android: phones.Android = False,
@@ -77,6 +82,10 @@ def benchmark(
     import tflite
     from distiller.errors import InputError
 
+    if report:
+        from distiller.report import content
+
+        content.read(report)  # a wrong folder is told before the work
     numbers = _numbers(threads)
     delegates = ["xnnpack", "none"] if delegate == "both" else [delegate]
     if not files and not imported:
@@ -99,7 +108,7 @@ def benchmark(
             max_seconds=max_seconds,
             profile=profile,
         )
-        _tell(tflite.Benchmarks(tuple(results), (), (), confidence), figures, json)
+        _tell(tflite.Benchmarks(tuple(results), (), (), confidence), figures, report, json)
         return
     inputs = _images(data, data_dir, size) if data else None
     from distiller.progress import Reporter
@@ -123,11 +132,17 @@ def benchmark(
             memory_limit=int(memory_limit * 2**30),
             progress=lambda done, _: task.advance_to(done),
         )
-    _tell(found, figures, json)
+    _tell(found, figures, report, json)
 
 
-def _tell(found: "Benchmarks", figures: Path | None, json: bool) -> None:
-    drawn = latencies.draw(found.results, figures) if figures else []
+def _tell(found: "Benchmarks", figures: Path | None, report: Path | None, json: bool) -> None:
+    from distiller import report as pages
+    from distiller.report import measured
+
+    written = [f"Figure: {picture.file}" for picture in measured.pictures(found.results, figures)] if figures else []
+    if report:
+        measured.add(report, found)
+        written.append(f"Report: {pages.write(report)}")
     if json:
         print(found.to_json())
         return
@@ -135,8 +150,8 @@ def _tell(found: "Benchmarks", figures: Path | None, json: bool) -> None:
     latencies.show_ratios(found)
     phones.show_phones(found.results)
     latencies.show_operators(found.results)
-    for file in drawn:
-        print(f"Figure: {file}")
+    for line in written:
+        print(line)
 
 
 def _numbers(text: str) -> list[int]:

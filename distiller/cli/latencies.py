@@ -1,9 +1,7 @@
-"""How measured latencies are printed and drawn, wherever they were measured."""
+"""How measured latencies are printed, wherever they were measured."""
 
-import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -84,20 +82,6 @@ def show_operators(results: "Sequence[BenchmarkResult]") -> None:
             table.add_row("others", f"{sum(part.count for part in rest)}×", f"{sums[0]:.4f}", f"{sums[1]:.1%}", "")
         print()
         _print(table)
-
-
-def draw(results: "Sequence[BenchmarkResult]", folder: Path) -> list[Path]:
-    """Write `latency.png`, and one figure of operators for each result that has them; returns the files."""
-    from distiller.report import latencies, operators
-    from tflite.benchmark.benchmarks import label
-
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = [latencies.draw(results, folder / "latency.png")]
-    for i, result in enumerate(results):
-        name = label(results, i)
-        file = folder / f"operators-{re.sub(r'[^a-zA-Z0-9]+', '-', name).strip('-')}.png"
-        pictures.append(operators.draw(result.operators or (), file, of=f"{name} on {result.device}"))
-    return [picture.file for picture in pictures if picture is not None]
 
 
 def _place(result: "BenchmarkResult") -> str:

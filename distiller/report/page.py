@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distiller.errors import InputError
-from distiller.report import content, measure
+from distiller.report import content, measure, measured
 from distiller.report.content import Report
 from distiller.report.measure import Measure
 from distiller.report.table import FLOAT, columns, group, label, notes, rows, setting, student_names
@@ -37,15 +38,28 @@ def write(folder: Path) -> Path:
     scratch = page.with_suffix(".tmp")
     try:
         pictures = figures.draw(report, folder / figures.FOLDER)
-        scratch.write_text(render(report, [_embedded(picture) for picture in pictures]), encoding="utf-8")
+        results = measured.read(folder)
+        latencies = measured.pictures(results, folder / figures.FOLDER) if results else []
+        text = render(
+            report,
+            [_embedded(picture) for picture in pictures],
+            measured.rows(results),
+            [_embedded(picture) for picture in latencies],
+        )
+        scratch.write_text(text, encoding="utf-8")
         os.replace(scratch, page)
     except OSError as error:
         raise InputError(f"The report in {str(folder)!r} cannot be written: {error.strerror}") from None
     return page
 
 
-def render(report: Report, pictures: list[dict[str, Any]]) -> str:
-    """The page as text; `pictures` have src, alt, title, caption, width and height."""
+def render(
+    report: Report,
+    pictures: list[dict[str, Any]],
+    latencies: Sequence[tuple[str, ...]] = (),
+    latency_pictures: Sequence[dict[str, Any]] = (),
+) -> str:
+    """The page as text; pictures have src, alt, title, caption, width and height; `latencies` are `measured.rows`."""
     environment = Environment(
         loader=PackageLoader("distiller.report", "."),
         autoescape=True,
@@ -69,6 +83,9 @@ def render(report: Report, pictures: list[dict[str, Any]]) -> str:
         settings_differ=len({setting(entry) for entry in report.tflite}) > 1,
         files=[_file(entry) for entry in report.tflite],
         classes=_classes(report),
+        latency_head=measured.HEAD,
+        latencies=latencies,
+        latency_pictures=latency_pictures,
         further={key: json.dumps(value, indent=1, ensure_ascii=False) for key, value in report.further.items()},
         label=label,
     )

@@ -50,7 +50,7 @@ def _fold(graph: Graph, call: Call, plain: Any) -> None:
     bias = np.zeros(int(np.prod(shape)))
     if layer.bias is not None:
         bias += keras.ops.convert_to_numpy(layer.bias)
-    norm = _norm_after(graph, call)
+    norm = norm_after(graph, call)
     if norm is not None:
         factor, shift = scale_and_shift(norm.kind)
         kernel, bias = kernel * factor.reshape(shape), bias * factor + shift
@@ -64,7 +64,7 @@ def _fold(graph: Graph, call: Call, plain: Any) -> None:
         call.operation = Made(plain.from_config(config), weights)
 
 
-def _norm_after(graph: Graph, call: Call) -> Call | None:
+def norm_after(graph: Graph, call: Call) -> Call | None:
     """The batch normalisation that alone takes the result of a call."""
     import keras
 

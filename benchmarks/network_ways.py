@@ -1,0 +1,201 @@
+"""One network made an integer file in several ways, in a process of its own: `python -m benchmarks.network_ways …`.
+
+The networks are not trained: batch statistics are those of real images, and a logistic regression on their features is
+their last layer, so that there are classes to agree on. What converts and what a file costs does not depend on more.
+"""
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    from distiller.data import Dataset
+
+CLASSES = 10
+IMAGES = 500  # that ranges and batch statistics come from
+FITTED = 2000  # that the last layer is fitted to
+ASKED = 1000  # that file and model are compared on
+RUNS = 100
+
+# Name in `keras.applications` → height and width of the images; the smallest that the network takes, 32 or more.
+APPLICATIONS = {
+    "MobileNet": 32,
+    "MobileNetV2": 32,
+    "MobileNetV3Small": 32,
+    "MobileNetV3Large": 32,
+    "EfficientNetB0": 32,
+    "EfficientNetV2B0": 32,
+    "ResNet50": 32,
+    "ResNet50V2": 32,
+    "DenseNet121": 32,
+    "NASNetMobile": 32,
+    "Xception": 71,
+    "ConvNeXtTiny": 32,
+}
+ZOO = ("resnet8", "resnet20", "mobilenet_v2", "wrn_16_2")
+# These scale raw pixels themselves.
+_RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt")
+
+
+def size(name: str) -> int:
+    """Height and width of a network's images."""
+    return APPLICATIONS.get(name, 32)
+
+
+def built(name: str) -> "keras.Model":
+    """A network of raw pixels with ten logits, by its name here or in `keras.applications`."""
+    import keras
+
+    from distiller import models
+
+    keras.utils.set_random_seed(0)
+    if name in ZOO:
+        return models.build(name, CLASSES)
+    pixels = keras.Input((size(name), size(name), 3), name="pixels")
+    own = name.startswith(_RESCALING)
+    scaled = pixels if own else keras.layers.Rescaling(1 / 127.5, -1, name="scale")(pixels)
+    make = getattr(keras.applications, name)
+    body = make(include_top=False, weights=None, pooling="avg", input_tensor=scaled)
+    return keras.Model(pixels, keras.layers.Dense(CLASSES, name="logits")(body.output), name=name.lower())
+
+
+def settle(model: "keras.Model", images: np.ndarray, labels: np.ndarray) -> None:
+    """Give a network batch statistics of real images, and a last layer fitted to its features."""
+    import keras
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images[:IMAGES], training=True)
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
+    last = model.layers[-1]
+    features = keras.Model(model.inputs, last.input).predict(images, batch_size=100, verbose=0)
+    scaler = StandardScaler().fit(features)
+    found = LogisticRegression(max_iter=300).fit(scaler.transform(features), labels)
+    kernel = found.coef_.T / scaler.scale_[:, None]
+    last.set_weights([kernel, found.intercept_ - scaler.mean_ @ kernel])
+
+
+def native(model: "keras.Model", path: Path, images: np.ndarray) -> "keras.Model":
+    """Quantization-aware by the native engine; returns the model that rounds as the file."""
+    import tflite
+
+    aware = tflite.quantize_aware(model)
+    tflite.calibrate_ranges(aware, images)
+    tflite.convert(aware, path, scheme="int8")
+    return aware
+
+
+def tfmot(model: "keras.Model", path: Path, images: np.ndarray) -> "keras.Model":
+    """Quantization-aware by tensorflow-model-optimization, whose ranges follow batches: a pass without learning."""
+    import keras
+
+    import tflite
+
+    aware = tflite.quantize_aware(model, engine="tfmot")
+    aware.compile(keras.optimizers.SGD(0.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    aware.fit(images, np.zeros(len(images), "int32"), batch_size=50, epochs=1, verbose=0)
+    tflite.convert(aware, path, scheme="int8")
+    return aware
+
+
+def post_training(model: "keras.Model", path: Path, images: np.ndarray) -> "keras.Model":
+    """From images alone, by the converter; compared with the model in floating point."""
+    import tflite
+
+    tflite.convert(model, path, scheme="int8", representative=images)
+    return model
+
+
+def ai_edge_quantizer(model: "keras.Model", path: Path, images: np.ndarray) -> "keras.Model":
+    """From images alone, by ai-edge-quantizer from the float32 file; compared with the model in floating point."""
+    from ai_edge_quantizer import quantizer, recipe
+
+    import tflite
+
+    whole = path.with_suffix(".float32.tflite")
+    tflite.convert(model, whole, scheme="float32")
+    maker = quantizer.Quantizer(str(whole), recipe.static_wi8_ai8())
+    ranges = maker.calibrate({"serve": [{"pixels": image[None]} for image in images]})
+    maker.quantize(ranges).export_model(str(path), overwrite=True)
+    return model
+
+
+# The last one changes the state of the process when it is imported.
+WAYS: dict[str, Callable[["keras.Model", Path, np.ndarray], "keras.Model"]] = {
+    way.__name__: way for way in (native, post_training, ai_edge_quantizer, tfmot)
+}
+
+
+def made(name: str, way: str, folder: Path, model: "keras.Model", dataset: "Dataset") -> dict[str, Any]:
+    """What became of a network: the properties of its file, or the error in `error`."""
+    import tflite
+
+    path = folder / f"{name}-{way}.tflite"
+    try:
+        reference = WAYS[way](model, path, fitting(name, dataset.train.images[:IMAGES]))
+        inspection = tflite.inspect(path)
+        compared = tflite.compare(reference, path, fitting(name, dataset.validation.images[:ASKED]))
+        latency = tflite.benchmark(path, threads=1, runs=RUNS)
+    # Whatever a tool says of a network is a result.
+    except Exception as error:
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0]}
+    return {
+        "bytes": inspection.bytes,
+        "float_operators": len(inspection.float_operators),
+        "operators": len(inspection.operators),
+        "agreement": compared.agreement,
+        "mean_lsb": compared.mean_lsb,
+        "latency_ms": {"median": latency.median_ms, "p90": latency.p90_ms},
+    }
+
+
+def fitting(name: str, images: np.ndarray) -> np.ndarray:
+    """Images in the size of a network, float32."""
+    import keras
+
+    images = images.astype("float32")
+    return images if size(name) == 32 else np.asarray(keras.ops.image.resize(images, (size(name), size(name))))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints one line of JSON a way, as soon as it is done."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.network_ways", description="Make one network an integer file in several ways."
+    )
+    parser.add_argument("network", choices=[*ZOO, *APPLICATIONS])
+    parser.add_argument("ways", choices=list(WAYS), nargs="+")
+    parser.add_argument("--folder", type=Path, required=True, help="where the files go")
+    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
+    asked = parser.parse_args(arguments)
+    from distiller.cli.backend import one_operation_at_a_time
+
+    one_operation_at_a_time()
+    from distiller import data
+
+    dataset = data.load("cifar10", data_dir=asked.data_dir)
+    model = built(asked.network)
+    settle(model, fitting(asked.network, dataset.train.images[:FITTED]), dataset.train.labels[:FITTED])
+    for way in asked.ways:
+        found = made(asked.network, way, asked.folder, model, dataset)
+        print(json.dumps({"network": asked.network, "way": way, "parameters": model.count_params(), **found}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

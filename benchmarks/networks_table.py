@@ -1,0 +1,67 @@
+"""The table of networks as integer files, made from its recorded lines."""
+
+from collections import Counter
+from typing import Any
+
+from benchmarks import lines
+from benchmarks.network_ways import ASKED, IMAGES, WAYS
+from benchmarks.networks import NAME
+
+HEAD = ("network", "size", "way", "result", "float operators", "bytes", "agreement", "ms, one thread")
+_WORDS = {"ai_edge_quantizer": "ai-edge-quantizer", "post_training": "converter, from images"}
+_LONGEST = 160
+
+
+def table() -> str:
+    """A row a network and way, a sentence a way on how many were integer files, and what went wrong where."""
+    recorded = lines.read(lines.RESULTS / NAME)
+    cells = [HEAD, (":---", "---:", ":---", ":---", *["---:"] * 4), *(_row(line) for line in recorded)]
+    found = Counter((line["way"], kind(line)) for line in recorded)
+    ways = [way for way in WAYS if any(line["way"] == way for line in recorded)]
+    sentences = [
+        f"- {words(way)}: {found[way, 'integer']} integer files, {found[way, 'float inside']} with operators in floating "
+        f"point inside, {found[way, 'error']} errors."
+        for way in ways
+    ]
+    errors = [f"- {line['network']}, {words(line['way'])}: {_short(line['error'])}" for line in recorded if "error" in line]
+    note = (
+        f"Agreement: of {ASKED:,} held-out images, the file with the model that rounds as it does, or, where it is from "
+        f"images alone, with the model in floating point. Ranges and batch statistics are those of {IMAGES} images; the "
+        "networks are untrained but for their last layer."
+    )
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in cells), "", *sentences, *errors, "", note])
+
+
+def kind(line: dict[str, Any]) -> str:
+    """What became of a network.
+
+    >>> kind({"error": "no"}), kind({"float_operators": 0}), kind({"float_operators": 2})
+    ('error', 'integer', 'float inside')
+    """
+    if "error" in line:
+        return "error"
+    return "float inside" if line["float_operators"] else "integer"
+
+
+def words(way: str) -> str:
+    """A way in words."""
+    return _WORDS.get(way, f"{way} engine")
+
+
+def _short(text: str) -> str:
+    """The beginning of an error, in one cell of a table or one item of a list."""
+    text = " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _row(line: dict[str, Any]) -> tuple[str, ...]:
+    start = (line["network"], str(line["size"]), words(line["way"]), kind(line))
+    if "error" in line:
+        return (*start, "", "", "", "")
+    return (
+        *start,
+        str(line["float_operators"]),
+        f"{line['bytes']:,}",
+        f"{line['agreement']:.3f}",
+        f"{line['latency_ms']['median']:.3f}",
+    )

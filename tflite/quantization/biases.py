@@ -1,0 +1,100 @@
+"""Biases on the grid of their integers."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflite.errors import ModelError
+from tflite.quantization.affine import scale_and_shift
+from tflite.quantization.checks import is_aware
+from tflite.quantization.folding import norm_after
+from tflite.quantization.graph import Call, Graph, read
+from tflite.quantization.numerics import nudged
+from tflite.quantization.support import Role, role
+
+if TYPE_CHECKING:
+    import keras
+
+
+def round_biases(aware: "keras.Model") -> None:
+    """Move the biases of a trained quantization-aware model to the numbers that its integer file has for them.
+
+    A file has each bias as a 32-bit integer whose step is that of the input times that of the channel's kernel (Jacob
+    et al. 2018, 1712.05877, section 2.4); with 4-bit kernels such a step is no small part of one of the output. The
+    bias of a normalisation is that which is folded into the convolution before it. A bias moves by half a step at most,
+    and a second call moves none. Call it when the training is over: then the model answers as its file.
+
+    Models of tensorflow-model-optimization, ranges of 16 bits, and layers that are called more than once stay as they
+    are.
+
+    Args:
+        aware: a quantization-aware model; changed in place.
+
+    Raises:
+        ModelError: a model that is not quantization-aware.
+    """
+    from tflite.quantization.layers import AWARE
+    from tflite.tfmot.export import is_quantized
+
+    if not is_aware(aware):
+        raise ModelError(f"Expected a quantization-aware model. Received: {aware.name!r}. Use tflite.quantize_aware")
+    if is_quantized(aware):
+        return
+    graph = read(aware)
+    for call in list(graph.calls):
+        if role(call.kind) is Role.IDENTITY:
+            graph.bypass(call)
+    calls = Counter(id(call.operation) for call in graph.calls)
+    kinds, folded = tuple(AWARE.values()), set()
+    for call in graph.calls:
+        kernel: Any = isinstance(call.kind, kinds)
+        norm = norm_after(graph, call) if kernel else call if _normalises(call) and call not in folded else None
+        folded.add(norm)
+        if (kernel or norm is not None) and all(calls[id(each.operation)] == 1 for each in (call, norm or call)):
+            step = _input_step(graph, call)
+            if step is not None:
+                _round(call.kind if kernel else None, None if norm is None else norm.kind, step)
+
+
+def _normalises(call: Call) -> bool:
+    import keras
+
+    return isinstance(call.kind, keras.layers.BatchNormalization)
+
+
+def _input_step(graph: Graph, call: Call) -> float | None:
+    """The step of the integers that a call takes; None where they have no measured range of 8 bits."""
+    from tflite.quantization.layers import FakeQuant
+
+    producers = graph.producers()
+    source = producers.get(call.inputs[0])
+    while source is not None and role(source.kind) is Role.SAME:
+        source = producers.get(source.inputs[0])
+    layer = None if source is None else source.kind
+    if not isinstance(layer, FakeQuant) or layer.symmetric or layer.range() is None:
+        return None
+    low, high = nudged(*layer.range(), bits=layer.bits, symmetric=False)
+    return (high - low) / (2**layer.bits - 1)
+
+
+def _round(layer: Any, norm: Any, input_step: float) -> None:
+    """Round the bias of a layer with a rounded kernel, of a normalisation, or of both as one."""
+    import keras
+
+    factor, bias = (np.ones(1), np.zeros(1)) if norm is None else scale_and_shift(norm)
+    steps, bits = np.ones(1), 8
+    if layer is not None:
+        bits = layer.bits
+        kernel = np.abs(keras.ops.convert_to_numpy(layer.rounded_kernel()).astype("float64"))
+        others = tuple(axis for axis in range(kernel.ndim) if axis - kernel.ndim not in layer.channel_axes)
+        steps = np.max(kernel, axis=others).ravel()
+        if layer.bias is not None:
+            bias = bias + factor * keras.ops.convert_to_numpy(layer.bias)
+    steps = input_step * steps * np.abs(factor) / (2 ** (bits - 1) - 1)
+    variable = layer.bias if norm is None else norm.beta
+    if variable is None:
+        return
+    whole = np.round(np.divide(bias, steps, out=np.zeros(np.broadcast(bias, steps).shape), where=steps > 0))
+    moved = np.where(steps > 0, whole * steps - bias, 0.0)
+    variable.assign(keras.ops.convert_to_numpy(variable) + moved.astype("float32"))
