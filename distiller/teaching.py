@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+import tflite
 from distiller import bridges, data, teachers, training
 from distiller.bridging import Bridging
 from distiller.building import new_network, only_labelled
@@ -88,6 +89,8 @@ class Teaching:
         batches = self._batches(plan, images, seed, **options)
         held = freezing(arm.quantize, plan, batches.steps) if arm.quantize else []
         trained = self._fit(learner, plan, batches, stage, f"{name}, seed {seed}", held)
+        if arm.quantize:
+            tflite.round_biases(student)
         student.save(folder.path / f"{name}-{seed}.keras")
         return {
             "epochs": trained.epochs,
