@@ -153,8 +153,8 @@ def table() -> str:
     last = [line for line in recorded if line["run"] == recorded[-1]["run"]]
     one = last[0]
     setting = (
-        f"- {len(one['ours_ms'])} rounds of {one['runs']:,} runs, {one['threads']} thread; the interval holds the median "
-        f"ratio with 95 % or more. {one['machine']['processor']}, ai-edge-litert {one['versions']['ai-edge-litert']}."
+        f"- {len(one['ours_ms'])} rounds of {one['runs']:,} runs, {one['threads']} thread; the interval holds the "
+        f"median ratio with 95 % or more. {one['machine']['processor']}, ai-edge-litert {one['versions']['ai-edge-litert']}."
     )
     return "\n".join([*(f"- {sentence(line)}." for line in last), setting])
 

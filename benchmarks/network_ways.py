@@ -194,7 +194,9 @@ def main(arguments: list[str] | None = None) -> int:
     settle(model, fitting(asked.network, dataset.train.images[:FITTED]), dataset.train.labels[:FITTED])
     for way in asked.ways:
         found = made(asked.network, way, asked.folder, model, dataset)
-        print(json.dumps({"network": asked.network, "way": way, "parameters": model.count_params(), **found}), flush=True)
+        print(
+            json.dumps({"network": asked.network, "way": way, "parameters": model.count_params(), **found}), flush=True
+        )
     return 0
 
 

@@ -19,14 +19,16 @@ def table() -> str:
     found = Counter((line["way"], kind(line)) for line in recorded)
     ways = [way for way in WAYS if any(line["way"] == way for line in recorded)]
     sentences = [
-        f"- {words(way)}: {found[way, 'integer']} integer files, {found[way, 'float inside']} with operators in floating "
-        f"point inside, {found[way, 'error']} errors."
+        f"- {words(way)}: {found[way, 'integer']} integer files, {found[way, 'float inside']} with operators in "
+        f"floating point inside, {found[way, 'error']} errors."
         for way in ways
     ]
-    errors = [f"- {line['network']}, {words(line['way'])}: {_short(line['error'])}" for line in recorded if "error" in line]
+    errors = [
+        f"- {line['network']}, {words(line['way'])}: {_short(line['error'])}" for line in recorded if "error" in line
+    ]
     note = (
-        f"Agreement: of {ASKED:,} held-out images, the file with the model that rounds as it does, or, where it is from "
-        f"images alone, with the model in floating point. Ranges and batch statistics are those of {IMAGES} images; the "
+        f"Agreement: of {ASKED:,} held-out images, the file with the model that rounds as it does, or, where it is "
+        f"from images alone, with the model in floating point. Ranges and batch statistics are those of {IMAGES} images; the "
         "networks are untrained but for their last layer."
     )
     return "\n".join([*(f"| {' | '.join(row)} |" for row in cells), "", *sentences, *errors, "", note])

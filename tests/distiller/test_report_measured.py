@@ -33,7 +33,7 @@ def test_the_page_shows_them_with_figures(run):
         assert cell in text
     assert "a <phone>" not in text
     assert text.count("Time by operator.") == 1
-    assert text.count("Latency of one run.") == 1
+    assert text.count("<strong>Latency.</strong>") == 1
     assert (run / "figures" / "latency.png").exists()
 
 
@@ -56,7 +56,15 @@ def test_a_damaged_file_is_named(run):
 
 def test_a_folder_without_a_run_is_refused_before_the_work(tmp_path):
     call = subprocess.run(
-        [sys.executable, "-c", "from distiller.cli import main; main()", "benchmark", "student.tflite", "--report", tmp_path],
+        [
+            sys.executable,
+            "-c",
+            "from distiller.cli import main; main()",
+            "benchmark",
+            "student.tflite",
+            "--report",
+            tmp_path,
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -72,9 +72,12 @@ def _input_step(graph: Graph, call: Call) -> float | None:
     while source is not None and role(source.kind) is Role.SAME:
         source = producers.get(source.inputs[0])
     layer = None if source is None else source.kind
-    if not isinstance(layer, FakeQuant) or layer.symmetric or layer.range() is None:
+    if not isinstance(layer, FakeQuant) or layer.symmetric:
         return None
-    low, high = nudged(*layer.range(), bits=layer.bits, symmetric=False)
+    measured = layer.range()
+    if measured is None:
+        return None
+    low, high = nudged(*measured, bits=layer.bits, symmetric=False)
     return (high - low) / (2**layer.bits - 1)
 
 

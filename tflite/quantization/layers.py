@@ -11,6 +11,9 @@ from keras import ops
 
 from tflite.quantization.numerics import NARROWEST, fake_quant, fake_quant_kernel, round_kernel
 
+# In steps of the integers: more than the error of float32, and less than what averages of a hundred numbers differ by.
+_OFF = 1e-3
+
 register = keras.saving.register_keras_serializable("tflite")
 
 
@@ -82,6 +85,7 @@ class FakeQuant(keras.layers.Layer):
                 averages, which are rounded in the same range.
         """
         if self.fixed is not None:
+            inputs = inputs if follow else self._off_ties(inputs, *self.fixed)
             return self._rounded(inputs, *self.fixed)
         if self.measuring and follow:
             self._widen(inputs)
@@ -90,6 +94,7 @@ class FakeQuant(keras.layers.Layer):
         low, high = ops.convert_to_tensor(self.low), ops.convert_to_tensor(self.high)
         # A range that was not measured is empty, which the kernel of either branch must not see.
         high = ops.maximum(high, low + NARROWEST)
+        inputs = inputs if follow else self._off_ties(inputs, low, high)
         return ops.cond(
             ops.convert_to_tensor(self.measured) > 0.5, lambda: self._rounded(inputs, low, high), lambda: inputs
         )
@@ -98,6 +103,18 @@ class FakeQuant(keras.layers.Layer):
         """`inputs` on the grid of a range."""
         positive = self.positive and not self.symmetric
         return fake_quant(inputs, low, high, bits=self.bits, symmetric=self.symmetric, positive=positive)
+
+    def _off_ties(self, inputs, low, high):
+        """`inputs` a little further from the integer zero, of int8 or int16.
+
+        Averages of a few integers are often half way between two. There the runtime rounds away from that zero, and
+        `fake_quant` up.
+        """
+        low, high = ops.cast(low, "float32"), ops.cast(high, "float32")
+        step = (high - low) / (2**self.bits - 1)
+        zero = 0.0 if self.symmetric else step * (2 ** (self.bits - 1) - ops.floor(0.5 - low / step))
+        wide = ops.cast(inputs, "float32")
+        return ops.cast(wide + _OFF * step * ops.sign(ops.stop_gradient(wide) - zero), inputs.dtype)
 
     def _follow(self, inputs):
         """Move the range towards this batch's, all the way in the first batch; returns the new range."""
