@@ -154,7 +154,8 @@ def table() -> str:
     one = last[0]
     setting = (
         f"- {len(one['ours_ms'])} rounds of {one['runs']:,} runs, {one['threads']} thread; the interval holds the "
-        f"median ratio with 95 % or more. {one['machine']['processor']}, ai-edge-litert {one['versions']['ai-edge-litert']}."
+        f"median ratio with 95 % or more. {one['machine']['processor']}, ai-edge-litert "
+        f"{one['versions']['ai-edge-litert']}."
     )
     return "\n".join([*(f"- {sentence(line)}." for line in last), setting])
 

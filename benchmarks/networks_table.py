@@ -28,8 +28,8 @@ def table() -> str:
     ]
     note = (
         f"Agreement: of {ASKED:,} held-out images, the file with the model that rounds as it does, or, where it is "
-        f"from images alone, with the model in floating point. Ranges and batch statistics are those of {IMAGES} images; the "
-        "networks are untrained but for their last layer."
+        f"from images alone, with the model in floating point. Ranges and batch statistics are those of {IMAGES} "
+        "images; the networks are untrained but for their last layer."
     )
     return "\n".join([*(f"| {' | '.join(row)} |" for row in cells), "", *sentences, *errors, "", note])
 
