@@ -29,7 +29,8 @@ def table() -> str:
     note = (
         f"Agreement: of {ASKED:,} held-out images, the file with the model that rounds as it does, or, where it is "
         f"from images alone, with the model in floating point. Ranges and batch statistics are those of {IMAGES} "
-        "images; the networks are untrained but for their last layer."
+        "images; the networks are untrained but for their last layer. A deep one of such weights makes each rounding "
+        "larger from layer to layer: agreement compares the ways of one network and says nothing of a trained one."
     )
     return "\n".join([*(f"| {' | '.join(row)} |" for row in cells), "", *sentences, *errors, "", note])
 
