@@ -21,6 +21,7 @@ from benchmarks import (
     networks_table,
     quantization_table,
     step_cost_table,
+    zoo_agreement,
 )
 from distiller.report.measure import Measure, milliseconds, percent
 
@@ -64,6 +65,7 @@ def table(name: str) -> str:
         "cache_saving": cache_saving.table,
         "litert_agreement": litert_agreement.table,
         "networks": networks_table.table,
+        "zoo_agreement": zoo_agreement.table,
         "quantization": quantization_table.table,
     }
     if name in made:
