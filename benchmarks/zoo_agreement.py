@@ -114,8 +114,8 @@ def table() -> str:
     ]
     met = sum(line["agreement"] >= GOAL for line in last)
     note = (
-        f"- agreement of {GOAL} or more: {met} of {len(last)} students. {last[0]['epochs']} epochs in floating point and "
-        f"{last[0]['further']} quantization-aware; {last[0]['images']} images of validation and test."
+        f"- agreement of {GOAL} or more: {met} of {len(last)} students. {last[0]['epochs']} epochs in floating point "
+        f"and {last[0]['further']} quantization-aware; {last[0]['images']} images of validation and test."
     )
     return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", note])
 
