@@ -25,6 +25,10 @@ from distiller.cli import (
 )
 from distiller.errors import InputError
 
+# The commands that have --resume, and what is said where one of them is interrupted.
+_RESUMED = ("demo", "run", "train", "distill")
+_ADVICE = ". A run goes on from where it stopped with --resume"
+
 app = typer.Typer(
     name="distiller",
     help="Knowledge distillation for models that run on phones: from a teacher to a measured TFLite student.",
@@ -69,11 +73,16 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        _fail("Interrupted. A run goes on from where it stopped with --resume", 130)
+        _fail(f"Interrupted{_ADVICE if _command() in _RESUMED else ''}", 130)
     except Exception as error:
         if "--debug" in sys.argv:
             traceback.print_exc()
         _fail(_message(error), 2 if _is_input(error) else 1)
+
+
+def _command() -> str:
+    """The command that was called: the first word that is no option."""
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
 
 
 def _is_input(error: Exception) -> bool:
