@@ -5,7 +5,6 @@ import typer.main
 
 from distiller.cli import entry
 
-
 COMMANDS = typer.main.get_command(entry.app).commands
 # As their help tells.
 WITH_RESUME = {name for name, one in COMMANDS.items() if any("--resume" in option.opts for option in one.params)}
