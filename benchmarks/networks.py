@@ -1,6 +1,6 @@
 """Which networks become integer files, and by which tool: our two engines, the converter alone, and ai-edge-quantizer.
 
-    pip install ai-edge-quantizer tensorflow-model-optimization tf_keras
+    pip install '.[tfmot,peers]'
     python -m benchmarks.networks --data-dir DIR
 
 One JSON line a network and way is added to `results/networks.jsonl`; what is recorded is not run again. Every network
@@ -19,7 +19,7 @@ from benchmarks import lines
 from benchmarks.network_ways import APPLICATIONS, WAYS, ZOO, size
 
 NAME = "networks.jsonl"
-SECONDS = 600  # that a network may take
+SECONDS = 1800  # that a network may take
 
 
 def main(arguments: list[str] | None = None) -> int:
