@@ -1,4 +1,4 @@
-"""Biases on the grid of their integers."""
+"""What is settled when a training is over: biases on the grid of their integers, and how products are rounded."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ def round_biases(aware: "keras.Model") -> None:
     et al. 2018, 1712.05877, section 2.4); with 4-bit kernels such a step is no small part of one of the output. The
     bias of a normalisation is that which is folded into the convolution before it. A bias moves by half a step at most,
     and a second call moves none. Call it when the training is over: then the model answers as its file.
+
+    The runtime's own kernels, which have the products of 4-bit kernels, multiply by a number m·2^−s, 0.5 ≤ m < 1, and
+    round twice: the product with m, and that shifted by s. The model does the same from this call on.
 
     Models of tensorflow-model-optimization, ranges of 16 bits, and layers that are called more than once stay as they
     are.
@@ -54,7 +57,8 @@ def round_biases(aware: "keras.Model") -> None:
         if (kernel or norm is not None) and all(calls[id(each.operation)] == 1 for each in (call, norm or call)):
             step = _input_step(graph, call)
             if step is not None:
-                _round(call.kind if kernel else None, None if norm is None else norm.kind, step)
+                steps = _round(call.kind if kernel else None, None if norm is None else norm.kind, step)
+                _round_twice(graph, norm or call, steps)
 
 
 def _normalises(call: Call) -> bool:
@@ -81,8 +85,8 @@ def _input_step(graph: Graph, call: Call) -> float | None:
     return (high - low) / (2**layer.bits - 1)
 
 
-def _round(layer: Any, norm: Any, input_step: float) -> None:
-    """Round the bias of a layer with a rounded kernel, of a normalisation, or of both as one."""
+def _round(layer: Any, norm: Any, input_step: float) -> np.ndarray:
+    """Round the bias of a layer with a rounded kernel, of a normalisation, or of both as one; returns its steps."""
     import keras
 
     factor, bias = (np.ones(1), np.zeros(1)) if norm is None else scale_and_shift(norm)
@@ -97,7 +101,25 @@ def _round(layer: Any, norm: Any, input_step: float) -> None:
     steps = input_step * steps * np.abs(factor) / (2 ** (bits - 1) - 1)
     variable = layer.bias if norm is None else norm.beta
     if variable is None:
-        return
+        return steps
     whole = np.round(np.divide(bias, steps, out=np.zeros(np.broadcast(bias, steps).shape), where=steps > 0))
     moved = np.where(steps > 0, whole * steps - bias, 0.0)
     variable.assign(keras.ops.convert_to_numpy(variable) + moved.astype("float32"))
+    return steps
+
+
+def _round_twice(graph: Graph, call: Call, steps: np.ndarray) -> None:
+    """Tell what rounds the result of a call how many binary places the first of two roundings keeps."""
+    from tflite.quantization.layers import FakeQuant
+
+    consumers = graph.consumers()
+    after: Call | None = call
+    while after is not None and not isinstance(after.kind, FakeQuant):
+        takers = consumers.get(after.output, [])
+        after = takers[0] if len(takers) == 1 else None
+    layer: Any = None if after is None else after.kind
+    measured = layer.range() if layer is not None and layer.twice else None
+    if measured is not None:
+        low, high = nudged(*measured, bits=layer.bits, symmetric=False)
+        exponents = np.frexp(steps * (2**layer.bits - 1) / (high - low))[1]
+        layer.places.assign(np.broadcast_to(np.maximum(-exponents, 0), layer.places.shape).astype("float32"))

@@ -13,6 +13,8 @@ from tflite.quantization.numerics import NARROWEST, fake_quant, fake_quant_kerne
 
 # In steps of the integers: more than the error of float32, and less than what averages of a hundred numbers differ by.
 _OFF = 1e-3
+# Binary places of a step that are no rounding at all in float32.
+_MANY_PLACES = 16.0
 
 register = keras.saving.register_keras_serializable("tflite")
 
@@ -32,6 +34,8 @@ class FakeQuant(keras.layers.Layer):
         exported: whether the rounding is written into the graph that is converted. The runtime has it built in for
             some activations, sigmoid for one.
         positive: whether it comes after a rectifier, so that the range starts at zero.
+        twice: whether what it rounds comes from a kernel of 4 bits. The runtime rounds such products twice: first to
+            2^−s of a step, s = `places` by channel, which `tflite.round_biases` sets; it has no effect until then.
     """
 
     def __init__(
@@ -42,10 +46,12 @@ class FakeQuant(keras.layers.Layer):
         momentum: float = 0.99,
         exported: bool = True,
         positive: bool = False,
+        twice: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.bits = bits
+        self.twice = twice
         self.fixed = None if fixed is None else (float(fixed[0]), float(fixed[1]))
         self.momentum = momentum
         self.exported = exported
@@ -73,6 +79,15 @@ class FakeQuant(keras.layers.Layer):
                 )
                 for name in ("low", "high", "measured", "frozen")
             )
+        if self.twice:
+            self.places = self.add_weight(
+                name="places",
+                shape=(input_shape[-1],),
+                initializer=keras.initializers.Constant(_MANY_PLACES),
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+            )
         self.built = True
 
     def call(self, inputs, training=None, follow=True):
@@ -95,6 +110,7 @@ class FakeQuant(keras.layers.Layer):
         # A range that was not measured is empty, which the kernel of either branch must not see.
         high = ops.maximum(high, low + NARROWEST)
         inputs = inputs if follow else self._off_ties(inputs, low, high)
+        inputs = self._first_rounded(inputs, low, high) if self.twice else inputs
         return ops.cond(
             ops.convert_to_tensor(self.measured) > 0.5, lambda: self._rounded(inputs, low, high), lambda: inputs
         )
@@ -103,6 +119,14 @@ class FakeQuant(keras.layers.Layer):
         """`inputs` on the grid of a range."""
         positive = self.positive and not self.symmetric
         return fake_quant(inputs, low, high, bits=self.bits, symmetric=self.symmetric, positive=positive)
+
+    def _first_rounded(self, inputs, low, high):
+        """`inputs` on a grid of 2^−places of a step, a quarter of that above it: half of a step is rounded up."""
+        step = (high - low) / (2**self.bits - 1)
+        parts = 2.0 ** ops.convert_to_tensor(self.places) / step
+        wide = ops.stop_gradient(ops.cast(inputs, "float32"))
+        moved = (ops.floor(wide * parts + 0.5) + 0.25) / parts - wide
+        return inputs + ops.cast(moved, inputs.dtype)
 
     def _off_ties(self, inputs, low, high):
         """`inputs` a little further from the integer zero, of int8 or int16.
@@ -163,7 +187,7 @@ class FakeQuant(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        names = ("bits", "fixed", "momentum", "exported", "positive")
+        names = ("bits", "fixed", "momentum", "exported", "positive", "twice")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

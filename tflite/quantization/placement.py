@@ -46,16 +46,19 @@ def place(
         for unit in found:
             if unit not in floating and not takes(unit.calls[0], scheme.activations):
                 raise ModelError(unsupported(unit.calls[0], scheme.activations))
-        _Placing(graph, found, floating, scheme.activations, momentum).run(input_range)
+        narrow = {call for call, own in kernels.items() if own.weights < 8}
+        _Placing(graph, found, floating, scheme.activations, momentum, narrow).run(input_range)
     return kernels
 
 
 class _Placing:
     """Inserts layers into one graph."""
 
-    def __init__(self, graph: Graph, found: list[Unit], floating: set[Unit], bits: int, momentum: float):
+    def __init__(
+        self, graph: Graph, found: list[Unit], floating: set[Unit], bits: int, momentum: float, narrow: set[Call]
+    ):
         self.graph, self.found, self.floating = graph, found, floating
-        self.bits, self.momentum = bits, momentum
+        self.bits, self.momentum, self.narrow = bits, momentum, narrow
         self.unit_of = {call: unit for unit in found for call in unit.calls}
 
     def run(self, input_range: tuple[float, float] | None) -> None:
@@ -84,7 +87,8 @@ class _Placing:
                 self._round_again(last)
             elif unit.role not in (Role.SAME, Role.IDENTITY) and not self._only_merged(unit.output, consumers):
                 rectified = role(last.kind) is Role.RELU
-                self._round(unit.output, last.name, fixed=fixed.get(unit.output), positive=rectified)
+                twice = unit.calls[0] in self.narrow
+                self._round(unit.output, last.name, fixed=fixed.get(unit.output), positive=rectified, twice=twice)
 
     def _round(self, value: Value, name: str, **options) -> None:
         """Let everything that takes a tensor take it rounded."""
