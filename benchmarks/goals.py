@@ -33,6 +33,7 @@ GOALS = (
         1 / 2.5,
     ),
     Goal("a step on stored answers ≤ 1.05 × the student's own", contestants.STORED, (contestants.STUDENT,), 1.05),
+    Goal("a quantization-aware step ≤ 1.3 × the student's own", contestants.AWARE, (contestants.STUDENT,), 1.3),
     Goal("a quantization-aware step ≤ 1.2 × the student's own", contestants.AWARE, (contestants.STUDENT,), 1.2),
     Goal("a batch ≤ 1 / 3 of the student's own step", feeding.BATCHES, (contestants.STUDENT,), 1 / 3),
     Goal(

@@ -3,6 +3,7 @@
     quantize_aware    a trainable copy of a model that rounds as its integer file will
     calibrate_ranges  measure the ranges of its activations on images, without training
     round_biases      move the biases of such a model, once trained, to those of its file
+    load_model        a saved model, a quantization-aware one too
     prune       a trainable copy of a model whose smallest weights become zero
     cluster     a trainable copy of a model with few distinct numbers in each kernel
     plain       what pruning or clustering made, as a plain model
@@ -39,6 +40,7 @@ from tflite.inspect import Inspection, inspect
 from tflite.inspection.cost import Cost
 from tflite.inspection.finding import Finding
 from tflite.labels import labels
+from tflite.loading import load_model
 from tflite.metadata.schema import Metadata
 from tflite.operators import Operator, Tensor
 from tflite.port import Port
@@ -80,6 +82,7 @@ __all__ = [
     "evaluate",
     "inspect",
     "labels",
+    "load_model",
     "plain",
     "profile",
     "prune",

@@ -20,11 +20,11 @@ def keras_model(model: Any) -> "keras.Model":
         ModelError: missing, truncated or damaged file, one of another kind, one that asks for unsafe code; an object
             that is not a model, or a model that has never seen an input.
     """
+    if isinstance(model, str | Path):
+        return load_model(model)
     with quiet():  # a first import of the backend is talkative
         import keras
 
-    if isinstance(model, str | Path):
-        return _load(Path(model))
     if not isinstance(model, keras.Model):
         raise ModelError(
             f"Expected a keras.Model or the path of a .keras file. Received: {type(model).__module__}."
@@ -38,13 +38,26 @@ def keras_model(model: Any) -> "keras.Model":
     return model
 
 
-def _load(path: Path) -> "keras.Model":
+def load_model(path: str | Path) -> "keras.Model":
+    """The model in a `.keras` file, with the layers that a quantization-aware one has.
+
+    `keras.saving.load_model` knows those layers only after something of this package has made or loaded such a model.
+    The file is loaded in Keras's safe mode, without optimizer and losses.
+
+    Args:
+        path: a `.keras` file.
+
+    Raises:
+        ModelError: missing, truncated or damaged file, one of another kind, one that asks for unsafe code.
+    """
+    path = Path(path)
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "does not exist"
         raise ModelError(f"Expected a .keras file. Received: {str(path)!r}, which {state}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ModelError(f"Expected a .keras file. Received: {str(path)!r}, which is of another kind or truncated")
-    import keras
+    with quiet():  # a first import of the backend is talkative
+        import keras
 
     # Keras finds the classes of quantization-aware models by the names that these register.
     import tflite.quantization.layers

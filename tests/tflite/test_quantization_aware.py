@@ -1,5 +1,8 @@
 """What `quantize_aware` makes of a model: names, weights, where it rounds, and what it refuses."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -264,3 +267,13 @@ def test_calibration(network, digits):
 
 def _plain_weights(aware, network):
     return [weights for layer in network.layers for weights in aware.get_layer(layer.name).get_weights()]
+
+
+def test_another_process_loads_a_saved_model(tmp_path):
+    aware = tflite.quantize_aware(NETWORKS["mobile_v2"](), scheme="int4")
+    aware.save(tmp_path / "a.keras")
+    code = "import sys, tflite; print(len(tflite.load_model(sys.argv[1]).layers))"
+    call = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.keras"], capture_output=True, text=True, check=True
+    )
+    assert int(call.stdout) == len(aware.layers)

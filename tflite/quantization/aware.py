@@ -39,7 +39,8 @@ def quantize_aware(
 
     The copy has the same weights, inputs, outputs and layer names. Kernels are rounded symmetrically with a scale for
     each output channel, activations with one range a tensor, which follows the batches of the training. Rounding has
-    the gradient of the identity. After training, `tflite.convert(aware, path, scheme=…)` needs no images.
+    the gradient of the identity. After training, `tflite.convert(aware, path, scheme=…)` needs no images. It saves as
+    any model does; `tflite.load_model` loads it.
 
     A layer that is several operators at run time is written as those. A nested model is written out.
 
