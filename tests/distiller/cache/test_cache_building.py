@@ -1,0 +1,216 @@
+"""A cache is built, goes on after an interruption, and survives what may happen to its files."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+
+import keras
+import numpy as np
+import pytest
+from caches import VIEWS, assert_answers, images
+
+from distiller import data
+from distiller.errors import InputError, WorkError
+from distiller.taps import LOGITS
+from distiller.teachers import store
+from distiller.teachers.cache import Cache
+
+
+class TestBuild:
+    def test_tells_how_far_it_is(self, build):
+        seen = []
+        build(progress=seen.append)
+        assert seen == [8, 16, 21, 29, 37, 42]
+        build(passes=3, progress=seen.append)
+        assert seen[6:] == [21, 42, 50, 58, 63]
+
+    def test_says_what_is_stored(self, tmp_path, build):
+        cache = build(layers=["map"], top_k=2)
+        stored = cache.describe()
+        files = sum(path.stat().st_size for path in (tmp_path / "cache").glob("*.npy"))
+        assert stored["passes"] == 2
+        assert stored["bytes"] == files
+        assert stored["answers"] == {LOGITS: [5], "map": [6, 6, 3]}
+        assert stored["key"]["augmentation"] == repr(VIEWS)
+        expected = f"2 passes, {files:,} bytes, @logits (5,), map (6, 6, 3) in float16, top 2>"
+        assert repr(cache).endswith(expected)
+
+    @pytest.mark.parametrize("options", [{"passes": 0}, {"batch_size": 0}, {"split": images(0)}])
+    def test_refuses(self, build, options):
+        with pytest.raises(InputError, match="1 or more for `passes` and `batch_size`"):
+            build(**options)
+
+    def test_goes_on_after_an_interruption(self, tmp_path, build, teacher, split):
+        def stop(done):
+            if done == 29:  # in the second pass
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            build(progress=stop)
+        names = {path.name for path in (tmp_path / "cache").iterdir()}
+        assert names == {"cache.json", "pass-0000.npy"}
+        first = (tmp_path / "cache" / "pass-0000.npy").stat()
+        cache = build()
+        assert (tmp_path / "cache" / "pass-0000.npy").stat().st_ino == first.st_ino
+        assert_answers(cache, teacher, split, turn=1)
+
+    def test_twice_at_once(self, build, teacher, split):
+        """While one is in its second pass, another builds all of them; both have them whole."""
+        made = []
+        made.append(build(passes=3, progress=lambda done: made.append(build(passes=3)) if done == 29 else None))
+        assert len(made) == 2
+        for turn in range(3):
+            for cache in made:
+                assert_answers(cache, teacher, split, turn)
+
+    def test_a_full_disk(self, monkeypatch, tmp_path, build):
+        def full(descriptor):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(WorkError, match=r"cannot be built: No space left on device. A pass takes 210 bytes"):
+            build()
+        assert not list((tmp_path / "cache").iterdir())
+
+    def test_removes_what_was_left_behind_long_ago(self, copied, build):
+        old, new = (copied / f"pass-0002.npy.{name}.part" for name in ("old", "new"))
+        for path in (old, new):
+            path.write_bytes(b"half")
+        os.utime(old, (1, 1))
+        build()
+        assert not old.exists()
+        assert new.exists()
+
+    def test_memory_stays_flat(self, tmp_path):
+        """A pass is 24 MB of maps; neither writing nor reading holds more than some batches of them."""
+        inputs = keras.Input((16, 16, 1))
+        maps = keras.layers.Conv2D(24, 1, name="map")(inputs)
+        wide = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(maps)))
+        many = data.Split(np.zeros((1000, 16, 16, 1), "uint8"), np.zeros(1000, "int32"))
+        cache = Cache(tmp_path, wide, ["map"], dtype="float32").build(
+            many.take(np.arange(1000)), passes=1, batch_size=10
+        )
+        assert cache.describe()["bytes"] > 24e6
+        (tmp_path / "pass-0000.npy").unlink()
+        tracemalloc.start()
+        try:
+            cache = Cache(tmp_path, wide, ["map"], dtype="float32").build(many, passes=1, batch_size=10)
+            cache.rows(0, np.arange(0, 1000, 100))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 6e6
+
+
+class TestDamage:
+    @pytest.mark.parametrize(
+        "harm",
+        [
+            lambda content: content[:-1],
+            lambda content: content[: len(content) // 2],
+            lambda content: b"",
+            lambda content: content + b"\0",
+            lambda content: content[:200] + bytes([content[200] ^ 1]) + content[201:],
+            lambda content: content.replace(b"'fortran", b"'f\0rtran"),
+            lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+        ],
+        ids=["a byte short", "half", "empty", "a byte more", "one bit", "header", "digest"],
+    )
+    def test_is_noticed(self, copied, build, teacher, harm):
+        file = copied / "pass-0001.npy"
+        whole = file.read_bytes()
+        file.write_bytes(harm(whole))
+        assert file.read_bytes() != whole
+        remedy = r"'[^']*pass-0001.npy' is cut short or damaged. Delete it and build the cache again"
+        with pytest.raises(InputError, match=remedy):
+            build()
+        with pytest.raises(InputError, match=remedy):
+            Cache(copied, teacher).rows(1, np.arange(3))
+
+    def test_is_mended_as_the_message_says(self, copied, build, teacher, split):
+        (copied / "pass-0001.npy").unlink()
+        seen = []
+        cache = build(progress=seen.append)
+        assert seen == [21, 29, 37, 42]
+        assert_answers(cache, teacher, split, turn=1)
+
+    def test_a_pass_in_anothers_place_is_noticed(self, copied, build):
+        (copied / "pass-0000.npy").write_bytes((copied / "pass-0001.npy").read_bytes())
+        with pytest.raises(InputError, match=r"pass-0000.npy' is cut short or damaged"):
+            build()
+
+    def test_a_pass_of_another_cache_is_noticed(self, copied, tmp_path, build):
+        build("other", seed=1, passes=1)
+        (copied / "pass-0000.npy").write_bytes((tmp_path / "other" / "pass-0000.npy").read_bytes())
+        with pytest.raises(InputError, match=r"pass-0000.npy' is cut short or damaged"):
+            build()
+
+    @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 0, "key": {}}', None])
+    def test_of_the_key_is_noticed(self, copied, teacher, content):
+        file = copied / "cache.json"
+        file.unlink() if content is None else file.write_text(content)
+        with pytest.raises(
+            InputError, match=r"cache.json' is missing, damaged or of another version. Delete its folder"
+        ):
+            Cache(copied, teacher)
+
+
+WRITER = """
+import importlib.util, sys
+from pathlib import Path
+import numpy as np
+
+spec = importlib.util.spec_from_file_location("store", sys.argv[1])
+store = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(store)
+stop = sys.argv[3] == "stop"
+rows = np.ones(4000, [("x", "f4", (2,))])
+
+def blocks():
+    for first in range(0, 4000, 100):
+        yield rows[first : first + 100]
+        if stop and first == 2000:
+            print("half", flush=True)
+            sys.stdin.read()
+
+if not stop:
+    print("ready", flush=True)
+while True:
+    store.write_rows(Path(sys.argv[2]), blocks(), rows.dtype, len(rows), b"salt")
+"""
+
+
+def test_processes_that_write_and_are_killed_leave_a_whole_file(tmp_path):
+    """Two write the same file over and over, a third stops half-way: it is whole at every moment."""
+    path = tmp_path / "pass-0000.npy"
+
+    def start(mode):
+        command = [sys.executable, "-c", WRITER, store.__file__, str(path), mode]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def assert_whole():
+        rows = store.read_rows(path, b"salt")
+        assert len(rows) == 4000
+        assert (rows["x"] == 1).all()
+
+    writers = [start(mode) for mode in ("stop", "go", "go")]
+    try:
+        assert [writer.stdout.readline() for writer in writers] == ["half\n", "ready\n", "ready\n"]
+        while not path.exists():
+            time.sleep(0.01)
+        for writer in writers:
+            for _ in range(5):
+                assert_whole()
+            writer.kill()
+            assert writer.wait() == -signal.SIGKILL
+        assert_whole()
+        left = [file.stat().st_size for file in tmp_path.glob("*.part")]
+        assert any(0 < size < path.stat().st_size for size in left)
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
