@@ -90,7 +90,8 @@ def sentence(found: list[dict[str, Any]]) -> str:
 
 def table() -> str:
     """The last recorded run, as a sentence for the documents."""
-    return f"- {sentence(lines.read(lines.RESULTS / NAME))}"
+    recorded = lines.read(lines.RESULTS / NAME)
+    return f"- {sentence(recorded)}" if recorded else ""
 
 
 if __name__ == "__main__":
