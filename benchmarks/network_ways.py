@@ -111,7 +111,7 @@ def native(model: "keras.Model", path: Path, images: np.ndarray) -> "keras.Model
 
     aware = tflite.quantize_aware(model)
     tflite.calibrate_ranges(aware, images)
-    tflite.round_biases(aware)
+    tflite.match_runtime(aware)
     tflite.convert(aware, path, scheme="int8")
     return aware
 

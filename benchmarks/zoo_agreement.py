@@ -3,8 +3,8 @@
     python -m benchmarks.zoo_agreement
 
 Every student is trained in floating point and then, quantization-aware for kernels of 8 and of 4 bits, a fifth as long;
-its file is compared with it before and after `tflite.round_biases`, on the images that it has not seen. One JSON line a
-file is added to `results/zoo_agreement.jsonl`.
+its file is compared with it before and after `tflite.match_runtime`, on the images that it has not seen. One JSON
+line a file is added to `results/zoo_agreement.jsonl`.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def agreement(name: str, epochs: int) -> list[dict[str, Any]]:
         trained(aware, images, labels, FURTHER, 2e-4)
         line = {"student": name, "scheme": scheme, "images": len(unseen), "epochs": epochs, "further": FURTHER}
         before = compared(aware, scheme, unseen, unseen_labels)
-        tflite.round_biases(aware)
+        tflite.match_runtime(aware)
         after = compared(aware, scheme, unseen, unseen_labels)
         line |= {"unrounded_agreement": before.agreement, "unrounded_mean_lsb": before.mean_lsb}
         line |= {"agreement": after.agreement, "mean_lsb": after.mean_lsb, "accuracy": after.accuracy}

@@ -89,7 +89,7 @@ def quantize(
             title="quantization-aware training",
             callbacks=freezing(asked, plan, batches.steps),
         )
-    tflite.round_biases(aware)
+    tflite.match_runtime(aware)
     if keep is not None:
         aware.save(keep)
     made = tflite.convert(aware, out, scheme=asked.scheme)

@@ -90,7 +90,7 @@ class Teaching:
         held = freezing(arm.quantize, plan, batches.steps) if arm.quantize else []
         trained = self._fit(learner, plan, batches, stage, f"{name}, seed {seed}", held)
         if arm.quantize:
-            tflite.round_biases(student)
+            tflite.match_runtime(student)
         student.save(folder.path / f"{name}-{seed}.keras")
         return {
             "epochs": trained.epochs,

@@ -2,7 +2,7 @@
 
     quantize_aware    a trainable copy of a model that rounds as its integer file will
     calibrate_ranges  measure the ranges of its activations on images, without training
-    round_biases      move the biases of such a model, once trained, to those of its file
+    match_runtime     let such a model, once trained, answer as its file does
     load_model        a saved model, a quantization-aware one too
     prune       a trainable copy of a model whose smallest weights become zero
     cluster     a trainable copy of a model with few distinct numbers in each kernel
@@ -44,7 +44,7 @@ from tflite.loading import load_model
 from tflite.metadata.schema import Metadata
 from tflite.operators import Operator, Tensor
 from tflite.port import Port
-from tflite.quantization import calibrate_ranges, quantize_aware, round_biases
+from tflite.quantization import calibrate_ranges, match_runtime, quantize_aware
 from tflite.tfmot import cluster, plain, prune
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ __all__ = [
     "inspect",
     "labels",
     "load_model",
+    "match_runtime",
     "plain",
     "profile",
     "prune",
     "quantize_aware",
-    "round_biases",
     "tool",
 ]
 

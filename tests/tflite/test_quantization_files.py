@@ -56,7 +56,7 @@ def test_the_file_answers_as_the_model(aware, file, held_out):
 def test_networks_of_other_kinds_answer_as_their_files(name, digits, held_out, tmp_path):
     keras.utils.set_random_seed(0)
     aware = trained(tflite.quantize_aware(NETWORKS[name]()), digits, epochs=10)
-    tflite.round_biases(aware)
+    tflite.match_runtime(aware)
     made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
     assert tflite.inspect(made.path).is_integer
     found = tflite.compare(aware, made.path, held_out.images)
@@ -71,7 +71,7 @@ def test_a_model_with_rounded_biases_answers_as_its_file_to_the_last_integer(dig
     aware = trained(tflite.quantize_aware(NETWORKS["mobile_v2"]()), digits, epochs=1)
     before = tflite.compare(aware, converted(aware, tmp_path), held_out.images).mean_lsb
     weights = [np.asarray(weight) for weight in aware.weights]
-    tflite.round_biases(aware)
+    tflite.match_runtime(aware)
     path = converted(aware, tmp_path)
     found = tflite.compare(aware, path, held_out.images)
     assert found.mean_lsb < 0.01 < before
@@ -86,7 +86,7 @@ def test_a_model_with_rounded_biases_answers_as_its_file_to_the_last_integer(dig
         np.testing.assert_allclose(folded / steps, np.round(folded / steps), atol=0.01)
         assert np.abs(np.asarray(norm.beta) - old).max() <= 0.51 * steps.max()
     again = [np.asarray(weight) for weight in aware.weights]
-    tflite.round_biases(aware)
+    tflite.match_runtime(aware)
     for one, other in zip(again, aware.weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -108,7 +108,7 @@ def test_averages_half_way_between_integers(padding, size, tmp_path):
 
 def test_biases_of_a_plain_model_are_not_rounded(network):
     with pytest.raises(ModelError, match=r"Expected a quantization-aware model\. Received: 'resnet8'"):
-        tflite.round_biases(network)
+        tflite.match_runtime(network)
 
 
 def test_the_same_model_gives_the_same_bytes(aware, file, tmp_path):

@@ -35,7 +35,7 @@ class FakeQuant(keras.layers.Layer):
             some activations, sigmoid for one.
         positive: whether it comes after a rectifier, so that the range starts at zero.
         twice: whether what it rounds comes from a kernel of 4 bits. The runtime rounds such products twice: first to
-            2^−s of a step, s = `places` by channel, which `tflite.round_biases` sets; it has no effect until then.
+            2^−s of a step, s = `places` by channel, which `tflite.match_runtime` sets; it has no effect until then.
     """
 
     def __init__(
@@ -198,6 +198,38 @@ class KeptFloat(keras.layers.Layer):
     def call(self, inputs):
         """The input."""
         return inputs
+
+    def compute_output_shape(self, input_shape):
+        """That of the input."""
+        return input_shape
+
+
+@register
+class Requantized(keras.layers.Layer):
+    """Says that the runtime moves integers from the range of its input to that of what comes after it.
+
+    The runtime does so by a number less exact than the ratio of the steps: `factor` is theirs, `lift` is what keeps
+    half of a step from being rounded down. `tflite.match_runtime` sets both; it has no effect until then.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Make the variables."""
+        self.factor, self.lift = (
+            self.add_weight(name=name, shape=(), initializer=initial, dtype="float32", trainable=False, autocast=False)
+            for name, initial in (("factor", "ones"), ("lift", "zeros"))
+        )
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """The input, while it trains; otherwise as the runtime moves it."""
+        if training:
+            return inputs
+        moved = ops.cast(inputs, "float32") * ops.convert_to_tensor(self.factor) + ops.convert_to_tensor(self.lift)
+        return ops.cast(moved, inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         """That of the input."""

@@ -89,6 +89,10 @@ class _Placing:
                 rectified = role(last.kind) is Role.RELU
                 twice = unit.calls[0] in self.narrow
                 self._round(unit.output, last.name, fixed=fixed.get(unit.output), positive=rectified, twice=twice)
+        if self.bits == 8:
+            for unit in self.found:
+                if unit.role is Role.MERGED and unit not in self.floating:
+                    self._move_to_one_range(unit.calls[0])
 
     def _round(self, value: Value, name: str, **options) -> None:
         """Let everything that takes a tensor take it rounded."""
@@ -102,12 +106,30 @@ class _Placing:
         """Round averages in the range of what they are averages of."""
         from tflite.quantization.layers import FakeQuant
 
-        producers = self.graph.producers()
-        source = producers.get(call.inputs[0])
-        while source is not None and role(source.kind) in (Role.IDENTITY, Role.SAME):
-            source = producers.get(source.inputs[0])
+        source = self._source(call.inputs[0])
         if source is not None and isinstance(source.kind, FakeQuant):
             self.graph.insert_after(call, source.operation, source.name).kwargs = {"follow": False}
+
+    def _move_to_one_range(self, call: Call) -> None:
+        """Say which inputs of a call have integers of a range of their own."""
+        from tflite.quantization.layers import FakeQuant, Requantized
+
+        for value in dict.fromkeys(call.inputs):
+            source = self._source(value)
+            if source is not None and isinstance(source.kind, FakeQuant):
+                name = self.graph.unique(f"{call.name}_input")
+                layer = Requantized(dtype=value.symbol.dtype, name=name)
+                moved = Call(Made(layer), name, (value,), outputs=(Value(value.symbol),))
+                call.replace(value, moved.output)
+                self.graph.calls.insert(self.graph.calls.index(call), moved)
+
+    def _source(self, value: Value) -> Call | None:
+        """What computes a tensor, or the one that it is a part of."""
+        producers = self.graph.producers()
+        source = producers.get(value)
+        while source is not None and role(source.kind) in (Role.IDENTITY, Role.SAME):
+            source = producers.get(source.inputs[0])
+        return source
 
     def _keep_float(self, value: Value, name: str) -> Value:
         from tflite.quantization.layers import KeptFloat

@@ -71,6 +71,7 @@ _LAYERS = {
     **dict.fromkeys(
         (
             "Identity",
+            "Requantized",
             "Dropout",
             "SpatialDropout1D",
             "SpatialDropout2D",
