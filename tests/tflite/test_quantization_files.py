@@ -60,9 +60,10 @@ def test_networks_of_other_kinds_answer_as_their_files(name, digits, held_out, t
     made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
     assert tflite.inspect(made.path).is_integer
     found = tflite.compare(aware, made.path, held_out.images)
-    # A network of ten epochs is sure of little: one step of its logits decides more often than in a trained one.
-    assert found.agreement >= 0.99
-    assert found.mean_lsb < 1
+    # The runtime computes hard-swish in integers of 16 bits, and the model exactly.
+    agreement, steps = (0.99, 0.6) if name == "mobile_v3" else (0.999, 0.005)
+    assert found.agreement >= agreement
+    assert found.mean_lsb < steps
     assert tflite.evaluate(made.path, (held_out.images, held_out.labels)).accuracy > 0.7
 
 
