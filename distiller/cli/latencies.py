@@ -75,11 +75,11 @@ def show_operators(results: "Sequence[BenchmarkResult]") -> None:
         parts = by_type(result.operators)
         for part in parts[:_MOST]:
             where = "" if part.delegated or result.delegate == "none" else "not delegated"
-            table.add_row(part.type, f"{part.count}×", f"{part.mean_ms:.4f}", f"{part.share:.1%}", where)
+            table.add_row(part.type, f"{part.count}×", _short(part.mean_ms), f"{part.share:.1%}", where)
         rest = parts[_MOST:]
         if rest:
             sums = (sum(part.mean_ms for part in rest), sum(part.share for part in rest))
-            table.add_row("others", f"{sum(part.count for part in rest)}×", f"{sums[0]:.4f}", f"{sums[1]:.1%}", "")
+            table.add_row("others", f"{sum(part.count for part in rest)}×", _short(sums[0]), f"{sums[1]:.1%}", "")
         print()
         _print(table)
 
@@ -87,6 +87,15 @@ def show_operators(results: "Sequence[BenchmarkResult]") -> None:
 def _place(result: "BenchmarkResult") -> str:
     threads = "" if result.threads is None else f"{result.threads} thread{'' if result.threads == 1 else 's'}, "
     return f"{threads}{result.delegate}, {result.device}, {result.tool}"
+
+
+def _short(milliseconds: float) -> str:
+    """The time of an operator, which the runtime tells in whole microseconds.
+
+    >>> _short(0.0123), _short(0.0)
+    ('0.0123', '< 0.001')
+    """
+    return f"{milliseconds:.4f}" if milliseconds else "< 0.001"
 
 
 def _number(value: float | None) -> str:
