@@ -1,5 +1,6 @@
 """What tensorflow-model-optimization does with a network: one small class for each."""
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -7,7 +8,7 @@ from tflite.tfmot.rebuild import Rebuilt
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(ABC):
     """A change of a Keras 2 network, with its options.
 
     Attributes:
@@ -26,9 +27,9 @@ class Method:
         """Whether the change depends on the numbers in the kernels."""
         return False
 
+    @abstractmethod
     def apply(self, rebuilt: Rebuilt) -> Any:
         """The changed `tf_keras.Model`, with the same weights."""
-        raise NotImplementedError
 
     def frozen(self, network: Any) -> set[str]:
         """Names of variables that no gradient reaches, though Keras 2 counts them as trainable."""
