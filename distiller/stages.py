@@ -174,12 +174,14 @@ class Stages:
 
         def work(_: Path) -> dict[str, Any]:
             results: dict[str, Any] = {}
-            files = [(name, seed, scheme) for name, seed in pairs for scheme in self.recipe.schemes(name)]
-            with self.reporter.task("benchmark", len(files)) as task:
-                for done, (name, seed, scheme) in enumerate(files, start=1):
-                    path = self._file(name, seed, f"-{scheme}.tflite")
-                    measured = tflite.benchmark(path, threads=plan.threads, runs=plan.runs)
-                    results[path.name] = json.loads(measured.to_json())
+            seeds = list(dict.fromkeys(seed for _, seed in pairs))
+            with self.reporter.task("benchmark", len(seeds)) as task:
+                for done, seed in enumerate(seeds, start=1):
+                    # The files of a seed are compared with each other: they take turns.
+                    names = [name for name, of in pairs if of == seed]
+                    paths = [self._file(n, seed, f"-{s}.tflite") for n in names for s in self.recipe.schemes(n)]
+                    measured = tflite.benchmark(paths, threads=plan.threads, runs=plan.runs)
+                    results |= {each.path.name: json.loads(each.to_json()) for each in measured.results}
                     task.advance_to(done)
             return results
 
