@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 import tflite
 from distiller import data, models, recipes, report, teachers, training
@@ -63,6 +64,7 @@ class Stages:
         self.recipe, self.reporter, self.data_dir = recipe, reporter, data_dir
         self.dataset = load_data(recipe.data, data_dir)
         self.folder: RunFolder
+        self._answered: dict[int, np.ndarray] = {}
 
     def rehearse(self) -> None:
         """Build everything once, untrained: what does not fit shows before anything is written."""
@@ -149,8 +151,7 @@ class Stages:
             self.reporter.say(f"test {name}, seed {seed}")
             test = self.dataset.test
             student = self._student(name, seed)
-            taught = self.teaching.reference(seed, self.folder)
-            answers, lessons = logits(student, test), logits(taught, test)
+            answers, lessons = logits(student, test), self._teacher_answers(seed)
             files = {}
             for scheme in self.recipe.schemes(name):
                 path = self._file(name, seed, f"-{scheme}.tflite")
@@ -168,6 +169,13 @@ class Stages:
             }
 
         self.folder.once(f"test-{name}-{seed}", work)
+
+    def _teacher_answers(self, seed: int) -> np.ndarray:
+        """The teacher's logits of the test images; students of one choice of labels have one teacher."""
+        chosen = self.recipe.labels_seed(seed)
+        if chosen not in self._answered:
+            self._answered[chosen] = logits(self.teaching.reference(seed, self.folder), self.dataset.test)
+        return self._answered[chosen]
 
     def _measure(self, pairs: list[tuple[str, int]]) -> None:
         plan = self.recipe.benchmark
