@@ -16,3 +16,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Run the command line; returns its exit code, its output and its errors."""
+
+    def call(*arguments):
+        from distiller.cli import entry
+
+        monkeypatch.setattr("sys.argv", ["distiller", *map(str, arguments)])
+        try:
+            entry.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capfd.readouterr()
+
+    return call

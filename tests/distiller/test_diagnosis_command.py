@@ -1,27 +1,16 @@
 """The command `distiller diagnose`."""
 
+import functools
 import json
 
 import pytest
 
 from distiller import models
-from distiller.cli import entry
 
 
 @pytest.fixture
-def command(monkeypatch, capfd):
-    """Run the command line; returns its exit code, its output and its errors."""
-
-    def call(*arguments):
-        monkeypatch.setattr("sys.argv", ["distiller", "diagnose", *map(str, arguments)])
-        try:
-            entry.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capfd.readouterr()
-
-    return call
+def diagnose(command):
+    return functools.partial(command, "diagnose")
 
 
 @pytest.fixture(scope="module")
@@ -32,37 +21,37 @@ def file(tmp_path_factory):
 
 
 class TestCommand:
-    def test_words_files_and_json(self, command, file, tmp_path):
+    def test_words_files_and_json(self, diagnose, file, tmp_path):
         options = ("--data", "digits", "--samples", 4, "--draws", 2, "--student", file)
-        code, printed, _ = command(file, *options, "--out", tmp_path / "out")
+        code, printed, _ = diagnose(file, *options, "--out", tmp_path / "out")
         assert code == 0
         assert "validation images of digits" in printed
         assert "What speaks against it:" in printed
         names = {path.name for path in (tmp_path / "out").iterdir()}
         assert names == {"diagnosis.json", "reliability.png", "soft_targets.png"}
-        code, printed, _ = command(file, *options, "--json", "--split", "test", "--held-out", "0.2")
+        code, printed, _ = diagnose(file, *options, "--json", "--split", "test", "--held-out", "0.2")
         content = json.loads(printed)
         assert (code, content["samples"], content["classes"]) == (0, 450, 10)
         assert content["gap"]["student"]["parameters"] == content["gap"]["teacher"]["parameters"]
 
-    def test_what_is_wrong_is_one_line(self, command, file, tmp_path):
-        code, _, errors = command("wide_cifar10", "--data", "digits")
+    def test_what_is_wrong_is_one_line(self, diagnose, file, tmp_path):
+        code, _, errors = diagnose("wide_cifar10", "--data", "digits")
         assert code == 2
         assert "Did you mean 'wide_cifar100'?" in errors
-        code, _, errors = command(tmp_path / "no.keras", "--data", "digits")
+        code, _, errors = diagnose(tmp_path / "no.keras", "--data", "digits")
         assert (code, errors.count("\n")) == (2, 1)
         assert "does not exist" in errors
-        code, _, errors = command(file, "--data", "digits", "--out", file)
+        code, _, errors = diagnose(file, "--data", "digits", "--out", file)
         assert (code, errors.count("\n")) == (2, 1)
         assert "Expected a folder for --out" in errors
-        code, _, errors = command("wide_cifar100", "--data", "digits")
+        code, _, errors = diagnose("wide_cifar100", "--data", "digits")
         assert (code, errors.count("\n")) == (2, 1)
         assert "'wide_cifar100' was trained on: cifar100, of 100 classes. Received: digits, of 10" in errors
-        code, _, errors = command(file, "--data", "digits", "--classes", "3,5")
+        code, _, errors = diagnose(file, "--data", "digits", "--classes", "3,5")
         assert (code, errors.count("\n")) == (2, 1)
         assert "names of the teacher's 10 classes. Received: 2 names" in errors
 
-    def test_help_has_an_example(self, command):
-        code, printed, _ = command("--help")
+    def test_help_has_an_example(self, diagnose):
+        code, printed, _ = diagnose("--help")
         assert code == 0
         assert "distiller diagnose wide_cifar100 --data cifar100" in printed

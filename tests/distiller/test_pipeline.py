@@ -9,7 +9,6 @@ import pytest
 
 import tflite
 from distiller import data, models, pipeline, recipes, training
-from distiller.cli import entry
 
 TINY = [
     "seeds=[3]",
@@ -31,22 +30,6 @@ def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "run"
     pipeline.run(recipes.read_run("demo", TINY), out)
     return out
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    """Run the command line; returns its exit code, its output and its errors."""
-
-    def call(*arguments):
-        monkeypatch.setattr("sys.argv", ["distiller", *map(str, arguments)])
-        try:
-            entry.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capfd.readouterr()
-
-    return call
 
 
 class TestReport:

@@ -1,14 +1,13 @@
 """`distiller benchmark` as from a shell, what it prints and draws, and the comparison with LiteRT's own benchmark."""
 
 import json
-import sys
 
 import hostile_files
 import pytest
 from matplotlib import image
 
 from benchmarks import litert_agreement
-from distiller.cli import entry, latencies
+from distiller.cli import latencies
 from distiller.errors import WorkError
 from distiller.report import operators
 from distiller.report.latencies import draw as draw_latencies
@@ -18,19 +17,8 @@ QUICK = ("--runs", "6", "--warmup", "1", "--min-seconds", "0")
 
 
 @pytest.fixture
-def distiller(capfd, monkeypatch):
-    """Calls the command line: its exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["distiller", *map(str, arguments)])
-        try:
-            entry.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capfd.readouterr()
-
-    return call
+def distiller(command):
+    return command
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The commands inspect, compare and convert, called as from a shell."""
 
 import json
-import sys
 
 import keras
 import numpy as np
@@ -9,24 +8,12 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
 import tflite
-from distiller.cli import entry
 
 
 @pytest.fixture
-def distiller(capfd, monkeypatch):
-    """Calls the command line: its exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["distiller", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "160")
-        try:
-            entry.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capfd.readouterr()
-
-    return call
+def distiller(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    return command
 
 
 class TestInspect:

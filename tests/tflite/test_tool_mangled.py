@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tflite import ModelError
 from tflite.tool.log import parse_log
 from tflite.tool.profile import parse_profile
-from tflite.tool.result_proto import parse_result
+from tflite.tool.result_proto import ResultFile, parse_result
 
 RUN = Run(Phase((2190, 83, 84, 81)), Phase((109, 82, 80, 443, 78, 82)), threads=4, peak_mb=7.44531)
 TEXTS = {name: generations.text(name, RUN) for name in GENERATIONS}
@@ -95,9 +95,11 @@ def test_other_lines_between(generation, others, random):
     "count=1 curr=1e99\nInference timings in us: Init: 1, First inference: 0, Warmup (avg): 0, Inference (avg): 1e99\n"
 )
 def test_any_text(text):
-    read(parse_log, text)
-    read(parse_profile, text)
-    read(parse_profile, profiles.TITLE.format("Run Order") + "\n" + text)
+    log = read(parse_log, text)
+    assert log is None or min(numbers(log).values(), default=0) >= 0
+    for profile in (text, profiles.TITLE.format("Run Order") + "\n" + text):
+        operators = read(parse_profile, profile)
+        assert operators is None or all(operator.mean_ms >= 0 for operator in operators)
 
 
 @QUICK
@@ -114,7 +116,8 @@ def test_profiles_cut_off_and_with_pieces_missing(text, data):
 @QUICK
 @given(st.binary(max_size=200))
 def test_any_bytes(content):
-    read(parse_result, content)
+    got = read(parse_result, content)
+    assert got is None or isinstance(got, ResultFile)
 
 
 @QUICK
