@@ -90,7 +90,7 @@ def test_bad_calls(distiller, files_of, arguments, message):
 
 
 @pytest.mark.parametrize(
-    "command",
+    "arguments",
     [
         ("benchmark",),
         ("inspect",),
@@ -98,10 +98,10 @@ def test_bad_calls(distiller, files_of, arguments, message):
         ("compare", "--data", "digits"),
     ],
 )
-def test_a_file_that_crashes_the_interpreter(distiller, tmp_path, command):
+def test_a_file_that_crashes_the_interpreter(distiller, tmp_path, arguments):
     path = tmp_path / "hostile.tflite"
     path.write_bytes(hostile_files.crash_while_opening())
-    name, *options = command
+    name, *options = arguments
     before = ("student.keras",) if name == "compare" else ()
     code, out, err = distiller(name, *before, path, *options)
     assert (code, out) == (2, "")
