@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from benchmarks import experiments, lines
+from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 
 BASELINE = "hard_labels"
@@ -27,7 +28,8 @@ def table(name: str) -> str:
     sample deviations, √(s² + s₀²), that is; empty where there is one seed.
     """
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
-    rows, sentences = [HEAD, (":---", ":---", *["---:"] * (len(HEAD) - 2))], []
+    rows: list[Row] = []
+    sentences = []
     for variant in experiments.read(name).variants:
         arms: dict[str, list[dict[str, Any]]] = {}
         for line in recorded:
@@ -36,7 +38,7 @@ def table(name: str) -> str:
         rows += [_row(variant, arm, found, arms.get(BASELINE)) for arm, found in arms.items()]
         if BASELINE in arms and len(arms) > 1:
             sentences.append(_best(variant, arms))
-    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", *sentences])
+    return markdown(HEAD, rows, sentences)
 
 
 def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[float, float | None]:
@@ -55,7 +57,7 @@ def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[floa
     return difference, difference / combined if combined else None
 
 
-def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]] | None) -> tuple[str, ...]:
+def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]] | None) -> Row:
     files = [file["accuracy"] for line in found for file in line["tflite"] if file["scheme"] == "int8"]
     difference, deviations = gain(found, alone) if alone and arm != BASELINE else (None, None)
     seconds = Measure.of([line["seconds"] for line in found]).mean

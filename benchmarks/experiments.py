@@ -16,8 +16,10 @@ FOLDER = Path(__file__).parent / "experiments"
 class Experiment(BaseModel):
     """A recipe, its variants (name → changes as `distiller run --set` takes them), and the changes of the tiny mode.
 
-    `changes` are those of every variant; `arms` names the arms of a variant that has not all of the recipe's; `table`
-    is the form of its table: a pair of students beside their teacher, or arms beside hard labels.
+    The recipe is one of those beside the experiments, in `experiments/recipes`, or a packaged one. `changes` are
+    those of every variant; `arms` names the arms of a variant that has not all of the recipe's; `table` is the form
+    of its table: a pair of students beside their teacher, arms beside hard labels, or a grid of temperatures and
+    weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,7 +29,7 @@ class Experiment(BaseModel):
     changes: list[str] = []
     variants: dict[str, list[str]]
     arms: dict[str, list[str]] = {}
-    table: Literal["pair", "arms"] = "pair"
+    table: Literal["pair", "arms", "grid"] = "pair"
     tiny: list[str]
 
     def asked(self, variant: str, *, tiny: bool) -> recipes.RunRecipe:
@@ -35,7 +37,8 @@ class Experiment(BaseModel):
         if variant not in self.variants:
             raise InputError(unknown("variant", variant, self.variants))
         changes = [*self.changes, *self.variants[variant], *(self.tiny if tiny else [])]
-        recipe = recipes.read_run(self.recipe, changes)
+        own = FOLDER / "recipes" / f"{self.recipe}.yaml"
+        recipe = recipes.read_run(own if own.is_file() else self.recipe, changes)
         kept = {arm: recipe.arms[arm] for arm in self.arms.get(variant, recipe.arms)}
         return recipe.model_copy(update={"arms": kept})
 

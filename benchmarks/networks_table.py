@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from benchmarks import lines
+from benchmarks.markdown import markdown
 from benchmarks.network_ways import ASKED, BATCH, IMAGES, STEPS, WAYS
 from benchmarks.networks import NAME
 
@@ -15,7 +16,6 @@ _LONGEST = 160
 def table() -> str:
     """A row a network and way, a sentence a way on how many were integer files, and what went wrong where."""
     recorded = lines.read(lines.RESULTS / NAME)
-    cells = [HEAD, (":---", "---:", ":---", ":---", *["---:"] * 5), *(_row(line) for line in recorded)]
     found = Counter((line["way"], kind(line)) for line in recorded)
     ways = [way for way in WAYS if any(line["way"] == way for line in recorded)]
     sentences = [
@@ -33,7 +33,7 @@ def table() -> str:
         f"images. The networks are trained for {STEPS} steps of {BATCH} images and not on their quantization: far "
         "from what they can do, and the deepest still make a rounding larger from layer to layer."
     )
-    return "\n".join([*(f"| {' | '.join(row)} |" for row in cells), "", *sentences, *errors, "", note])
+    return markdown(HEAD, [_row(line) for line in recorded], [*sentences, *errors, "", note], text=(0, 2, 3))
 
 
 def kind(line: dict[str, Any]) -> str:

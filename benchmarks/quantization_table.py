@@ -3,6 +3,7 @@
 from typing import Any
 
 from benchmarks import experiments, lines
+from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 
 NAME = "quantization"
@@ -35,12 +36,12 @@ def table() -> str:
                 found.setdefault(line["arm"], []).append(line)
         if FLOAT not in found:
             continue
-        cells = [HEAD, (":---", ":---", *["---:"] * 5)]
+        cells: list[Row] = []
         for arm in experiments.read(NAME).asked(variant, tiny=False).arms:
             for scheme in sorted({f["scheme"] for line in found.get(arm, ()) for f in line["tflite"]}, key=_order):
                 cells.append(_row(arm, scheme, found[arm], _files(found[FLOAT], "float32")))
         budget, data = found["distilled"][0]["budget"], found["distilled"][0]["data"]
-        out.append("\n".join(f"| {' | '.join(row)} |" for row in cells))
+        out.append(markdown(HEAD, cells))
         out.append(
             f"{variant} ({data['labelled']:,} labelled images), {budget['steps']:,} steps of {budget['batch_size']} "
             f"images for the distilled student, and {found[FLOAT][0]['epochs'][-1]['epoch']:.0f} epoch more for the "

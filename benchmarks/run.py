@@ -9,7 +9,10 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+WORK = Path("runs/experiments")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
     parser.add_argument("--seeds", type=int, nargs="+", help="these alone; more can be added later", metavar="SEED")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
-    parser.add_argument("--work", type=Path, default=Path("runs/experiments"), help="folder of the runs themselves")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
     parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
     parser.add_argument("--tiny", action="store_true", help="a few steps of everything, to try the experiment out")
     asked = parser.parse_args(arguments)
@@ -60,12 +63,21 @@ def execute(asked: argparse.Namespace) -> None:
         if not missing:
             print(f"{asked.experiment}, {variant}: recorded already")
             continue
-        named = "-".join([variant, *(f"seed {seed}" for seed in asked.seeds or [])])
-        out = asked.work / asked.experiment / "".join(c if c.isalnum() else "-" for c in named)
+        out = folder(asked.work, asked.experiment, variant, asked.seeds or ())
         report = pipeline.run(recipe, out, data_dir=asked.data_dir, resume=(out / "run.json").exists())
         recorded = json.loads((out / "run.json").read_text())
         made = lines.lines_of(report, recipe, asked.experiment, variant, recorded)
         lines.append(results, [line for line in made if lines.key_of(line) in missing])
+
+
+def folder(work: Path, experiment: str, variant: str, seeds: Sequence[int] = ()) -> Path:
+    """Where a variant is run, with all seeds of its recipe or with these alone.
+
+    >>> folder(Path("runs"), "demo", "5 labels a class", [1]).as_posix()
+    'runs/demo/5-labels-a-class-seed-1'
+    """
+    named = "-".join([variant, *(f"seed {seed}" for seed in seeds)])
+    return work / experiment / "".join(c if c.isalnum() else "-" for c in named)
 
 
 if __name__ == "__main__":

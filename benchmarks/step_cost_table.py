@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks import contestants, lines
 from benchmarks.goals import verdict
+from benchmarks.markdown import markdown
 from benchmarks.timing import Ratio, ratio
 
 RESULTS = "step_cost.jsonl"
@@ -16,13 +17,12 @@ def table(path: Path | None = None) -> str:
     """The last run of each setting in `path`, the recorded results by default, in Markdown."""
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
     last = {tuple(line["arguments"][key] for key in _SETTING): line["run"] for line in recorded}
-    return "\n\n".join(markdown([line for line in recorded if line["run"] == run]) for run in last.values())
+    return "\n\n".join(of_run([line for line in recorded if line["run"] == run]) for run in last.values())
 
 
-def markdown(run: list[dict[str, Any]]) -> str:
+def of_run(run: list[dict[str, Any]]) -> str:
     """A run's table and what it was: a row a contestant, a sentence a goal."""
-    cells = [HEAD, (":---", ":---", "---:", "---:", "---:"), *rows(run)]
-    return "\n".join([*(f"| {' | '.join(row)} |" for row in cells), "", *(f"- {note}" for note in notes(run))])
+    return markdown(HEAD, rows(run), [f"- {note}" for note in notes(run)])
 
 
 def rows(run: list[dict[str, Any]]) -> list[tuple[str, ...]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lines
+from benchmarks.markdown import markdown
 
 NAME = "zoo_agreement.jsonl"
 STUDENTS = ("resnet8", "resnet20", "resnet32", "mobilenet_v2", "wrn_16_2")
@@ -112,8 +113,7 @@ def table() -> str:
     if not recorded:
         return ""
     last = [line for line in recorded if line["run"] == recorded[-1]["run"]]
-    rows = [HEAD, (":---", ":---", *["---:"] * 5)]
-    rows += [
+    rows = [
         (
             line["student"],
             line["scheme"],
@@ -130,7 +130,7 @@ def table() -> str:
         f"- agreement of {GOAL} or more: {met} of {len(last)} files. {last[0]['epochs']} epochs in floating point "
         f"and {last[0]['further']} quantization-aware; {last[0]['images']} images of validation and test."
     )
-    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", note])
+    return markdown(HEAD, rows, [note])
 
 
 if __name__ == "__main__":

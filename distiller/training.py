@@ -16,6 +16,7 @@ from distiller.errors import WorkError
 from distiller.optimizers import DOT
 from distiller.progress import Reporter
 from distiller.recipes.training import Ramp, Training
+from distiller.smoothed import SmoothedCrossentropy
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
     sgd = keras.optimizers.SGD(rate, **options) if plan.dot is None else DOT(rate, delta=plan.dot, **options)
     sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return keras.optimizers.LossScaleOptimizer(sgd) if plan.precision == "mixed_float16" else sgd
+
+
+def entropy(plan: Training) -> keras.losses.Loss:
+    """The loss of the hard labels: integers, or mixed ones of mixed images."""
+    if plan.mixing:
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.label_smoothing)
+    if plan.label_smoothing:
+        return SmoothedCrossentropy(plan.label_smoothing)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def steps_an_epoch(plan: Training, samples: int) -> int:
@@ -111,9 +121,7 @@ def fit(
         WorkError: the loss is no longer a number.
     """
     steps = batches.steps
-    # Mixed images have mixed labels.
-    entropy = keras.losses.CategoricalCrossentropy if plan.mixing else keras.losses.SparseCategoricalCrossentropy
-    model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(from_logits=True), metrics=["accuracy"])
+    model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=["accuracy"])
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
     with reporter.task(title, plan.epochs * steps) as task:

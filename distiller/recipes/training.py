@@ -50,6 +50,9 @@ class Training(Section):
     flip: bool = False
     steps_per_epoch: Count | None = Field(default=None, description="by default one pass over all training images")
     mixing: Mixing | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="how much of a hard label is spread over all classes"
+    )
     dot: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="`optimizers.DOT` with this delta, for a student with a teacher, in place of SGD"
     )

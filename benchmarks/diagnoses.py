@@ -1,0 +1,122 @@
+"""What `distiller diagnose` says of the teachers of an experiment, before their students are looked at.
+
+    python -m benchmarks.run label_smoothing --data-dir DIR
+    python -m benchmarks.diagnoses label_smoothing --data-dir DIR
+
+Every fine-tuned copy of a run is diagnosed on the validation split. One JSON line a teacher is added to
+`results/NAME_diagnoses.jsonl`.
+"""
+
+import argparse
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks import experiments, lines, run
+from benchmarks.markdown import Row, markdown
+
+HEAD: Row = (
+    "teacher of",
+    "validation",
+    "smoothed?",
+    "ceiling of log-odds",
+    "evenness",
+    "mutual information, nats",
+    "calibration error",
+    "suggested temperature",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.diagnoses", description="Diagnose the fine-tuned teachers of an experiment's runs."
+    )
+    parser.add_argument("experiment")
+    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
+    parser.add_argument("--work", type=Path, default=run.WORK, help="folder of the runs themselves")
+    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
+    asked = parser.parse_args(arguments)
+    from distiller.cli.backend import load_backend
+    from distiller.errors import InputError
+
+    load_backend()
+    try:
+        found = diagnoses(asked.experiment, asked.work, asked.data_dir)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    lines.append(asked.results / f"{asked.experiment}_diagnoses.jsonl", found)
+    return 0
+
+
+def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, Any]]:
+    """A line a fine-tuned teacher of an experiment, of the runs with all seeds."""
+    from distiller import teachers
+    from distiller.bridging import Bridging
+    from distiller.building import load_data
+    from distiller.data import Augmentation
+    from distiller.errors import InputError
+    from distiller.provenance import provenance
+    from distiller.recipes.bridges import FineTuneBridge
+
+    experiment, found = experiments.read(name), []
+    for variant in experiment.variants:
+        recipe, folder = experiment.asked(variant, tiny=False), run.folder(work, name, variant)
+        dataset = load_data(recipe.data, data_dir)
+        for stage, section in Bridging(recipe, dataset.classes, lambda: None).to_fit.items():
+            if not isinstance(section, FineTuneBridge):
+                continue
+            file = folder / "stages" / f"{stage}-{recipe.bridge_seeds[0]}" / "network.keras"
+            if not file.is_file():
+                raise InputError(f"Expected a run of {name!r}, {variant!r}, in {str(folder)!r}. Received: no such file")
+            plan = section.training
+            said = teachers.diagnose(
+                teachers.load(file),
+                dataset.validation,
+                classes=dataset.classes,
+                augmentation=Augmentation(plan.crop, plan.flip),
+            )
+            found.append(
+                {
+                    "experiment": name,
+                    "variant": variant,
+                    "arms": [arm for arm in recipe.arms if section in recipe.bridges_of(arm).values()],
+                    "bridge": section.model_dump(mode="json"),
+                    "diagnosis": dataclasses.asdict(said),
+                    **provenance(),
+                }
+            )
+    return found
+
+
+def table(name: str) -> str:
+    """The diagnoses of an experiment in Markdown: a row a teacher, and what speaks against it."""
+    recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
+    sentences = [f"- {_arms(line)}: {concern}" for line in recorded for concern in line["diagnosis"]["concerns"]]
+    return markdown(HEAD, [_row(line) for line in recorded], sentences)
+
+
+def _arms(line: dict[str, Any]) -> str:
+    return ", ".join(arm.replace("_", " ") for arm in line["arms"])
+
+
+def _row(line: dict[str, Any]) -> Row:
+    said = line["diagnosis"]
+    smoothing = said["smoothing"]
+    return (
+        _arms(line),
+        f"{100 * said['accuracy']:.2f}",
+        smoothing["verdict"],
+        *("" if smoothing[mark] is None else f"{smoothing[mark]:.2f}" for mark in ("ceiling", "evenness")),
+        f"{said['mutual_information']['nats']:.2f}",
+        f"{100 * said['calibration']['error']:.1f}",
+        f"{said['soft_targets']['suggested_temperature']:.1f}",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
