@@ -1,7 +1,7 @@
-"""Make every table in the documents from the recorded results.
+"""Make every table and figure in the documents from the recorded results.
 
     python -m benchmarks.tables           write them
-    python -m benchmarks.tables --check   exit 1 if a document is not what the results say
+    python -m benchmarks.tables --check   exit 1 if a document or a figure is not what the results say
 
 A document marks a table with `<!-- table: NAME -->` and `<!-- end -->`.
 """
@@ -17,6 +17,7 @@ from benchmarks import (
     cache_saving,
     diagnoses,
     experiments,
+    figures,
     grid_table,
     litert_agreement,
     networks_table,
@@ -33,8 +34,8 @@ _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9_]+) -->\n).*?(<!-- end -->)",
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description="Make the documents' tables.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a document is out of date")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description="Make all tables and figures.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if anything is out of date")
     asked = parser.parse_args(arguments)
     stale = []
     for name in DOCUMENTS:
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             stale.append(name)
             if not asked.check:
                 path.write_text(new)
+    stale += [f"benchmarks/figures/{name}.png" for name in (figures.stale() if asked.check else figures.write())]
     for name in stale:
         print(f"{name} {'is out of date: run python -m benchmarks.tables' if asked.check else 'written'}")
     return 1 if stale and asked.check else 0

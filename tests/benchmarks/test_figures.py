@@ -1,0 +1,66 @@
+"""Figures are drawn from the recorded results, and one that was drawn from others is found."""
+
+import pytest
+
+from benchmarks import figures, lines
+
+STUDENT = {
+    "experiment": "few_labels",
+    "data": {"train": 45000},
+    "teacher": {"accuracy": 0.9},
+}
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path / "results")
+    made = {
+        ("4 % of the labels", "hard_labels"): [0.50, 0.54],
+        ("4 % of the labels", "fine_tune"): [0.70, 0.70],
+        ("all labels", "hard_labels"): [0.80, 0.84],
+        ("all labels", "fine_tune"): [0.85, 0.87],
+    }
+    found = [
+        {**STUDENT, "variant": variant, "arm": arm, "test_accuracy": accuracy, "seed": seed}
+        for (variant, arm), accuracies in made.items()
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    lines.append(lines.RESULTS / "few_labels.jsonl", found)
+    return tmp_path
+
+
+def test_accuracy_is_drawn_against_the_number_of_labels(results):
+    found = figures.by_labels("few_labels")
+    # A deviation of two values is their difference over √2.
+    assert found["hard_labels"] == [[1800, 52.0, pytest.approx(2.8284)], [45000, 82.0, pytest.approx(2.8284)]]
+    assert found["fine_tune"][0] == [1800, 70.0, 0.0]
+    assert found["teacher"] == [[1800, 90.0, None], [45000, 90.0, None]]
+
+
+def test_a_figure_of_other_numbers_is_stale(results):
+    folder = results / "figures"
+    assert figures.stale(folder) == ["few_labels"]
+    assert figures.write(folder) == ["few_labels"]
+    assert figures.stale(folder) == figures.write(folder) == []
+    more = {**STUDENT, "variant": "all labels", "arm": "fine_tune", "test_accuracy": 0.83, "seed": 2}
+    lines.append(lines.RESULTS / "few_labels.jsonl", [more])
+    assert figures.stale(folder) == ["few_labels"]
+
+
+def test_a_grid_is_a_curve_a_weight(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+
+    def line(temperature, weight, accuracy):
+        arm = {"objectives": {"soft": {"temperature": temperature}}, "weights": {"soft": weight}}
+        return {"arm": "taught", "recipe": {"arms": {"taught": arm}}, "last_validation_accuracy": accuracy}
+
+    alone = {"arm": "hard_labels", "recipe": {"arms": {"hard_labels": {"objectives": {}}}}}
+    found = [line(4.0, 0.9, 0.75), line(1.0, 0.9, 0.7), line(1.0, 0.5, 0.65)]
+    lines.append(tmp_path / "grid.jsonl", [*found, {**alone, "last_validation_accuracy": 0.6}])
+    assert figures.by_temperature("grid") == {
+        "weight 0.5": [[1.0, 65.0]],
+        "weight 0.9": [[1.0, 70.0], [4.0, 75.0]],
+        "hard labels": 60.0,
+    }
+    figures.draw_by_temperature(figures.by_temperature("grid")).savefig(tmp_path / "grid.png")
+    assert (tmp_path / "grid.png").stat().st_size > 10_000
