@@ -9,6 +9,7 @@ A document marks a table with `<!-- table: NAME -->` and `<!-- end -->`.
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def filled(document: str) -> str:
 
 def table(name: str) -> str:
     """The table of a benchmark or of an experiment, in Markdown."""
-    made = {
+    made: dict[str, Callable[[], str]] = {
         "step_cost": step_cost_table.table,
         "cache_saving": cache_saving.table,
         "litert_agreement": litert_agreement.table,
