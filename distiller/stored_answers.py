@@ -44,7 +44,7 @@ class StoredAnswers:
         passes = min(passes, section.cycle or passes)
         caches = {first: self._built(arm, first, learner, images, seed, passes, section) for first in learner.teachers}
         taught = Caches(caches) if len(caches) > 1 else next(iter(caches.values()))
-        return {"views": section.views, "cycle": section.cycle, "taught": taught}
+        return {"views": section.views, "cycle": section.cycle and passes, "taught": taught}
 
     def _built(
         self, arm: str, first: str, learner: Distiller, images: Split, seed: int, passes: int, section: Cache

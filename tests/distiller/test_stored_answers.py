@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from distiller import Distiller, bridges, data, models, objectives, teachers
+from distiller import Distiller, bridges, data, models, objectives, recipes, teachers
 from distiller.errors import InputError
+from distiller.progress import Reporter
 from distiller.recipes.schema import Cache
-from distiller.stored_answers import stores
+from distiller.stored_answers import StoredAnswers, stores
 
 VIEWS = data.Augmentation(crop=1, flip=True)
 
@@ -86,3 +87,21 @@ def test_other_images_views_or_too_few_passes_are_refused(learner, images, tmp_p
 )
 def test_which_students_learn_from_stored_answers(section, objective, mixing, answer):
     assert stores(section, {"one": objective}, mixing=mixing) is answer
+
+
+def test_a_training_may_end_before_its_views_repeat(tmp_path):
+    """Two passes are taken where the views would repeat after five: two are stored, and they are enough."""
+    recipe = recipes.read_run(
+        "ten_of_cifar100", ["cache={cycle: 5}", "training.crop=1", "arms={soft: {objectives: {soft: {name: hinton}}}}"]
+    )
+    images = data.Split(np.zeros((20, 8, 8, 1), "uint8"), np.zeros(20, "int32"))
+    options = StoredAnswers(recipe, tmp_path, Reporter()).options("soft", one_teacher(), images, 0, passes=2)
+    batches = data.Batches(images, 10, steps=4, augmentation=data.Augmentation(1, flip=True), **options)
+    batches.require(1)
+
+
+def one_teacher():
+    """A learner whose teacher's answers can be stored."""
+    keras.utils.set_random_seed(0)
+    networks = {role: models.build("resnet8", 3, (8, 8, 1), width=4) for role in ("teacher", "student")}
+    return Distiller(**networks, objectives={"soft": objectives.Hinton()})
