@@ -25,6 +25,7 @@ from benchmarks import (
     pair_table,
     quantization_table,
     step_cost_table,
+    torch_peers,
     zoo_agreement,
 )
 
@@ -69,6 +70,7 @@ def table(name: str) -> str:
         "cache_saving": cache_saving.table,
         "litert_agreement": litert_agreement.table,
         "label_smoothing_diagnoses": partial(diagnoses.table, "label_smoothing_diagnoses"),
+        "torch_peers": torch_peers.table,
         "networks": networks_table.table,
         "zoo_agreement": zoo_agreement.table,
         "quantization": quantization_table.table,

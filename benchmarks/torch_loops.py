@@ -80,8 +80,8 @@ def steps(student: int, teacher: int, batch: int) -> dict[str, Step]:
         makers = {"student": _alone, "logits": _with_teacher, "logits, stored answers": _with_answers}
         for name, make in makers.items():
             torch.manual_seed(0)
-            networks = [ResNet(depth).to(memory_format=form) for depth in (student, teacher)]
-            made[f"{name}; {way}"] = make(*networks, cast, _batches(batch, form))
+            pupil, tutor = (ResNet(depth).to(memory_format=form) for depth in (student, teacher))
+            made[f"{name}; {way}"] = make(pupil, tutor, cast, _batches(batch, form))
     return made
 
 
@@ -92,7 +92,9 @@ def _batches(batch: int, form: torch.memory_format) -> Iterator[tuple[torch.Tens
         yield from zip(images, labels, strict=True)
 
 
-def _step(student: nn.Module, cast: Any, loss_of: Callable[[], tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> Step:
+def _step(
+    student: nn.Module, cast: Any, loss_of: Callable[[], tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+) -> Step:
     optimizer = torch.optim.SGD(student.parameters(), 1e-6, momentum=0.9, nesterov=True)
     student.train()
 

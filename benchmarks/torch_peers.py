@@ -1,0 +1,166 @@
+"""A step of the Distiller beside a training loop in PyTorch, as torchdistill and RepDistiller have it.
+
+    pip install torch --index-url https://download.pytorch.org/whl/cpu
+    python -m benchmarks.torch_peers
+
+The same networks, batch, loss and optimiser: alone, with a live teacher, and on its stored answers. Each framework has
+a process of its own and each precision and memory format is tried; they take turns. What is compared is the fastest of
+each. One JSON line a contestant is added to `results/torch_peers.jsonl`.
+"""
+
+import argparse
+import datetime
+import os
+import statistics
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks import lines
+from benchmarks.markdown import Row, markdown
+from benchmarks.timing import ratio
+
+NAME = "torch_peers.jsonl"
+DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32, "resnet56": 56}
+PRECISIONS = ("float32", "mixed_bfloat16")
+LOOPS = ("student", "logits", "logits, stored answers")
+OURS, THEIRS = "distiller", "torch"
+HEAD: Row = ("step", "× PyTorch", "interval", "ms", "PyTorch, ms", "way", "PyTorch's way")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code: 1 where PyTorch is ahead."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.torch_peers",
+        description="Time a step of the Distiller and of a training loop in PyTorch, taking turns.",
+    )
+    parser.add_argument("--student", default="resnet8", choices=DEPTHS, help="(%(default)s)")
+    parser.add_argument("--teacher", default="resnet20", choices=DEPTHS, help="(%(default)s)")
+    parser.add_argument("--batch", type=int, default=128, help="images a step (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each contestant (%(default)s)")
+    parser.add_argument("--steps", type=int, default=8, help="steps a measurement (%(default)s)")
+    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
+    asked = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from distiller.errors import InputError, WorkError
+
+    try:
+        run = measured(asked)
+    except (InputError, WorkError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    lines.append(asked.out, run)
+    print(table(asked.out))
+    return int(any(found.median > 1 for _, found, *_ in compared(run)))
+
+
+def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """The lines of a run: one a contestant.
+
+    Raises:
+        InputError: PyTorch is not there.
+        WorkError: a step failed, or the networks of the two frameworks are not the same.
+    """
+    from benchmarks.workers import Worker, in_turn
+    from distiller.errors import InputError
+    from distiller.progress import Reporter
+    from distiller.provenance import provenance
+
+    try:
+        torch = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        raise InputError(
+            "Expected PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+        ) from None
+    here = {
+        "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **provenance(),
+        "torch": torch,
+        "arguments": {key: value for key, value in vars(asked).items() if key != "out"},
+    }
+    networks = (asked.student, asked.teacher, asked.batch)
+    with (
+        Reporter().task("PyTorch", len(LOOPS) * (len(PRECISIONS) + 4) * asked.rounds) as task,
+        Worker(ours, *networks) as first,
+        Worker(theirs, *networks) as second,
+    ):
+        task.say("compiling")
+        seconds = in_turn({OURS: first, THEIRS: second}, rounds=asked.rounds, count=asked.steps, done=task.advance_to)
+    return [{"contestant": name, "seconds": found, **here} for name, found in seconds.items()]
+
+
+def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
+    """The steps of this package in every precision, by "loop; precision"."""
+    from distiller.cli.backend import load_backend
+
+    load_backend()
+    import keras
+
+    from benchmarks.contestants import STORED, STUDENT, distillers, references, stored
+    from benchmarks.setting import Setting
+
+    names = {STUDENT: LOOPS[0], "hinton": LOOPS[1], STORED: LOOPS[2]}
+    made = {}
+    for precision in PRECISIONS:
+        setting = Setting(student, teacher, batch, precision)
+        for one in (references()[0], *distillers(["hinton"]), stored()):
+            step = one.make(setting)
+            made[f"{names[one.name]}; {precision}"] = lambda step=step: keras.tree.flatten(step())
+    return made
+
+
+def theirs(student: str, teacher: str, batch: int) -> dict[str, Any]:
+    """PyTorch's, by "loop; way"; WorkError unless its networks have the zoo's parameters and multiply-adds."""
+    from benchmarks import torch_loops
+    from distiller import models
+    from distiller.errors import WorkError
+
+    for name in (student, teacher):
+        network = models.build(name, torch_loops.CLASSES)
+        expected = models.parameters(network), models.multiply_adds(network)
+        if torch_loops.size(DEPTHS[name]) != expected:
+            raise WorkError(
+                f"{name}: expected (parameters, multiply-adds) {expected} of PyTorch's network, "
+                f"received {torch_loops.size(DEPTHS[name])}"
+            )
+    return torch_loops.steps(DEPTHS[student], DEPTHS[teacher], batch)
+
+
+def compared(run: list[dict[str, Any]]) -> list[tuple[str, Any, dict[str, Any], dict[str, Any]]]:
+    """(Loop, ratio of our times to theirs, our line, their line), where each line is the fastest of its framework."""
+
+    def fastest(framework: str, loop: str) -> dict[str, Any]:
+        of_loop = [line for line in run if line["contestant"].startswith(f"{framework}: {loop}; ")]
+        return min(of_loop, key=lambda line: statistics.median(line["seconds"]))
+
+    pairs = [(loop, fastest(OURS, loop), fastest(THEIRS, loop)) for loop in LOOPS]
+    return [(loop, ratio(own["seconds"], other["seconds"]), own, other) for loop, own, other in pairs]
+
+
+def table(path: Path | None = None) -> str:
+    """The last run of each pair of networks in `path`, the recorded results by default, in Markdown."""
+    recorded = lines.read(lines.RESULTS / NAME if path is None else path)
+    last = {(line["arguments"]["student"], line["arguments"]["teacher"]): line["run"] for line in recorded}
+    return "\n\n".join(_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
+
+
+def _of_run(run: list[dict[str, Any]]) -> str:
+    rows = [_row(*one) for one in compared(run)]
+    asked, machine, versions = run[0]["arguments"], run[0]["machine"], run[0]["versions"]
+    note = (
+        f"- {asked['batch']} images a step, {asked['student']} from {asked['teacher']}; medians over {asked['rounds']} "
+        f"rounds of {asked['steps']} steps. {machine['processor']}, {machine['cores']} cores; TensorFlow "
+        f"{versions['tensorflow']}, Keras {versions['keras']}, PyTorch {run[0]['torch']}."
+    )
+    return markdown(HEAD, rows, [note], text=(0, 5, 6))
+
+
+def _row(loop: str, found: Any, own: dict[str, Any], other: dict[str, Any]) -> Row:
+    way, their_way = (line["contestant"].split("; ")[1] for line in (own, other))
+    times = (f"{1000 * statistics.median(line['seconds']):.1f}" for line in (own, other))
+    return (loop, f"{found.median:.2f}", f"{found.low:.2f} to {found.high:.2f}", *times, way, their_way)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
