@@ -5,30 +5,32 @@ import numpy as np
 from keras import ops
 
 
-def gradient(objective, teacher, student, labels):
-    """Gradients of the summed loss: to the teacher, the student and the objective's adapters."""
+def gradients(objective, teacher, student, labels=None, *, reduce=ops.sum):
+    """Of the reduced loss: arrays to the teacher's features, the student's and to adapters; None where there is none."""
     objective(teacher, student, labels)  # makes the adapters
+    adapters = [v.value for v in objective.trainable_variables]
     if keras.backend.backend() == "jax":
-        return _on_jax(objective, teacher, student, labels)
-    import tensorflow as tf
+        found = _on_jax(objective, teacher, student, labels, adapters, reduce)
+    else:
+        import tensorflow as tf
 
-    teacher, student = (keras.tree.map_structure(tf.Variable, side) for side in (teacher, student))
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(objective(teacher, student, labels))
-    return tape.gradient(loss, [teacher, student, [v.value for v in objective.trainable_variables]])
+        sides = [keras.tree.map_structure(tf.Variable, side) for side in (teacher, student)]
+        with tf.GradientTape() as tape:
+            loss = reduce(objective(*sides, labels))
+        found = tape.gradient(loss, [*sides, adapters])
+    return [[g if g is None else ops.convert_to_numpy(g) for g in keras.tree.flatten(part)] for part in found]
 
 
-def _on_jax(objective, teacher, student, labels):
+def _on_jax(objective, teacher, student, labels, adapters, reduce):
     import jax
 
-    variables = objective.trainable_variables
+    rest = [v.value for v in objective.non_trainable_variables]
 
-    def loss(teacher, student, values):
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return ops.sum(objective(teacher, student, labels))
+    def loss(teacher, student, adapters):
+        return reduce(objective.stateless_call(adapters, rest, teacher, student, labels)[0])
 
     sides = (keras.tree.map_structure(ops.convert_to_tensor, side) for side in (teacher, student))
-    return jax.grad(loss, argnums=(0, 1, 2))(*sides, [v.value for v in variables])
+    return jax.grad(loss, argnums=(0, 1, 2))(*sides, adapters)
 
 
 def value_and_gradients(objective, teacher, student, labels):
@@ -37,7 +39,6 @@ def value_and_gradients(objective, teacher, student, labels):
     rng = np.random.default_rng(5)
     for variable in objective.trainable_variables:
         variable.assign(rng.normal(scale=0.3, size=variable.shape).astype("float32"))
-    loss = objective(teacher, student, labels)
-    _, to_student, to_adapters = gradient(objective, teacher, student, labels)
-    parts = [loss, *keras.tree.flatten(to_student), *to_adapters]
-    return [np.asarray(ops.convert_to_numpy(part), "float64") for part in parts]
+    loss = ops.convert_to_numpy(objective(teacher, student, labels))
+    _, to_student, to_adapters = gradients(objective, teacher, student, labels)
+    return [np.asarray(part, "float64") for part in (loss, *to_student, *to_adapters)]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from gradients import gradient
+from gradients import gradients
 from keras import ops
 from references import features, relations
 from references import logits as reference
@@ -60,10 +60,9 @@ class TestContract:
         assert np.isfinite(ops.convert_to_numpy(loss)).all()
 
     def test_the_student_learns_and_the_teacher_does_not(self, name, rng):
-        to_teacher, to_student, to_adapters = gradient(objectives.get(name), *inputs(name, rng), np.arange(BATCH) % 5)
-        for found in keras.tree.flatten(to_teacher):
-            assert found is None or not np.any(found)
-        assert any(np.any(ops.convert_to_numpy(found)) for found in keras.tree.flatten(to_student))
+        to_teacher, to_student, to_adapters = gradients(objectives.get(name), *inputs(name, rng), np.arange(BATCH) % 5)
+        assert all(found is None or not found.any() for found in to_teacher)
+        assert any(found.any() for found in to_student)
         assert all(found is not None for found in to_adapters)
 
     @pytest.mark.parametrize("classes", [2, 5])
@@ -71,10 +70,9 @@ class TestContract:
         pair = keras.tree.map_structure(lambda x: np.sign(x) * 200, inputs(name, rng, classes))
         labels = np.arange(BATCH) % classes
         loss = ops.convert_to_numpy(objectives.get(name)(*pair, labels))
-        _, to_student, _ = gradient(objectives.get(name), *pair, labels)
+        _, to_student, _ = gradients(objectives.get(name), *pair, labels)
         assert np.isfinite(loss).all()
-        for found in keras.tree.flatten(to_student):
-            assert np.isfinite(ops.convert_to_numpy(found)).all()
+        assert all(np.isfinite(found).all() for found in to_student)
 
     def test_takes_soft_labels(self, name, rng):
         soft = np.full((BATCH, 5), 0.2, "float32")
@@ -106,9 +104,9 @@ def test_hinton_gradient_is_the_difference_of_probabilities(rng):
     from scipy.special import softmax
 
     teacher, student = inputs("hinton", rng)
-    _, to_student, _ = gradient(objectives.get("hinton"), teacher, student, None)
+    _, (to_student,), _ = gradients(objectives.get("hinton"), teacher, student)
     expected = 4.0 * (softmax(student / 4.0, axis=-1) - softmax(teacher / 4.0, axis=-1))
-    np.testing.assert_allclose(ops.convert_to_numpy(to_student), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(to_student, expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])

@@ -5,13 +5,14 @@ import json
 import keras
 import numpy as np
 import pytest
+from feature_maps import BATCH, draw
+from gradients import gradients
 from keras import ops
 from references import features as reference
 
 from distiller.errors import InputError
 from distiller.objectives import features
 
-BATCH = 5
 NAMES = list(features.OBJECTIVES)
 LISTS = [name for name in NAMES if reference.EXAMPLES[name] is reference.two_layers]
 SINGLE = [name for name in NAMES if name not in LISTS]
@@ -38,13 +39,6 @@ def rng():
     return np.random.default_rng(5)
 
 
-def draw(rng, shapes):
-    """Random features of a shape, or a list of them for a list of shapes."""
-    if isinstance(shapes, list):
-        return [draw(rng, shape) for shape in shapes]
-    return rng.normal(size=(BATCH, *shapes)).astype("float32")
-
-
 def numbers(objective, teacher, student, **config):
     """What the objective and its reference answer, with adapter weights that are not those of a fresh layer."""
     objective(teacher, student)
@@ -60,33 +54,6 @@ def numbers(objective, teacher, student, **config):
 def check_equals_reference(objective, teacher, student, **config):
     received, expected = numbers(objective, teacher, student, **config)
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)
-
-
-def gradients(objective, teacher, student, mean=False):
-    """Gradients of the summed loss to teacher, student and adapters, on either backend; None where there is none."""
-    reduce = ops.mean if mean else ops.sum
-    objective(teacher, student)
-    count = len(keras.tree.flatten(teacher)), len(keras.tree.flatten(student))
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        inputs = keras.tree.map_structure(tf.Variable, (teacher, student))
-        with tf.GradientTape() as tape:
-            loss = reduce(objective(*inputs))
-        found = tape.gradient(loss, keras.tree.flatten(inputs) + [v.value for v in objective.trainable_variables])
-    else:
-        import jax
-
-        def loss(flat, weights):
-            inputs = keras.tree.pack_sequence_as((teacher, student), flat)
-            values, _ = objective.stateless_call(weights, objective.non_trainable_variables, *inputs)
-            return reduce(values)
-
-        flat = [ops.convert_to_tensor(x) for x in keras.tree.flatten((teacher, student))]
-        both = jax.grad(loss, argnums=(0, 1))(flat, [v.value for v in objective.trainable_variables])
-        found = [*both[0], *both[1]]
-    found = [None if g is None else ops.convert_to_numpy(g) for g in found]
-    return found[: count[0]], found[count[0] : sum(count)], found[sum(count) :]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -187,7 +154,7 @@ class TestContract:
         for _ in range(20):
             values = keras.tree.map_structure(ops.convert_to_numpy, student)
             losses.append(float(ops.mean(objective(teacher, values))))
-            _, to_student, to_adapters = gradients(objective, teacher, values, mean=True)
+            _, to_student, to_adapters = gradients(objective, teacher, values, reduce=ops.mean)
             optimizer.apply(keras.tree.map_structure(ops.convert_to_tensor, [*to_student, *to_adapters]), trained)
         values = keras.tree.map_structure(ops.convert_to_numpy, student)
         assert float(ops.mean(objective(teacher, values))) < losses[0]
@@ -298,95 +265,6 @@ def test_says_what_the_adapter_does(name, teacher, student, words, rng):
     assert words in objective.adapter
 
 
-def test_knowledge_review_takes_pooled_features_as_the_deepest_map(rng):
-    teacher, student = [(8, 8, 4), (6,)], [(8, 8, 3), (5,)]
-    objective = features.KnowledgeReview()
-    pair = draw(rng, teacher), draw(rng, student)
-    objective(*pair)
-    weights = [ops.convert_to_numpy(variable) for variable in objective.trainable_variables]
-    maps = [[first, vectors.reshape(BATCH, 1, 1, -1)] for first, vectors in pair]
-    expected = reference.knowledge_review(*maps, None, weights=weights)
-    np.testing.assert_allclose(ops.convert_to_numpy(objective(*pair)), expected, rtol=1e-4)
-    with pytest.raises(InputError, match=r"teacher's features to have shape \(batch, height, width, channels\)"):
-        features.KnowledgeReview()(draw(rng, teacher), draw(rng, [(8, 8, 3), (2, 2, 5)]))
-
-
-class TestFactorTransfer:
-    def test_paraphraser_makes_the_factor_and_is_not_trained(self, rng):
-        paraphraser = keras.Sequential([keras.Input((8, 8, 6)), keras.layers.Conv2D(3, 3, 2, "same")])
-        objective = features.FactorTransfer(paraphraser=paraphraser)
-        teacher, student = draw(rng, (8, 8, 6)), draw(rng, (4, 4, 5))
-        loss = objective(teacher, student)
-        weights = [ops.convert_to_numpy(variable) for variable in objective.trainable_variables]
-        assert len(weights) == 9
-        factor = ops.convert_to_numpy(paraphraser(teacher))
-        expected = reference.factor_transfer(factor, student, None, weights=weights)
-        np.testing.assert_allclose(ops.convert_to_numpy(loss), expected, rtol=1e-4)
-
-    def test_paraphraser_is_in_the_configuration(self):
-        paraphraser = keras.Sequential([keras.Input((8, 8, 6)), keras.layers.Conv2D(3, 3, 2, "same")])
-        objective = features.FactorTransfer(paraphraser=paraphraser)
-        copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(objective))
-        assert copy.paraphraser.output_shape == (None, 4, 4, 3)
-
-    def test_refuses_a_paraphraser_that_is_not_a_layer(self):
-        with pytest.raises(InputError, match="paraphraser"):
-            features.FactorTransfer(paraphraser="conv")
-
-
-class TestOverhaul:
-    def test_margin_of_a_batch_normalisation_is_the_mean_of_its_negative_half(self):
-        layer = keras.layers.BatchNormalization()
-        layer.build((None, 4))
-        layer.set_weights([np.array([1.0, -2.0, 0.5, 1.0]), np.array([0.0, 1.0, -1.0, 9.0]), np.zeros(4), np.ones(4)])
-        expected = [*(reference.expected_negative(o, s) for o, s in ((0.0, 1.0), (1.0, 2.0), (-1.0, 0.5))), -3.0]
-        np.testing.assert_allclose(features.margin_of(layer), expected, rtol=1e-5)
-
-    def test_margin_of_needs_a_batch_normalisation(self):
-        with pytest.raises(InputError, match="Dense"):
-            features.margin_of(keras.layers.Dense(3))
-
-    @pytest.mark.parametrize("margin", [0.1, float("nan"), [-1.0, 1.0]])
-    def test_refuses_margins_above_zero(self, margin):
-        with pytest.raises(InputError, match="margin"):
-            features.Overhaul(margin=margin)
-
-    def test_refuses_another_number_of_margins(self, rng):
-        with pytest.raises(InputError, match="6 channels"):
-            features.Overhaul(margin=[-1.0, -1.0])(draw(rng, (4, 4, 6)), draw(rng, (4, 4, 6)))
-
-
-class TestProjector:
-    def test_mean_is_the_logarithm_of_the_whole_batch_and_so_is_its_gradient(self, rng):
-        """Finite differences of the log of the sum against the gradient of the mean of the shares."""
-        objective = features.Projector()
-        teacher, student = draw(rng, (6,)), draw(rng, (6,))
-        objective(teacher, student)
-        kernel = ops.convert_to_numpy(objective.trainable_variables[0])
-
-        def log_sum(student):
-            return np.mean(reference.projector(teacher, student, None, weights=[kernel]))
-
-        _, (to_student,), _ = gradients(objective, teacher, student, mean=True)
-        step = np.zeros_like(student, "float64")
-        step[1, 2] = 1e-5
-        expected = (log_sum(student + step) - log_sum(student - step)) / 2e-5
-        np.testing.assert_allclose(to_student[1, 2], expected, rtol=1e-3)
-
-    def test_agreement_is_finite(self, rng):
-        same = draw(rng, (6,))
-        assert np.isfinite(ops.convert_to_numpy(features.projector(same, same))).all()
-
-
-def test_singular_vector_gradient_points_downhill_where_singular_values_are_close(rng):
-    """The exact gradient has a pole at equal singular values; ours is bounded there."""
-    teacher, student = reference.two_layers(rng, BATCH)
-    orthogonal, _ = np.linalg.qr(rng.normal(size=(BATCH, 16, 6)))
-    student[1] = orthogonal.reshape(BATCH, 4, 4, 6).astype("float32")
-    _, to_student, _ = gradients(features.SingularVectors(), teacher, student)
-    assert max(np.abs(g).max() for g in to_student) < 10.0
-
-
 @pytest.mark.parametrize(
     ("name", "config"),
     [
@@ -403,48 +281,6 @@ def test_singular_vector_gradient_points_downhill_where_singular_values_are_clos
 def test_refuses_arguments_out_of_range(name, config):
     with pytest.raises(InputError, match=f"{next(iter(config))}.*Received"):
         features.OBJECTIVES[name](**config)
-
-
-def test_singular_vectors_of_one_sample_that_is_no_number_leave_the_others(rng):
-    teacher, student = reference.two_layers(rng, BATCH)
-    expected = ops.convert_to_numpy(features.singular_vectors(teacher, student))
-    for network in (teacher, student):
-        broken = [maps.copy() for maps in network]
-        broken[0][1] = np.nan
-        pair = (broken, student) if network is teacher else (teacher, broken)
-        found = ops.convert_to_numpy(features.singular_vectors(*pair))
-        np.testing.assert_array_equal(np.isnan(found), np.arange(BATCH) == 1)
-        np.testing.assert_allclose(np.delete(found, 1), np.delete(expected, 1), rtol=1e-5)
-
-
-def test_weak_singular_vectors_are_as_exact_as_strong_ones(rng):
-    """Maps whose singular values fall by a factor of four each, of which float32 squares would leave little."""
-
-    def maps(height, channels):
-        left, right = (np.linalg.qr(rng.normal(size=(BATCH, n, 4)))[0] for n in (height**2, channels))
-        return ((left * 4.0 ** -np.arange(4)) @ np.swapaxes(right, 1, 2)).reshape(BATCH, height, height, channels)
-
-    teacher, student = ([maps(6, 5), maps(3, 12)] for _ in range(2))
-    expected = reference.singular_vectors(teacher, student, None, rank=3)
-    found = features.singular_vectors(
-        *keras.tree.map_structure(lambda x: x.astype("float32"), (teacher, student)), rank=3
-    )
-    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=2e-5)
-
-
-if keras.backend.backend() == "tensorflow":
-
-    def test_singular_vectors_are_the_same_when_compiled(rng):
-        import tensorflow as tf
-
-        teacher, student = draw(rng, [(4, 4, 3), (2, 2, 5)]), draw(rng, [(4, 4, 3), (2, 2, 5)])
-        compiled = tf.function(features.singular_vectors, jit_compile=True)(teacher, student)
-        np.testing.assert_allclose(compiled, features.singular_vectors(teacher, student), rtol=1e-4)
-
-
-def test_singular_vectors_refuse_a_rank_above_the_map(rng):
-    with pytest.raises(InputError, match="rank=7"):
-        features.SingularVectors(rank=7)(*reference.two_layers(rng, BATCH))
 
 
 def test_every_objective_has_a_reference_and_an_example():

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from gradients import gradients
 from keras import ops
 from references import relations as reference
 
@@ -19,35 +20,6 @@ TENSORFLOW = keras.backend.backend() == "tensorflow"
 @pytest.fixture
 def rng():
     return np.random.default_rng(5)
-
-
-def gradients(objective, teacher, student, labels=None):
-    """Of the summed loss, as arrays: to the teacher, to the student, to the adapters."""
-    if TENSORFLOW:
-        import tensorflow as tf
-
-        teacher, student = tf.Variable(teacher), tf.Variable(student)
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(objective(teacher, student, labels))
-        sources = [teacher, student, *[v.value for v in objective.trainable_variables]]
-        found = tape.gradient(loss, sources, unconnected_gradients="zero")
-    else:
-        import jax
-
-        objective(teacher, student, labels)
-        adapters, rest = (
-            [v.value for v in vs] for vs in (objective.trainable_variables, objective.non_trainable_variables)
-        )
-
-        def loss_of(teacher, student, adapters):
-            return objective.stateless_call(adapters, rest, teacher, student, labels)[0].sum()
-
-        to_teacher, to_student, to_adapters = jax.grad(loss_of, (0, 1, 2))(
-            *map(ops.array, (teacher, student)), adapters
-        )
-        found = [to_teacher, to_student, *to_adapters]
-    to_teacher, to_student, *to_adapters = [ops.convert_to_numpy(g) for g in found]
-    return to_teacher, to_student, to_adapters
 
 
 def values(loss):
@@ -100,11 +72,11 @@ class TestContract:
                 x[0] = 0
         found = gradients(OBJECTIVES[name](), teacher, student, np.arange(6))
         assert np.isfinite(values(OBJECTIVES[name]()(teacher, student, np.arange(6)))).all()
-        assert all(np.isfinite(g).all() for g in (*found[:2], *found[2]))
+        assert all(np.isfinite(g).all() for part in found for g in part if g is not None)
 
     def test_student_learns_and_teacher_does_not(self, name, rng):
-        to_teacher, to_student, to_adapters = gradients(OBJECTIVES[name](), *reference.EXAMPLES[name](rng, 6))
-        assert not to_teacher.any()
+        (to_teacher,), (to_student,), to_adapters = gradients(OBJECTIVES[name](), *reference.EXAMPLES[name](rng, 6))
+        assert to_teacher is None or not to_teacher.any()
         assert to_student.any()
         assert all(g.any() for g in to_adapters)
         assert bool(to_adapters) == (name == "contrastive")
@@ -145,7 +117,7 @@ class TestContract:
         objective = OBJECTIVES[name]()
         start = values(objective(teacher, student)).mean()
         for _ in range(20):
-            _, step, _ = gradients(objective, teacher, student)
+            _, (step,), _ = gradients(objective, teacher, student)
             student = student - 0.5 * step / (np.abs(step).max() + 1e-12) * 0.2
         assert values(objective(teacher, student)).mean() < 0.7 * start
 
