@@ -6,7 +6,7 @@ from keras import ops
 
 
 def gradients(objective, teacher, student, labels=None, *, reduce=ops.sum):
-    """Of the reduced loss: arrays to the teacher's features, the student's and to adapters; None where there is none."""
+    """Of the reduced loss: arrays to teacher, student and adapters, of each a list; None where there is none."""
     objective(teacher, student, labels)  # makes the adapters
     adapters = [v.value for v in objective.trainable_variables]
     if keras.backend.backend() == "jax":
@@ -24,10 +24,11 @@ def gradients(objective, teacher, student, labels=None, *, reduce=ops.sum):
 def _on_jax(objective, teacher, student, labels, adapters, reduce):
     import jax
 
-    rest = [v.value for v in objective.non_trainable_variables]
+    variables = objective.trainable_variables
 
-    def loss(teacher, student, adapters):
-        return reduce(objective.stateless_call(adapters, rest, teacher, student, labels)[0])
+    def loss(teacher, student, values):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return reduce(objective(teacher, student, labels))
 
     sides = (keras.tree.map_structure(ops.convert_to_tensor, side) for side in (teacher, student))
     return jax.grad(loss, argnums=(0, 1, 2))(*sides, adapters)
