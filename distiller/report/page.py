@@ -73,6 +73,7 @@ def render(
         report=report,
         verdict=verdict(report),
         columns=shown,
+        numbers=[column.is_number for column in shown],
         rows=[
             (i > 0 and group(row) != group(table[i - 1]), [column.cell(row) for column in shown])
             for i, row in enumerate(table)
@@ -84,6 +85,7 @@ def render(
         files=[_file(entry) for entry in report.tflite],
         classes=_classes(report),
         latency_head=measured.HEAD,
+        latency_numbers=[0 < i < len(measured.HEAD) - 1 for i in range(len(measured.HEAD))],
         latencies=latencies,
         latency_pictures=latency_pictures,
         further={key: json.dumps(value, indent=1, ensure_ascii=False) for key, value in report.further.items()},
