@@ -74,6 +74,14 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[s
     )
 
 
+def _to_teacher(arm: str, found: list[dict[str, Any]]) -> str:
+    """How far an arm is from its teacher, where that is the recipe's own: the lines have the accuracy of no other."""
+    if found[0]["recipe"]["arms"][arm]["bridge"] is not None:
+        return ""
+    difference = Measure.of([line["test_accuracy"] for line in found]).mean - found[0]["teacher"]["accuracy"]
+    return f" and {100 * difference:+.2f} against its teacher"
+
+
 def _best(variant: str, arms: dict[str, list[dict[str, Any]]]) -> str:
     """The arm that is best on the validation split, and what it has over hard labels on the test split."""
 
@@ -86,6 +94,7 @@ def _best(variant: str, arms: dict[str, list[dict[str, Any]]]) -> str:
     how_sure = "one seed" if deviations is None else f"{deviations:.1f} combined deviations"
     return (
         f"- {variant} ({arms[BASELINE][0]['data']['labelled']:,} labelled images): best on the validation split is "
-        f"{best.replace('_', ' ')}, on the test split {100 * difference:+.2f} points over hard labels ({how_sure}). "
+        f"{best.replace('_', ' ')}, on the test split {100 * difference:+.2f} points over hard labels ({how_sure})"
+        f"{_to_teacher(best, arms[best])}. "
         f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
     )

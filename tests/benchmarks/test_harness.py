@@ -119,6 +119,7 @@ def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, mon
         "seconds": 90.0,
         "data": {"labelled": 9000},
         "budget": {"steps": 2109, "batch_size": 64},
+        "recipe": {"arms": {"probe": {"bridge": {"name": "probe"}}, "fine_tune": {"bridge": None}}},
     }
     found = [
         {**LINE, **more, "arm": arm, "test_accuracy": a, "last_validation_accuracy": a - 0.01, "tflite": []}
@@ -131,6 +132,7 @@ def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, mon
     assert "| fine tune | 83.00 ± 4.00 | 84.00 ± 4.00 | +12.00 | +2.7 |  | 1.5 | 3 |" in rows[4]
     assert "| 72.00 ± 2.00 |  |  |" in rows[2]
     assert "best on the validation split is fine tune, on the test split +12.00 points" in rows[-1]
+    assert "(2.7 combined deviations) and -11.00 against its teacher." in rows[-1]
     assert "2,109 steps of 64 images" in rows[-1]
 
 
