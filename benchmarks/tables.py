@@ -25,6 +25,7 @@ from benchmarks import (
     pair_table,
     quantization_table,
     step_cost_table,
+    step_profile,
     torch_peers,
     zoo_agreement,
 )
@@ -71,6 +72,7 @@ def table(name: str) -> str:
         "litert_agreement": litert_agreement.table,
         "label_smoothing_diagnoses": partial(diagnoses.table, "label_smoothing_diagnoses"),
         "torch_peers": torch_peers.table,
+        "step_profile": step_profile.table,
         "networks": networks_table.table,
         "zoo_agreement": zoo_agreement.table,
         "quantization": quantization_table.table,
