@@ -16,6 +16,7 @@ from distiller.errors import WorkError
 from distiller.optimizers import DOT
 from distiller.progress import Reporter
 from distiller.recipes.training import Ramp, Training
+from distiller.restart import RestartPoint
 from distiller.smoothed import SmoothedCrossentropy
 
 
@@ -128,7 +129,7 @@ def fit(
         watching = [
             _StopAtNaN(title),
             log,
-            keras.callbacks.BackupAndRestore(str(folder / "state"), delete_checkpoint=False),
+            RestartPoint(folder / "state"),
             Replay(batches),
             _Progress(task, steps, plan.epochs),
             *callbacks,
@@ -168,10 +169,12 @@ class EpochLog(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         rows = [*(r for r in self.rows() if r["epoch"] <= epoch), row]
-        with self.path.open("w", newline="") as file:
+        scratch = self.path.with_suffix(".tmp")  # or a kill while it is written leaves half a log
+        with scratch.open("w", newline="") as file:
             writer = csv.DictWriter(file, row.keys())
             writer.writeheader()
             writer.writerows(rows)
+        scratch.replace(self.path)
 
 
 class _StopAtNaN(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ import pytest
 
 import tflite
 from distiller import data, models, pipeline, recipes, training
+from distiller.restart import RestartPoint
 
 TINY = [
     "seeds=[3]",
@@ -100,14 +101,14 @@ class TestInterruption:
         class Killed(BaseException):
             pass
 
-        original = keras.callbacks.BackupAndRestore.on_epoch_end
+        original = RestartPoint.on_epoch_end
 
         def kill(callback, epoch, logs=None):
             original(callback, epoch, logs)
-            if "distilled-3" in callback.backup_dir and epoch == 1:
+            if "distilled-3" in str(callback.folder) and epoch == 1:
                 raise Killed
 
-        monkeypatch.setattr(keras.callbacks.BackupAndRestore, "on_epoch_end", kill)
+        monkeypatch.setattr(RestartPoint, "on_epoch_end", kill)
         with pytest.raises(Killed):
             pipeline.run(recipe, out)
         monkeypatch.undo()
