@@ -20,6 +20,7 @@ from benchmarks import (
     experiments,
     figures,
     grid_table,
+    lines,
     litert_agreement,
     networks_table,
     pair_table,
@@ -77,6 +78,8 @@ def table(name: str) -> str:
         "zoo_agreement": zoo_agreement.table,
         "quantization": quantization_table.table,
     }
+    if not (lines.RESULTS / f"{name}.jsonl").exists():
+        return "Not recorded yet."
     if name in made:
         return made[name]()
     forms = {"pair": pair_table.table, "arms": arms_table.table, "grid": grid_table.table}

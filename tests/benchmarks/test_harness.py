@@ -111,6 +111,11 @@ def test_a_table_has_mean_and_sample_deviation(tmp_path, monkeypatch):
     assert row.endswith("| 3 |")
 
 
+def test_an_experiment_without_lines_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    assert tables.table("demo") == tables.table("step_cost") == "Not recorded yet."
+
+
 def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "RESULTS", tmp_path)
     made = {"hard_labels": [0.70, 0.72, 0.74], "probe": [0.71, 0.72, 0.76], "fine_tune": [0.80, 0.84, 0.88]}
