@@ -45,12 +45,15 @@ def test_a_line_a_student(tiny):
         assert line["seconds"] > 0
 
 
-def test_seeds_can_be_run_one_by_one(tiny, tmp_path):
+def test_seeds_can_be_run_one_by_one(tiny, tmp_path, monkeypatch):
+    """The student of a seed is the same without the students of other seeds and without other arms."""
     folder, arguments = tiny
+    alone = experiments.read("demo").model_copy(update={"arms": {"5 labels a class": ["hard_labels"]}})
+    monkeypatch.setattr(experiments, "read", lambda name: alone)
     assert run.main([*arguments[:2], "--seeds", "1", "--work", str(tmp_path), "--results", str(tmp_path)]) == 0
     whole = {lines.key_of(line): line for line in lines.read(folder / "results" / "demo.jsonl")}
     found = lines.read(tmp_path / "demo.jsonl")
-    assert {line["seed"] for line in found} == {1}
+    assert {(line["arm"], line["seed"]) for line in found} == {("hard_labels", 1)}
     for line in found:
         assert line["epochs"][-1]["loss"] == pytest.approx(whole[lines.key_of(line)]["epochs"][-1]["loss"], rel=1e-4)
 
