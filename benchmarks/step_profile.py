@@ -2,8 +2,8 @@
 
     python -m benchmarks.step_profile --precision mixed_bfloat16
 
-One JSON line a step is added to `results/step_profile.jsonl`: for each kind of operator its runs and its time, over all
-threads, a step.
+One JSON line a step is added to `results/step_profile.jsonl`: for each kind of operator its runs a step and how long
+they take, from begin to end; an operator may use all cores, and several may run at a time.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from benchmarks import lines
 from benchmarks.markdown import Row, markdown
 
 NAME = "step_profile.jsonl"
-HEAD: Row = ("step", "operator", "runs", "ms, all threads", "share, %")
+HEAD: Row = ("step", "operator", "runs", "ms", "share, %")
 SHOWN = 8
 _PLANE = "/host:CPU"
 
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def profile(step: Callable[[], Any], steps: int) -> dict[str, dict[str, float]]:
-    """Kind of operator → `runs` and `ms` a step, over all threads; the step is warm before."""
+    """Kind of operator → `runs` and `ms` a step; the step is warm before."""
     import tensorflow as tf
 
     for _ in range(3):
