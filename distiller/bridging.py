@@ -177,6 +177,11 @@ class Pooled(bridges.Bridge):
 FITTED = (sections.FineTuneBridge, sections.ProbeBridge, sections.TransportBridge)
 
 
+def learns_from_labels(section: sections.Bridge | None) -> bool:
+    """Whether the bridge of a section, or a member of its ensemble, is fitted to labelled images."""
+    return any(isinstance(part, FITTED) for part in _parts(section))
+
+
 def _parts(section: sections.Bridge | None) -> list[sections.Bridge | None]:
     """A section, or the members of an ensemble."""
     return list(section.members) if isinstance(section, sections.EnsembleBridge) else [section]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distiller import data, teachers
+from distiller.bridging import learns_from_labels
 from distiller.data import Split
 from distiller.distiller import Distiller
 from distiller.objectives import Objective
@@ -50,10 +51,14 @@ class StoredAnswers:
         self, arm: str, first: str, learner: Distiller, images: Split, seed: int, passes: int, section: Cache
     ) -> teachers.Cache:
         plan, bridge = self.recipe.plan(arm), self.recipe.bridges_of(arm)[first]
+        # Of other labels the teacher behind a fitted bridge is another, and so are images that must have labels.
+        bound = learns_from_labels(bridge) or not self.recipe.arms[arm].unlabelled
         layers = _layers([o for name, o in learner.objectives.items() if learner.pairing.first[name] == first])
         asked = [
             bridge.model_dump(mode="json") if bridge else None,
-            self.recipe.labels_seed(seed),
+            self.recipe.labels_seed(seed)
+            if learns_from_labels(bridge) or not self.recipe.arms[arm].unlabelled
+            else None,
             len(images),
             plan.crop,
             plan.flip,

@@ -100,6 +100,21 @@ def test_a_training_may_end_before_its_views_repeat(tmp_path):
     batches.require(1)
 
 
+@pytest.mark.parametrize(
+    ("change", "caches"),
+    [("seeds=[0, 1]", 1), ("bridge={name: probe}", 2), ("arms.soft.unlabelled=false", 2)],
+    ids=["subset", "probe", "labelled images alone"],
+)
+def test_students_of_other_labels_share_answers_that_do_not_depend_on_them(change, caches, tmp_path):
+    arms = "arms={soft: {objectives: {soft: {name: hinton}}}}"
+    recipe = recipes.read_run("ten_of_cifar100", ["cache={}", "training.crop=1", arms, change])
+    assert recipe.labels_seed(0) != recipe.labels_seed(1)
+    images = data.Split(np.zeros((20, 8, 8, 1), "uint8"), np.zeros(20, "int32"))
+    for seed in (0, 1):
+        StoredAnswers(recipe, tmp_path, Reporter()).options("soft", one_teacher(), images, seed, passes=1)
+    assert len(list(tmp_path.iterdir())) == caches
+
+
 def one_teacher():
     """A learner whose teacher's answers can be stored."""
     keras.utils.set_random_seed(0)
