@@ -56,9 +56,7 @@ class StoredAnswers:
         layers = _layers([o for name, o in learner.objectives.items() if learner.pairing.first[name] == first])
         asked = [
             bridge.model_dump(mode="json") if bridge else None,
-            self.recipe.labels_seed(seed)
-            if learns_from_labels(bridge) or not self.recipe.arms[arm].unlabelled
-            else None,
+            self.recipe.labels_seed(seed) if bound else None,
             len(images),
             plan.crop,
             plan.flip,
