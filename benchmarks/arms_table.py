@@ -31,10 +31,7 @@ def table(name: str) -> str:
     rows: list[Row] = []
     sentences = []
     for variant in experiments.read(name).variants:
-        arms: dict[str, list[dict[str, Any]]] = {}
-        for line in recorded:
-            if line["variant"] == variant:
-                arms.setdefault(line["arm"], []).append(line)
+        arms = lines.by_arm(recorded, variant)
         rows += [_row(variant, arm, found, arms.get(BASELINE)) for arm, found in arms.items()]
         if BASELINE in arms and len(arms) > 1:
             sentences.append(_best(variant, arms))

@@ -114,11 +114,8 @@ def draw_by_labels(numbers: Numbers) -> Any:
 
 def by_arm(name: str, variant: str) -> Numbers:
     """Arm → [test accuracy in percent, deviation] of one variant."""
-    found: dict[str, list[float]] = {}
-    for line in lines.read(lines.RESULTS / f"{name}.jsonl"):
-        if line["variant"] == variant:
-            found.setdefault(line["arm"], []).append(line["test_accuracy"])
-    return {arm: list(_percent(values)) for arm, values in found.items()}
+    arms = lines.by_arm(lines.read(lines.RESULTS / f"{name}.jsonl"), variant)
+    return {arm: list(_percent([line["test_accuracy"] for line in found])) for arm, found in arms.items()}
 
 
 def draw_by_arm(title: str, numbers: Numbers) -> Any:

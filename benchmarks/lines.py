@@ -38,6 +38,19 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
+def by_arm(found: list[dict[str, Any]], variant: str) -> dict[str, list[dict[str, Any]]]:
+    """Arm → its lines of a variant, one a seed.
+
+    >>> by_arm([{"variant": "a", "arm": "x"}, {"variant": "b", "arm": "x"}], "a")
+    {'x': [{'variant': 'a', 'arm': 'x'}]}
+    """
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for line in found:
+        if line["variant"] == variant:
+            arms.setdefault(line["arm"], []).append(line)
+    return arms
+
+
 def append(path: Path, lines: list[dict[str, Any]]) -> None:
     """Add lines to a file, all or none, after those that are whole."""
     path.parent.mkdir(parents=True, exist_ok=True)

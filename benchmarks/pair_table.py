@@ -15,10 +15,7 @@ def table(name: str) -> str:
     rows: list[Row] = []
     sentences = []
     for variant in experiments.read(name).variants:
-        arms: dict[str, list[dict[str, Any]]] = {}
-        for line in recorded:
-            if line["variant"] == variant:
-                arms.setdefault(line["arm"], []).append(line)
+        arms = lines.by_arm(recorded, variant)
         rows += [_row(variant, arm, found) for arm, found in arms.items()]
         if {"hard_labels", "distilled"} <= arms.keys():
             sentences.append(_sentence(variant, arms["hard_labels"], arms["distilled"]))

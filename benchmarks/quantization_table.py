@@ -30,10 +30,7 @@ def table() -> str:
     recorded = lines.read(lines.RESULTS / f"{NAME}.jsonl")
     out = []
     for variant in experiments.read(NAME).variants:
-        found: dict[str, list[dict[str, Any]]] = {}
-        for line in recorded:
-            if line["variant"] == variant:
-                found.setdefault(line["arm"], []).append(line)
+        found = lines.by_arm(recorded, variant)
         if FLOAT not in found:
             continue
         cells: list[Row] = []
