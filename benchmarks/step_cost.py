@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import lines
+from benchmarks.arguments import whole
 
 if TYPE_CHECKING:
     from benchmarks.contestants import Contestant
@@ -55,9 +56,9 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     default = lines.RESULTS / "step_cost.jsonl"
     parser.add_argument("--student", default="resnet8", help="network of the zoo (%(default)s)")
     parser.add_argument("--teacher", default="resnet20", help="network of the zoo (%(default)s)")
-    parser.add_argument("--batch", type=_whole, default=128, help="images a step (%(default)s)")
-    parser.add_argument("--rounds", type=_whole, default=15, help="measurements of each contestant (%(default)s)")
-    parser.add_argument("--steps", type=_whole, default=8, help="steps a measurement (%(default)s)")
+    parser.add_argument("--batch", type=whole, default=128, help="images a step (%(default)s)")
+    parser.add_argument("--rounds", type=whole, default=15, help="measurements of each contestant (%(default)s)")
+    parser.add_argument("--steps", type=whole, default=8, help="steps a measurement (%(default)s)")
     parser.add_argument("--objectives", nargs="+", metavar="NAME", help="these alone; all by default")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32", help="(%(default)s)")
     parser.add_argument("--out", type=Path, default=default, help="file to add the lines to (%(default)s)")
@@ -66,13 +67,6 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     if asked.out == default and (asked.tiny or asked.objectives):
         parser.error("a run that is tiny or of some objectives is no result: give --out another file")
     return asked
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, received {text}")
-    return number
 
 
 def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:

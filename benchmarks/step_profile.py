@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lines
+from benchmarks.arguments import whole
 from benchmarks.markdown import Row, markdown
 
 NAME = "step_profile.jsonl"
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks.step_profile", description="Profile a step of plain training and of the Distiller."
     )
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32", help="(%(default)s)")
-    parser.add_argument("--steps", type=int, default=20, help="profiled (%(default)s)")
+    parser.add_argument("--steps", type=whole, default=20, help="profiled (%(default)s)")
     parser.add_argument("--tiny", action="store_true", help="small networks, to try the command out")
     parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
     asked = parser.parse_args(arguments)

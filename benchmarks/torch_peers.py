@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lines
+from benchmarks.arguments import whole
 from benchmarks.markdown import Row, markdown
 from benchmarks.timing import ratio
 
@@ -37,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--student", default="resnet8", choices=DEPTHS, help="(%(default)s)")
     parser.add_argument("--teacher", default="resnet20", choices=DEPTHS, help="(%(default)s)")
-    parser.add_argument("--batch", type=int, default=128, help="images a step (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=15, help="measurements of each contestant (%(default)s)")
-    parser.add_argument("--steps", type=int, default=8, help="steps a measurement (%(default)s)")
+    parser.add_argument("--batch", type=whole, default=128, help="images a step (%(default)s)")
+    parser.add_argument("--rounds", type=whole, default=15, help="measurements of each contestant (%(default)s)")
+    parser.add_argument("--steps", type=whole, default=8, help="steps a measurement (%(default)s)")
     parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
     asked = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -69,3 +69,10 @@ def test_the_fastest_ways_are_compared_round_by_round(tmp_path):
     assert rows[2] == "| student | 0.50 | 0.25 to 0.75 | 20.0 | 40.0 | mixed_bfloat16 | bfloat16 |"
     assert rows[3].startswith("| logits | 0.50")
     assert rows[4].startswith("| logits, stored answers | 0.50")
+
+
+def test_no_rounds_are_refused(capsys):
+    with pytest.raises(SystemExit) as end:
+        torch_peers.main(["--rounds", "0"])
+    assert end.value.code == 2
+    assert "--rounds: expected 1 or more, received 0" in capsys.readouterr().err
