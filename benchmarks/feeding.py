@@ -1,16 +1,16 @@
 """What feeds a training in the benchmarks: the batches of the input pipeline, alone."""
 
+import itertools
 import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import numpy as np
 
 from benchmarks.contestants import Contestant
-from benchmarks.setting import CLASSES, Setting
+from benchmarks.setting import Setting
 from distiller import data, teachers
 
 BATCHES, STORED_BATCHES = "batches, crop and flip", "batches, crop and flip, stored answers"
@@ -21,21 +21,22 @@ _VIEWS = data.Augmentation(crop=2, flip=True)
 def feeding() -> list[Contestant]:
     """A batch of `data.Batches` in host memory, without and with the answers of a `teachers.Cache`."""
     return [
-        Contestant(BATCHES, "pipeline", None, lambda setting: _next(setting, {})),
-        Contestant(STORED_BATCHES, "pipeline", None, lambda setting: _next(setting, {"taught": _stored(setting)})),
+        Contestant(BATCHES, "pipeline", None, pipeline),
+        Contestant(STORED_BATCHES, "pipeline", None, lambda setting: pipeline(setting, taught=_stored(setting))),
     ]
 
 
-def _next(setting: Setting, options: dict[str, Any]) -> Callable[[], Any]:
-    batches = data.Batches(_images(setting), setting.batch, augmentation=_VIEWS, cycle=1, **options)
-    numbers = count()
+def pipeline(setting: Setting, count: int = _IMAGES, **options: Any) -> Callable[[], Any]:
+    """One batch of `count` random images; `options` are those of `data.Batches`."""
+    batches = data.Batches(_images(setting, count), setting.batch, augmentation=_VIEWS, cycle=1, **options)
+    numbers = itertools.count()
     return lambda: batches[next(numbers)]
 
 
-def _images(setting: Setting) -> data.Split:
+def _images(setting: Setting, count: int = _IMAGES) -> data.Split:
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (_IMAGES, setting.size, setting.size, 3)).astype("uint8")
-    return data.Split(images, random.integers(0, CLASSES, _IMAGES).astype("int32"))
+    images = random.integers(0, 256, (count, setting.size, setting.size, 3)).astype("uint8")
+    return data.Split(images, random.integers(0, setting.classes, count).astype("int32"))
 
 
 def _stored(setting: Setting) -> teachers.Cache:

@@ -10,7 +10,6 @@ import keras
 from distiller import models
 from distiller.taps import LOGITS
 
-CLASSES = 10
 # Ids of samples are below this, the number of CIFAR's images.
 SAMPLES = 50_000
 
@@ -25,6 +24,7 @@ class Setting:
         batch: images a step.
         precision: Keras policy of both networks.
         size: height and width of the images.
+        classes: their number.
         options: of both networks.
         momentum: of the student's optimiser; 0 has no variables of its own.
         eager: run a step operation by operation, which starts sooner and runs slower: for trying out, not to measure.
@@ -35,6 +35,7 @@ class Setting:
     batch: int = 128
     precision: str = "float32"
     size: int = 32
+    classes: int = 10
     options: dict[str, Any] = field(default_factory=dict)
     momentum: float = 0.9
     eager: bool = False
@@ -61,7 +62,7 @@ class Setting:
     def _built(self, name: str) -> keras.Model:
         keras.utils.set_random_seed(0)
         shape = (self.size, self.size, 3)
-        return models.build(name, CLASSES, shape, dtype=self.precision, **self.options)
+        return models.build(name, self.classes, shape, dtype=self.precision, **self.options)
 
     @cached_property
     def _samples(self) -> list[tuple[Any, Any, Any]]:
@@ -73,7 +74,7 @@ class Setting:
         return [
             (
                 random.uniform(shape, 0.0, 255.0),
-                random.uniform(shape[:1], 0, CLASSES, tf.int32),
+                random.uniform(shape[:1], 0, self.classes, tf.int32),
                 random.uniform(shape[:1], 0, SAMPLES, tf.int32),
             )
             for _ in range(4)

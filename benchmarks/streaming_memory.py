@@ -1,0 +1,120 @@
+"""Memory of a training that streams more images than the machine has memory.
+
+    python -m benchmarks.streaming_memory
+
+The images are a file that is mapped, not read: as large as `--times` the machine's memory, and sparse, so that the disk
+need not hold it. `fit` goes over all of it once through `data.Batches`, with a live teacher. One JSON line is added to
+`results/streaming_memory.jsonl`: the process's memory of its own (without the pages of the file, which the system
+takes back when it needs them) at points along the way.
+"""
+
+import argparse
+import datetime
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import lines
+from benchmarks.arguments import whole
+
+NAME = "streaming_memory.jsonl"
+_BATCH, _CLASSES = 32, 10
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.streaming_memory",
+        description="Train over more images than fit in memory, and record the memory of the process on the way.",
+        epilog="example: python -m benchmarks.streaming_memory --times 0.1 --out runs/streaming_memory.jsonl",
+    )
+    parser.add_argument("--times", type=float, default=1.25, help="size of the data over the memory (%(default)s)")
+    parser.add_argument("--size", type=whole, default=512, help="height and width of the images (%(default)s)")
+    parser.add_argument("--points", type=whole, default=10, help="measurements on the way (%(default)s)")
+    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the line to")
+    asked = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from distiller.cli.backend import load_backend
+
+    load_backend()
+    from distiller.provenance import provenance
+
+    here = {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
+    line = {**measured(asked.times, asked.size, asked.points), **here}
+    lines.append(asked.out, [line])
+    print(sentence(line))
+    return 0
+
+
+def measured(times: float, size: int, points: int) -> dict[str, Any]:
+    """Sizes in bytes: of the data, of the machine's memory, and of the process after each of `points` equal parts."""
+    import keras
+    import numpy as np
+
+    from distiller import Distiller, data, objectives
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    count = max(points * _BATCH, int(times * memory / (3 * size * size)))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "images"
+        images = np.memmap(file, "uint8", "w+", shape=(count, size, size, 3))
+        labels = np.arange(count, dtype="int32") % _CLASSES
+        steps = count // _BATCH // points
+        batches = data.Batches(data.Split(images, labels), _BATCH, steps=steps)
+        taught, student = _network(size, 8), _network(size, 4)
+        learner = Distiller(teacher=taught, student=student, objectives={"soft": objectives.get("hinton")})
+        learner.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        own: list[int] = []
+        meter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: own.append(own_bytes()))
+        learner.fit(batches, epochs=points, shuffle=False, callbacks=[meter], verbose=2)
+    return {
+        "data_bytes": images.nbytes,
+        "memory_bytes": memory,
+        "image": [size, size, 3],
+        "images": steps * points * _BATCH,
+        "own_bytes": own,
+    }
+
+
+def _network(size: int, channels: int):
+    """A network that is small beside the reading of its images."""
+    import keras
+
+    inputs = keras.Input((size, size, 3))
+    x = keras.layers.AveragePooling2D(size // 8)(inputs)
+    x = keras.layers.Conv2D(channels, 3, activation="relu")(x)
+    return keras.Model(inputs, keras.layers.Dense(_CLASSES)(keras.layers.GlobalAveragePooling2D()(x)))
+
+
+def own_bytes(status: str | None = None) -> int:
+    """Of this process in memory, without mapped files (`RssAnon` of `/proc/self/status`, proc(5)).
+
+    >>> own_bytes("Name: python\\nRssAnon:\\t    12 kB\\nRssFile:\\t     7 kB\\n")
+    12288
+    """
+    text = Path("/proc/self/status").read_text() if status is None else status
+    (kilobytes,) = (row.split()[1] for row in text.splitlines() if row.startswith("RssAnon:"))
+    return 1024 * int(kilobytes)
+
+
+def sentence(line: dict[str, Any]) -> str:
+    """The recorded figures in words; a GB is 10⁹ bytes, an MB 10⁶."""
+    first, *_, last = line["own_bytes"]
+    return (
+        f"{line['data_bytes'] / 1e9:.1f} GB of images ({line['images']:,} of {line['image'][0]}×{line['image'][1]}) on a "
+        f"machine with {line['memory_bytes'] / 1e9:.1f} GB: the process holds {first / 1e6:.0f} MB after the first of "
+        f"{len(line['own_bytes'])} parts, {max(line['own_bytes']) / 1e6:.0f} MB at most and {last / 1e6:.0f} MB after the "
+        "last."
+    )
+
+
+def table() -> str:
+    """The last recorded run, as a sentence for the documents."""
+    recorded = lines.read(lines.RESULTS / NAME)
+    return f"- {sentence(recorded[-1])}" if recorded else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
