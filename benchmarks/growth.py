@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     ready: dict[tuple[str, str], Callable[[], Any]] = {}
     with Reporter().task("growth", len(contestants) * (1 + rounds)) as task:
-        for place, (step, setting, images, make) in enumerate(contestants, start=1):
+        for place, (step, setting, _, make) in enumerate(contestants, start=1):
             task.say(f"compiling {step}, {setting}")
             ready[step, setting] = make()
             timing.wait(ready[step, setting]())
