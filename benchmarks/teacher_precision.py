@@ -125,12 +125,13 @@ def sentence(line: dict[str, Any]) -> str:
     """The recorded figures in words, and whether they stay within the tolerance."""
     within = line["agreement"] >= AGREEMENT and line["divergence"] <= DIVERGENCE
     exact, rounded = (f"{100 * line['accuracy'][kind]:.2f} %" for kind in ("float32", "mixed_bfloat16"))
-    ratio = line["ratio"]
+    ratio, name = line["ratio"], line["teacher"].replace("_", " ")
+    verdict = "within" if within else "out of"
     return (
-        f"{line['teacher'].replace('_', ' ')} on {line['images']:,} validation images: {exact} in float32, {rounded} in "
+        f"{name} on {line['images']:,} validation images: {exact} in float32, {rounded} in "
         f"bfloat16; the same class for {100 * line['agreement']:.2f} %, divergence {line['divergence']:.5f} nats at "
         f"temperature {TEMPERATURE:.0f}, logits {line['mean_difference']:.3f} apart on average and "
-        f"{line['largest_difference']:.2f} at most: {'within' if within else 'out of'} the tolerance (the same class for "
+        f"{line['largest_difference']:.2f} at most: {verdict} the tolerance (the same class for "
         f"{100 * AGREEMENT:.0f} %, {DIVERGENCE:g} nats). A forward pass in bfloat16 takes {ratio['median']:.2f} "
         f"({ratio['low']:.2f}–{ratio['high']:.2f}) times as long."
     )
