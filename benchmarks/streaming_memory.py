@@ -104,7 +104,7 @@ def sentence(line: dict[str, Any]) -> str:
     own = [f"{size / 1e6:.0f} MB" for size in (line["own_bytes"][0], max(line["own_bytes"]), line["own_bytes"][-1])]
     images = f"{line['images']:,} of {line['image'][0]}×{line['image'][1]}"
     return (
-        f"{line['data_bytes'] / 1e9:.1f} GB of images ({images}) on a machine with {line['memory_bytes'] / 1e9:.1f} GB: "
+        f"{line['data_bytes'] / 1e9:.1f} GB of images ({images}), a machine with {line['memory_bytes'] / 1e9:.1f} GB: "
         f"the process holds {own[0]} after the first of {len(line['own_bytes'])} parts, {own[1]} at most and {own[2]} "
         "after the last."
     )
