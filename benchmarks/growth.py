@@ -93,7 +93,8 @@ def growing(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Calla
         yield one.name, USUAL, base.batch, partial(one.make, base)
         for name, values in _GROWN.items():
             for value in values:
-                grown = dataclasses.replace(base, **{name: value})
+                change: dict[str, Any] = {name: value}
+                grown = dataclasses.replace(base, **change)
                 yield one.name, f"{name} {value}", grown.batch, partial(one.make, grown)
     for count in _IMAGES:
         setting = USUAL if count == _IMAGES[0] else f"images {count}"
