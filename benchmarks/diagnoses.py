@@ -78,7 +78,7 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
                 teachers.load(file),
                 dataset.validation,
                 classes=dataset.classes,
-                augmentation=Augmentation(plan.crop, plan.flip),
+                augmentation=Augmentation(plan.crop, plan.flip) if plan.crop or plan.flip else None,
             )
             found.append(
                 {
