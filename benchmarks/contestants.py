@@ -8,13 +8,14 @@ import keras
 
 import tflite
 from benchmarks.setting import SAMPLES, Setting
-from distiller import Distiller, objectives
+from distiller import Distiller, objectives, teachers
 from distiller.errors import InputError
 from distiller.models import fuse
 from distiller.nearest import unknown
 
 STUDENT, TEACHER = "student", "teacher, forward"
 STORED = "hinton, stored answers"
+FROZEN, FROZEN_HINT = "hinton, frozen teacher", "hint, frozen teacher"
 AWARE = "student, quantization-aware"
 # The layer in the middle of both networks, whose features `hint` and the peers compare.
 MIDDLE = "stage2"
@@ -85,6 +86,14 @@ def stored() -> Contestant:
     return Contestant(STORED, "objective", None, _distilling({"name": "hinton"}, None, stored=True))
 
 
+def frozen() -> list[Contestant]:
+    """The Distiller on logits and on one pair of features, its teacher folded and with maps in bfloat16."""
+    return [
+        Contestant(FROZEN, "objective", None, _distilling({"name": "hinton"}, None, frozen=True)),
+        Contestant(FROZEN_HINT, "objective", MIDDLE, _distilling({"name": "hint"}, MIDDLE, frozen=True)),
+    ]
+
+
 def aware() -> Contestant:
     """The student's own training on hard labels, quantization-aware."""
 
@@ -95,10 +104,11 @@ def aware() -> Contestant:
 
 
 def _distilling(
-    form: dict[str, Any], places: Places, *, stored: bool = False
+    form: dict[str, Any], places: Places, *, stored: bool = False, frozen: bool = False
 ) -> Callable[[Setting], Callable[[], Any]]:
     def make(setting: Setting) -> Callable[[], Any]:
-        networks = {"teacher": setting.shared_teacher, "student": setting.new_student()}
+        teacher = teachers.frozen(setting.shared_teacher) if frozen else setting.shared_teacher
+        networks = {"teacher": teacher, "student": setting.new_student()}
         compared = {f"{role}_layer": taps(network, places) for role, network in networks.items()}
         objective = objectives.get({**form, **compared})
         learner = Distiller(**networks, objectives={"it": objective})

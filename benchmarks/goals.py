@@ -19,19 +19,18 @@ class Goal:
 
 _FEATURES = "a step on one pair of features ≤ 0.75 × that of keras.distillation"
 _LOGITS = "a step on logits ≤ 1.00 × that of keras.distillation"
+_HALF = "a step on logits ≤ 1 / 2 of that of keras.distillation, bare layers"
+_TWO_FIFTHS = "a step on one pair of features ≤ 1 / 2.5 of that of keras.distillation, bare layers"
 GOALS = (
     Goal(_LOGITS, "hinton", (peers.LOGITS,), 1.0),
     Goal(f"{_LOGITS}, bare layers", "hinton", (peers.LOGITS_BARE,), 1.0),
     Goal(_FEATURES, "hint", (peers.FEATURES,), 0.75),
     Goal(f"{_FEATURES}, bare layers", "hint", (peers.FEATURES_BARE,), 0.75),
     Goal("plain training ≤ 1 / 1.6 of that of bare layers", contestants.STUDENT, (peers.PLAIN_BARE,), 1 / 1.6),
-    Goal("a step on logits ≤ 1 / 2 of that of keras.distillation, bare layers", "hinton", (peers.LOGITS_BARE,), 1 / 2),
-    Goal(
-        "a step on one pair of features ≤ 1 / 2.5 of that of keras.distillation, bare layers",
-        "hint",
-        (peers.FEATURES_BARE,),
-        1 / 2.5,
-    ),
+    Goal(_HALF, "hinton", (peers.LOGITS_BARE,), 1 / 2),
+    Goal(_TWO_FIFTHS, "hint", (peers.FEATURES_BARE,), 1 / 2.5),
+    Goal(f"{_HALF}, frozen teacher", contestants.FROZEN, (peers.LOGITS_BARE,), 1 / 2),
+    Goal(f"{_TWO_FIFTHS}, frozen teacher", contestants.FROZEN_HINT, (peers.FEATURES_BARE,), 1 / 2.5),
     Goal("a step on stored answers ≤ 1.05 × the student's own", contestants.STORED, (contestants.STUDENT,), 1.05),
     Goal("a quantization-aware step ≤ 1.3 × the student's own", contestants.AWARE, (contestants.STUDENT,), 1.3),
     Goal("a quantization-aware step ≤ 1.2 × the student's own", contestants.AWARE, (contestants.STUDENT,), 1.2),

@@ -98,7 +98,7 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
     reporter = Reporter()
     ours = [*contestants.references(), *contestants.distillers(asked.objectives)]
     if any(one.name == "hinton" for one in ours):
-        ours.append(contestants.stored())
+        ours += [contestants.stored(), *contestants.frozen()]
     field = [*ours, contestants.aware(), *feeding.feeding(), *peers.peers(setting)]
     if not peers.agree(setting):
         reporter.say(f"keras.distillation has no line for features: those of {contestants.MIDDLE} differ in shape")

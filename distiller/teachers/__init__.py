@@ -3,6 +3,7 @@
 from distiller.teachers.cache import Cache
 from distiller.teachers.caches import Caches
 from distiller.teachers.diagnosis import diagnose
+from distiller.teachers.frozen import frozen
 from distiller.teachers.generations import born_again
 from distiller.teachers.learned_weights import learn_weights
 from distiller.teachers.loading import load
@@ -23,6 +24,7 @@ __all__ = [
     "born_again",
     "diagnose",
     "ensemble",
+    "frozen",
     "learn_weights",
     "load",
     "silent",

@@ -41,6 +41,7 @@ def test_every_objective_has_a_line(tiny):
     assert set(timed) == {
         *objectives.OBJECTIVES,
         *("contrastive, queue", "contrastive, memory", "hinton, stored answers"),
+        *("hinton, frozen teacher", "hint, frozen teacher"),
         *("student", "teacher, forward", "student, bare layers", "student, quantization-aware"),
         *("batches, crop and flip", "batches, crop and flip, stored answers"),
         *("keras.distillation, logits", "keras.distillation, logits, bare layers"),

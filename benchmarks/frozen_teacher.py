@@ -1,9 +1,9 @@
-"""How far a teacher's answers in bfloat16 are from those in float32, and how much sooner they are there.
+"""How far a frozen teacher's answers are from the teacher's in float32, and how much sooner they are there.
 
-    python -m benchmarks.teacher_precision --data-dir DIR
+    python -m benchmarks.frozen_teacher --data-dir DIR
 
-The packaged teacher answers the validation images of its own recipe twice. Batches of both take turns to be timed. One
-JSON line is added to `results/teacher_precision.jsonl`.
+The packaged teacher, and what `teachers.frozen` makes of it, answer the validation images of its own recipe. Batches of
+both take turns to be timed. One JSON line is added to `results/frozen_teacher.jsonl`.
 """
 
 import argparse
@@ -12,15 +12,12 @@ import datetime
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks import lines
 from benchmarks.arguments import whole
 
-if TYPE_CHECKING:
-    import numpy as np
-
-NAME = "teacher_precision.jsonl"
+NAME = "frozen_teacher.jsonl"
 # What is asked of answers that stand for those in float32, fixed before they were looked at.
 AGREEMENT, DIVERGENCE, TEMPERATURE = 0.99, 1e-3, 4.0
 
@@ -28,9 +25,9 @@ AGREEMENT, DIVERGENCE, TEMPERATURE = 0.99, 1e-3, 4.0
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.teacher_precision",
-        description="Compare a teacher's answers in mixed_bfloat16 with those in float32, and the time of both.",
-        epilog="example: python -m benchmarks.teacher_precision --images 500 --out runs/teacher_precision.jsonl",
+        prog="python -m benchmarks.frozen_teacher",
+        description="Compare a frozen teacher's answers with those of the teacher in float32, and the time of both.",
+        epilog="example: python -m benchmarks.frozen_teacher --images 500 --out runs/frozen_teacher.jsonl",
     )
     parser.add_argument("--teacher", default="wide_cifar100", help="packaged weights (%(default)s)")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
@@ -59,16 +56,17 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     import tensorflow as tf
 
     from benchmarks import timing
-    from distiller import models, recipes
+    from distiller import models, recipes, teachers
     from distiller.building import load_data
     from distiller.provenance import provenance
+    from distiller.teachers.closeness import closeness
 
     card = models.card(asked.teacher)
     data = recipes.TrainRecipe.model_validate(card["recipe"]).data
     held = load_data(data, asked.data_dir).validation
     images, labels = held.images[: asked.images].astype("float32"), held.labels[: asked.images]
-    kinds = ("float32", "mixed_bfloat16")
-    networks = {kind: models.load(asked.teacher, dtype=kind) for kind in kinds}
+    teacher = models.load(asked.teacher)
+    networks = {"teacher": models.fuse(teacher), "frozen": teachers.frozen(teacher)}
     answers = {
         kind: network.predict(images, batch_size=asked.batch, verbose=0).astype("float32")
         for kind, network in networks.items()
@@ -88,51 +86,26 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
         "data": data.model_dump(mode="json"),
         "images": len(images),
         "accuracy": {kind: float((answer.argmax(-1) == labels).mean()) for kind, answer in answers.items()},
-        **distance(*(answers[kind] for kind in kinds)),
+        **dataclasses.asdict(closeness(answers["teacher"], answers["frozen"], temperature=TEMPERATURE)),
         "seconds": seconds,
-        "ratio": dataclasses.asdict(timing.ratio(seconds[kinds[1]], seconds[kinds[0]])),
+        "ratio": dataclasses.asdict(timing.ratio(seconds["frozen"], seconds["teacher"])),
         "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **provenance(),
-    }
-
-
-def distance(exact: "np.ndarray", rounded: "np.ndarray") -> dict[str, float]:
-    """Of two teachers' logits (samples, classes): mean and largest |difference|, agreement, KL(exact, rounded) in nats.
-
-    The divergence is a mean over samples at temperature 4. Logits are compared without each sample's own mean, which
-    no softmax sees.
-
-    >>> import numpy as np
-    >>> distance(np.float32([[0, 2]]), np.float32([[1, 3]]))
-    {'mean_difference': 0.0, 'largest_difference': 0.0, 'agreement': 1.0, 'divergence': 0.0}
-    """
-    import keras
-    import numpy as np
-
-    exact, rounded = (logits - logits.mean(axis=-1, keepdims=True) for logits in (exact, rounded))
-    apart = np.abs(exact - rounded)
-    soft = (keras.ops.log_softmax(logits.astype("float64") / TEMPERATURE) for logits in (exact, rounded))
-    p, q = map(keras.ops.convert_to_numpy, soft)
-    return {
-        "mean_difference": float(apart.mean()),
-        "largest_difference": float(apart.max()),
-        "agreement": float((exact.argmax(-1) == rounded.argmax(-1)).mean()),
-        "divergence": float((np.exp(p) * (p - q)).sum(axis=-1).mean()),
     }
 
 
 def sentence(line: dict[str, Any]) -> str:
     """The recorded figures in words, and whether they stay within the tolerance."""
     within = line["agreement"] >= AGREEMENT and line["divergence"] <= DIVERGENCE
-    exact, rounded = (f"{100 * line['accuracy'][kind]:.2f} %" for kind in ("float32", "mixed_bfloat16"))
+    exact, rounded = (f"{100 * line['accuracy'][kind]:.2f} %" for kind in ("teacher", "frozen"))
     ratio, name = line["ratio"], line["teacher"].replace("_", " ")
     verdict = "within" if within else "out of"
     return (
-        f"{name} on {line['images']:,} validation images: {exact} in float32, {rounded} in "
-        f"bfloat16; the same class for {100 * line['agreement']:.2f} %, divergence {line['divergence']:.5f} nats at "
+        f"{name} on {line['images']:,} validation images: {exact} in float32, {rounded} "
+        f"frozen; the same class for {100 * line['agreement']:.2f} %, divergence {line['divergence']:.5f} nats at "
         f"temperature {TEMPERATURE:.0f}, logits {line['mean_difference']:.3f} apart on average and "
         f"{line['largest_difference']:.2f} at most: {verdict} the tolerance (the same class for "
-        f"{100 * AGREEMENT:.0f} %, {DIVERGENCE:g} nats). A forward pass in bfloat16 takes {ratio['median']:.2f} "
+        f"{100 * AGREEMENT:.0f} %, {DIVERGENCE:g} nats). A frozen forward pass takes {ratio['median']:.2f} "
         f"({ratio['low']:.2f}–{ratio['high']:.2f}) times as long."
     )
 

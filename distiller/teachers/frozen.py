@@ -1,0 +1,130 @@
+"""A teacher that only answers: its batch normalisations in its convolutions, its feature maps in bfloat16."""
+
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from distiller.errors import InputError
+from distiller.models import fuse
+from distiller.teachers.closeness import closeness
+from tflite.errors import ModelError
+from tflite.quantization.affine import scale_and_shift
+from tflite.quantization.folding import norm_after
+from tflite.quantization.graph import Call, Graph, Made, Value, read, write
+
+# What batch normalisation folds into, with the axes of the kernel along which its output channels lie.
+_CHANNEL_AXES: dict[type, tuple[int, ...]] = {
+    layers.Conv1D: (-1,),
+    layers.Conv2D: (-1,),
+    layers.DepthwiseConv2D: (-2, -1),
+    layers.Dense: (-1,),
+}
+_CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
+
+
+def frozen(
+    teacher: keras.Model,
+    *,
+    dtype: str | None = "mixed_bfloat16",
+    images: np.ndarray | None = None,
+    agreement: float = 0.99,
+    divergence: float = 1e-3,
+) -> keras.Model:
+    """A copy of `teacher` that answers sooner and is not to be trained; `teacher` stays as it is.
+
+    A batch normalisation that alone takes the result of a convolution or dense layer becomes part of its kernel and
+    bias (Jacob et al. 2018, equation 14, with the moving statistics). What computes feature maps, from the first
+    convolution to the last map, computes in `dtype`; preprocessing, pooled features and logits keep their precision.
+
+    Layers have the names they had, so that taps find them; the tap of a folded convolution is what its normalisation
+    gives. Objectives that read a normalisation's own numbers (`Overhaul`) need the teacher itself.
+
+    Args:
+        teacher: functional or sequential, logits (batch, classes) out.
+        dtype: policy of the feature maps; None keeps that of every layer.
+        images: (samples, height, width, channels) raw pixels, on which the copy is held against the teacher. Where it
+            is further away than asked, a warning says by how much, and the copy has the teacher's precision.
+        agreement: fraction of the images that must have the same likeliest class.
+        divergence: at most, in nats, mean over the images, at temperature 4.
+
+    Raises:
+        InputError: a subclassed teacher, or a layer that does not come back from its configuration.
+    """
+    try:
+        made = _made(teacher, dtype)
+        if dtype is None or images is None:
+            return made
+        answers = (network.predict(images, verbose=0).astype("float32") for network in (teacher, made))
+        found = closeness(*answers)
+        if found.within(agreement, divergence):
+            return made
+        warnings.warn(
+            f"In {dtype} the teacher {teacher.name!r} says the same class for {100 * found.agreement:.2f} % of the "
+            f"images, with a divergence of {found.divergence:.2g} nats; {100 * agreement:g} % and {divergence:g} nats "
+            "were asked. It keeps its precision",
+            stacklevel=2,
+        )
+        return _made(teacher, None)
+    except ModelError as error:
+        raise InputError(f"Expected a teacher that can be copied. {error}") from error
+
+
+def _made(teacher: keras.Model, dtype: str | None) -> keras.Model:
+    graph = read(teacher)
+    maps = _maps(graph)
+    _fold(graph)
+
+    def copy(call: Call) -> Any:
+        if not isinstance(call.kind, layers.Layer):
+            return call.operation
+        config = call.kind.get_config() | {"name": call.name}
+        if dtype is not None and call.output in maps:
+            config["dtype"] = dtype
+        return Made(type(call.kind).from_config(config), call.weights)
+
+    copied = fuse(write(graph, copy))
+    copied.trainable = False
+    return copied
+
+
+def _maps(graph: Graph) -> set[Value]:
+    """The feature maps: what is computed of a convolution's result, as long as it is still an image."""
+    found: set[Value] = set()
+    for call in graph.calls:
+        if isinstance(call.kind, _CONVOLUTIONS) or found.intersection(call.inputs):
+            found.update(value for value in call.outputs if value.rank == 4)
+    return found
+
+
+def _fold(graph: Graph) -> None:
+    uses = [id(call.operation) for call in graph.calls]
+    for call in list(graph.calls):
+        norm = norm_after(graph, call) if type(call.kind) in _CHANNEL_AXES else None
+        if norm is not None and _folds(call, norm) and uses.count(id(call.operation)) == 1:
+            call.operation = _folded(call, norm)
+            # What taps the normalisation finds its result.
+            norm.operation = layers.Identity(name=norm.name, dtype=norm.kind.dtype_policy.name)
+            norm.args, norm.kwargs = (call.output,), {}
+
+
+def _folds(call: Call, norm: Call) -> bool:
+    """Whether nothing comes between the two, and both have their channels on the last axis."""
+    return (
+        type(norm.kind) is layers.BatchNormalization
+        and norm.kind.axis in (-1, norm.inputs[0].rank - 1)
+        and call.kind.activation is keras.activations.linear
+        and getattr(call.kind, "data_format", "channels_last") == "channels_last"
+    )
+
+
+def _folded(call: Call, norm: Call) -> Made:
+    layer = call.kind
+    factor, shift = scale_and_shift(norm.kind)
+    kernel, *bias = (np.asarray(weights, "float64") for weights in call.weights or [])
+    channels = [kernel.shape[axis] for axis in _CHANNEL_AXES[type(layer)]]
+    made = type(layer).from_config(layer.get_config() | {"use_bias": True, "name": call.name})
+    moved = bias[0] * factor + shift if bias else shift
+    return Made(made, [(kernel * factor.reshape(channels)).astype("float32"), moved.astype("float32")])
