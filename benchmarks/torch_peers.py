@@ -82,7 +82,7 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
     }
     networks = (asked.student, asked.teacher, asked.batch)
     with (
-        Reporter().task("PyTorch", len(LOOPS) * (len(PRECISIONS) + 4) * asked.rounds) as task,
+        Reporter().task("PyTorch", (len(PRECISIONS) * (len(LOOPS) + 1) + 4 * len(LOOPS)) * asked.rounds) as task,
         Worker(ours, *networks) as first,
         Worker(theirs, *networks) as second,
     ):
@@ -98,16 +98,16 @@ def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
     load_backend()
     import keras
 
-    from benchmarks.contestants import STORED, STUDENT, distillers, references, stored
+    from benchmarks.contestants import FROZEN, STORED, STUDENT, distillers, frozen, references, stored
     from benchmarks.setting import Setting
 
-    names = {STUDENT: LOOPS[0], "hinton": LOOPS[1], STORED: LOOPS[2]}
+    names = {STUDENT: LOOPS[0], "hinton": LOOPS[1], FROZEN: LOOPS[1], STORED: LOOPS[2]}
     made = {}
     for precision in PRECISIONS:
         setting = Setting(student, teacher, batch, precision)
-        for one in (references()[0], *distillers(["hinton"]), stored()):
-            step = one.make(setting)
-            made[f"{names[one.name]}; {precision}"] = lambda step=step: keras.tree.flatten(step())
+        for one in (references()[0], *distillers(["hinton"]), frozen()[0], stored()):
+            step, way = one.make(setting), precision + (", frozen teacher" if one.name == FROZEN else "")
+            made[f"{names[one.name]}; {way}"] = lambda step=step: keras.tree.flatten(step())
     return made
 
 
