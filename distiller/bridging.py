@@ -99,6 +99,10 @@ class Bridging:
         bridge.network.save(stage / "network.keras")
         return result
 
+    def answering(self, network: keras.Model) -> keras.Model:
+        """A teacher as it answers students: frozen, where the recipe wants it so."""
+        return teachers.frozen(network) if self.recipe.teacher.frozen else network
+
     def of(
         self, wanted: Mapping[str, sections.Bridge | None], stage: Callable[[str], Path]
     ) -> dict[str, bridges.Bridge]:
@@ -119,7 +123,7 @@ class Bridging:
                 else:
                     made[key] = bridge = self.make(section)
                     if isinstance(bridge, bridges.Fitted):
-                        bridge.network = teachers.load(stage(names[key]) / "network.keras")
+                        bridge.network = self.answering(teachers.load(stage(names[key]) / "network.keras"))
             return made[key]
 
         return {objective: one(section) for objective, section in wanted.items()}

@@ -43,11 +43,12 @@ class Teaching:
     ):
         self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
         self.bridging, self.reporter = bridging, reporter
+        self._answering = bridging.answering(teacher)
 
     def rehearse(self) -> None:
         """Build every student with its teacher once, untrained: what does not fit is an InputError."""
         reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, self.teacher)["reference"]
-        reference.teacher(self.teacher, len(self.dataset.classes))
+        reference.teacher(self._answering, len(self.dataset.classes))
         for name, arm in self.recipe.arms.items():
             student = self._new_student(name)
             if arm.objectives:
@@ -118,7 +119,7 @@ class Teaching:
         """The teacher behind the recipe's own bridge, in the student's classes."""
         wanted = {"reference": self.recipe.bridge}
         bridge = self.bridging.of(wanted, self._stage_of_bridge(seed, folder))["reference"]
-        return bridge.teacher(self.teacher, len(self.dataset.classes))
+        return bridge.teacher(self._answering, len(self.dataset.classes))
 
     def _stage_of_bridge(self, seed: int, folder: RunFolder):
         return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
@@ -144,7 +145,7 @@ class Teaching:
         arm = self.recipe.arms[name]
         steps = training.steps_an_epoch(self.recipe.plan(name), len(self.dataset.train))
         learner = Distiller(
-            teacher=self.teacher,
+            teacher=self._answering,
             student=student,
             objectives={key: _with_schedules(objective, steps) for key, objective in arm.objectives.items()},
             weights={key: training.schedule(weight, steps) for key, weight in arm.weights.items()},

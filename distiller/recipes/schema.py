@@ -68,11 +68,15 @@ class TrainRecipe(Section):
 
 
 class Teacher(Section):
-    """Where the teacher comes from: exactly one of the three."""
+    """Where the teacher comes from: exactly one of `load`, `file` and `train`."""
 
     load: str | None = Field(default=None, description="name of packaged weights")
     file: str | None = Field(default=None, description="path of a .keras file")
     train: TrainRecipe | None = Field(default=None, description="trained first, as `distiller train` does")
+    frozen: bool = Field(
+        default=False,
+        description="answers as `teachers.frozen`: normalisations folded, feature maps in bfloat16",
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Teacher":

@@ -6,7 +6,8 @@ import pytest
 from keras import layers
 from scipy.special import rel_entr, softmax
 
-from distiller import Distiller, models, objectives, teachers
+from distiller import Distiller, models, objectives, recipes, teachers
+from distiller.bridging import Bridging
 from distiller.errors import InputError
 from distiller.teachers.closeness import closeness
 
@@ -172,3 +173,16 @@ def test_closeness_is_between_soft_targets():
     assert found.mean_difference == pytest.approx(4.0 / 6)
     expected = rel_entr(softmax(exact / 4, axis=1), softmax(other / 4, axis=1)).sum(axis=1).mean()
     assert found.divergence == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_recipe_freezes_its_teacher_and_what_a_bridge_fitted(tmp_path, asked):
+    changes = ["bridge={name: fine_tune, training: {epochs: 1}}", f"teacher.frozen={str(asked).lower()}"]
+    recipe = recipes.read_run("demo", changes)
+    bridging = Bridging(recipe, ["a", "b"], lambda: None)
+    models.build("resnet8", 2, (8, 8, 1), width=4).save(tmp_path / "network.keras")
+    teacher = models.build("resnet8", 10, (8, 8, 1), width=4)
+    fitted = bridging.of({"soft": recipe.bridge}, lambda stage: tmp_path)["soft"].teacher(teacher, 2)
+    for network in (bridging.answering(teacher), fitted):
+        assert (kinds(network, layers.BatchNormalization) == []) == asked
+        assert network.get_layer("stage1").compute_dtype == ("bfloat16" if asked else "float32")

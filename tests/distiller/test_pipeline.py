@@ -328,10 +328,10 @@ def test_train_writes_a_teacher(tmp_path):
 
 @pytest.mark.parametrize("bridge", ["{name: probe}", "{name: fine_tune, training: {epochs: 1, steps_per_epoch: 3}}"])
 def test_a_teacher_file_and_fitted_bridges(tmp_path, bridge):
-    """A teacher of other classes, from a file, with one arm that keeps to labelled images."""
+    """A frozen teacher of other classes, from a file, with one arm that keeps to labelled images."""
     models.build("wide", 7, (8, 8, 1), widths=(8, 8), stem=4).save(tmp_path / "t.keras")
     changes = [*TINY[:4], "benchmark.runs=5", "export={schemes: [float32]}", f"bridge={bridge}"]
-    changes += ["arms.distilled.unlabelled=false", f"teacher={{file: {tmp_path / 't.keras'}}}"]
+    changes += ["arms.distilled.unlabelled=false", f"teacher={{file: {tmp_path / 't.keras'}, frozen: true}}"]
     asked = recipes.read_run("demo", changes)
     report = pipeline.run(asked.model_copy(update={"arms": {"distilled": asked.arms["distilled"]}}), tmp_path / "out")
     assert report["teacher"]["bridge"] in bridge
