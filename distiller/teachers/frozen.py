@@ -81,7 +81,7 @@ def _made(teacher: keras.Model, dtype: str | None) -> keras.Model:
         if not isinstance(call.kind, layers.Layer):
             return call.operation
         config = call.kind.get_config() | {"name": call.name}
-        if dtype is not None and call.output in maps:
+        if dtype is not None and maps.intersection(call.outputs):
             config["dtype"] = dtype
         return Made(type(call.kind).from_config(config), call.weights)
 
