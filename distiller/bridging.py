@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from distiller import bridges, teachers
 from distiller.data import Split
@@ -24,11 +25,18 @@ class Bridging:
         recipe: names a bridge, or one for an arm or an objective.
         classes: the student's.
         teacher_classes: returns the teacher's, for bridges that find classes by name.
+        checked_on: images (samples, height, width, channels) on which a frozen teacher is held against the teacher.
     """
 
-    def __init__(self, recipe: RunRecipe, classes: Sequence[str], teacher_classes: Callable[[], Sequence[str] | None]):
+    def __init__(
+        self,
+        recipe: RunRecipe,
+        classes: Sequence[str],
+        teacher_classes: Callable[[], Sequence[str] | None],
+        checked_on: np.ndarray | None = None,
+    ):
         self.recipe, self.classes = recipe, list(classes)
-        self._teacher_classes = teacher_classes
+        self._teacher_classes, self._checked_on = teacher_classes, checked_on
 
     @cached_property
     def to_fit(self) -> dict[str, sections.Bridge]:
@@ -99,9 +107,11 @@ class Bridging:
         bridge.network.save(stage / "network.keras")
         return result
 
-    def answering(self, network: keras.Model) -> keras.Model:
-        """A teacher as it answers students: frozen, where the recipe wants it so."""
-        return teachers.frozen(network) if self.recipe.teacher.frozen else network
+    def answering(self, network: keras.Model, *, check: bool = True) -> keras.Model:
+        """A teacher as it answers students: frozen, where the recipe wants it so and its answers stay close enough."""
+        if not self.recipe.teacher.frozen:
+            return network
+        return teachers.frozen(network, images=self._checked_on if check else None)
 
     def of(
         self, wanted: Mapping[str, sections.Bridge | None], stage: Callable[[str], Path]

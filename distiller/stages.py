@@ -20,6 +20,9 @@ from distiller.teaching import Teaching
 from tflite.conversion.schemes import INTEGER
 from tflite.loading import keras_model
 
+# Validation images on which a frozen teacher is held against the teacher.
+FROZEN_CHECK = 512
+
 
 def train_teacher(
     recipe: recipes.TrainRecipe, dataset: data.Dataset, folder: RunFolder, reporter: Reporter
@@ -97,7 +100,8 @@ class Stages:
                 folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, folder))
 
     def _teaching(self, teacher: keras.Model) -> Teaching:
-        bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes)
+        held = self.dataset.validation.images[:FROZEN_CHECK]
+        bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes, checked_on=held)
         return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter)
 
     @cached_property

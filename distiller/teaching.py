@@ -1,7 +1,7 @@
 """How the students of a recipe are taught: with which bridges, batches and stored answers."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +43,21 @@ class Teaching:
     ):
         self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
         self.bridging, self.reporter = bridging, reporter
-        self._answering = bridging.answering(teacher)
+
+    @cached_property
+    def _answering(self) -> keras.Model:
+        return self.bridging.answering(self.teacher)
 
     def rehearse(self) -> None:
         """Build every student with its teacher once, untrained: what does not fit is an InputError."""
-        reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, self.teacher)["reference"]
-        reference.teacher(self._answering, len(self.dataset.classes))
+        teacher = self.bridging.answering(self.teacher, check=False)
+        reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, teacher)["reference"]
+        reference.teacher(teacher, len(self.dataset.classes))
         for name, arm in self.recipe.arms.items():
             student = self._new_student(name)
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
-                self._learner(name, student, self.bridging.rehearsed(wanted, self.teacher))
+                self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
         self.few_labels(self.recipe.seeds[0])
 
     def few_labels(self, seed: int) -> Split:
@@ -82,7 +86,7 @@ class Teaching:
         options: dict[str, Any] = {}
         learner: keras.Model = student
         if arm.objectives:
-            learner = self._learner(name, student, self.bridges_of(name, seed, folder))
+            learner = self._learner(name, self._answering, student, self.bridges_of(name, seed, folder))
             options["ids"] = any(objective.needs_ids for objective in learner.objectives.values())
             passes = self._batches(plan, images, seed).passes(plan.epochs)
             stored = StoredAnswers(self.recipe, folder.path / "cache", self.reporter)
@@ -141,11 +145,13 @@ class Teaching:
 
         return self.bridging.fit(section, self.teacher, labelled, self.dataset.validation, seed, train, stage)
 
-    def _learner(self, name: str, student: keras.Model, bridge: dict[str, bridges.Bridge]) -> Distiller:
+    def _learner(
+        self, name: str, teacher: keras.Model, student: keras.Model, bridge: dict[str, bridges.Bridge]
+    ) -> Distiller:
         arm = self.recipe.arms[name]
         steps = training.steps_an_epoch(self.recipe.plan(name), len(self.dataset.train))
         learner = Distiller(
-            teacher=self._answering,
+            teacher=teacher,
             student=student,
             objectives={key: _with_schedules(objective, steps) for key, objective in arm.objectives.items()},
             weights={key: training.schedule(weight, steps) for key, weight in arm.weights.items()},

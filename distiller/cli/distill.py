@@ -44,6 +44,9 @@ def distill(
     bridge: Annotated[
         str, typer.Option(help="From the teacher's classes to others: fine_tune, probe, auxiliary_head, subset.")
     ] = "none",
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="The teacher answers sooner: see teachers.frozen; a little less precise.")
+    ] = False,
     labels: Annotated[float, typer.Option(min=0, help="Weight of the hard labels.")] = 0.1,
     soft: Annotated[float, typer.Option(min=0, help="Weight of each objective.")] = 0.9,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
@@ -67,7 +70,7 @@ def distill(
             "summary": f"{teacher} teaches {student} on {data}",
             "name": "distill",
             "data": {"name": data, "classes": classes.split(",") if classes else None, "image_size": [size, size]},
-            "teacher": {"file": teacher} if teacher.endswith(".keras") else {"load": teacher},
+            "teacher": {"file" if teacher.endswith(".keras") else "load": teacher, "frozen": frozen},
             "bridge": _bridge(bridge),
             "student": {"name": student},
             "training": {

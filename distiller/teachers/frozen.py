@@ -55,9 +55,9 @@ def frozen(
     """
     try:
         made = _made(teacher, dtype)
-        if dtype is None or images is None:
+        if dtype is None or images is None or not len(images):
             return made
-        answers = (network.predict(images, verbose=0).astype("float32") for network in (teacher, made))
+        answers = (network.predict(images.astype("float32"), verbose=0) for network in (teacher, made))
         found = closeness(*answers)
         if found.within(agreement, divergence):
             return made

@@ -271,6 +271,8 @@ class TestCommands:
         monkeypatch.setattr("distiller.cli.run.execute", lambda recipe, *_, **__: asked.append(recipe))
         arguments = ["distill", "wide_cifar100", "resnet8", "--data", "digits", "--objective", "hint:stage2"]
         assert command(*arguments, "--out", tmp_path / "out")[0] == 0
+        assert command(*arguments, "--frozen", "--out", tmp_path / "frozen")[0] == 0
+        assert [recipe.teacher.frozen for recipe in asked] == [False, True]
         assert list(asked[0].arms) == ["hard_labels", "distilled"]
         assert asked[0].arms["hard_labels"].objectives == {}
         assert asked[0].arms["distilled"].objectives["hint_stage2"]["teacher_layer"] == "stage2"
