@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 WORK = Path("runs/experiments")
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("experiment")
     parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
-    parser.add_argument("--seeds", type=int, nargs="+", help="these alone; more can be added later", metavar="SEED")
+    parser.add_argument("--seeds", type=int, nargs="+", help="these first; others can be added", metavar="SEED")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
     parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
@@ -63,21 +62,27 @@ def execute(asked: argparse.Namespace) -> None:
         if not missing:
             print(f"{asked.experiment}, {variant}: recorded already")
             continue
-        out = folder(asked.work, asked.experiment, variant, asked.seeds or ())
+        out = folder(asked.work, asked.experiment, variant)
+        recipe = recipe.model_copy(update={"seeds": sorted({*recipe.seeds, *begun(out)})})
         report = pipeline.run(recipe, out, data_dir=asked.data_dir, resume=(out / "run.json").exists())
         recorded = json.loads((out / "run.json").read_text())
         made = lines.lines_of(report, recipe, asked.experiment, variant, recorded)
         lines.append(results, [line for line in made if lines.key_of(line) in missing])
 
 
-def folder(work: Path, experiment: str, variant: str, seeds: Sequence[int] = ()) -> Path:
-    """Where a variant is run, with all seeds of its recipe or with these alone.
+def folder(work: Path, experiment: str, variant: str) -> Path:
+    """Where a variant is run, one seed after another or all at once.
 
-    >>> folder(Path("runs"), "demo", "5 labels a class", [1]).as_posix()
-    'runs/demo/5-labels-a-class-seed-1'
+    >>> folder(Path("runs"), "demo", "5 labels a class").as_posix()
+    'runs/demo/5-labels-a-class'
     """
-    named = "-".join([variant, *(f"seed {seed}" for seed in seeds)])
-    return work / experiment / "".join(c if c.isalnum() else "-" for c in named)
+    return work / experiment / "".join(c if c.isalnum() else "-" for c in variant)
+
+
+def begun(out: Path) -> list[int]:
+    """The seeds with which the run in a folder was started, if there is one."""
+    path = out / "run.json"
+    return json.loads(path.read_text())["recipe"]["seeds"] if path.exists() else []
 
 
 if __name__ == "__main__":

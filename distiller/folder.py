@@ -29,7 +29,7 @@ class RunFolder:
 
         Raises:
             InputError: the folder holds a run and neither `resume` nor `force` is given, or another recipe's run is
-                to be resumed, or it holds other files.
+                to be resumed (more seeds may be asked than before), or it holds other files.
         """
         folder = cls(path)
         asked = recipe.model_dump(mode="json")
@@ -37,7 +37,7 @@ class RunFolder:
             raise InputError(f"The output folder {str(path)!r} is a file")
         if folder.run_file.exists():
             if resume:
-                folder._check_same(asked)
+                folder._go_on(asked)
                 return folder
             if not force:
                 raise InputError(
@@ -77,14 +77,19 @@ class RunFolder:
         """What `run.json` says."""
         return json.loads(self.run_file.read_text())
 
-    def _check_same(self, asked: dict[str, Any]) -> None:
-        found = self.run()["recipe"]
-        changed = sorted(key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key))
-        if changed:
+    def _go_on(self, asked: dict[str, Any]) -> None:
+        """Check that the same is asked as before, but for more seeds, which are noted."""
+        run = self.run()
+        found = run["recipe"]
+        changed = {key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key)}
+        more = changed == {"seeds"} and set(found["seeds"]) < set(asked["seeds"])
+        if changed and not more:
             raise InputError(
-                f"The run in {str(self.path)!r} was started with another {' and '.join(changed)}. "
-                "Resume it as it was started, or use --force to start anew"
+                f"The run in {str(self.path)!r} was started with another {' and '.join(sorted(changed))}. "
+                "Resume it as it was started or with more seeds, or use --force to start anew"
             )
+        if more:
+            write_json(self.run_file, {**run, "recipe": asked})
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -183,21 +183,18 @@ class Stages:
 
     def _measure(self, pairs: list[tuple[str, int]]) -> None:
         plan = self.recipe.benchmark
+        with self.reporter.task("benchmark", len(self.recipe.seeds)) as task:
+            for done, seed in enumerate(self.recipe.seeds, start=1):
+                # The files of a seed are compared with each other: they take turns.
+                names = [name for name, of in pairs if of == seed]
+                paths = [self._file(n, seed, f"-{s}.tflite") for n in names for s in self.recipe.schemes(n)]
 
-        def work(_: Path) -> dict[str, Any]:
-            results: dict[str, Any] = {}
-            seeds = list(dict.fromkeys(seed for _, seed in pairs))
-            with self.reporter.task("benchmark", len(seeds)) as task:
-                for done, seed in enumerate(seeds, start=1):
-                    # The files of a seed are compared with each other: they take turns.
-                    names = [name for name, of in pairs if of == seed]
-                    paths = [self._file(n, seed, f"-{s}.tflite") for n in names for s in self.recipe.schemes(n)]
+                def work(_: Path, paths: list[Path] = paths) -> dict[str, Any]:
                     measured = tflite.benchmark(paths, threads=plan.threads, runs=plan.runs)
-                    results |= {each.path.name: json.loads(each.to_json()) for each in measured.results}
-                    task.advance_to(done)
-            return results
+                    return {each.path.name: json.loads(each.to_json()) for each in measured.results}
 
-        self.folder.once("benchmark", work)
+                self.folder.once(f"benchmark-seed-{seed}", work)
+                task.advance_to(done)
 
     def _report(self, pairs: list[tuple[str, int]]) -> dict[str, Any]:
         content = summarize(self.recipe, self.dataset, self.folder, self.teacher)

@@ -65,7 +65,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
 
 def _file_row(folder: RunFolder, name: str, seed: int, scheme: str) -> dict[str, Any]:
     file = f"{name}-{seed}-{scheme}.tflite"
-    latency = folder.result("benchmark")[file]
+    latency = folder.result(f"benchmark-seed-{seed}")[file]
     return {
         "student": name,
         "seed": seed,

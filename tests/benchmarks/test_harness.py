@@ -63,10 +63,11 @@ def test_seeds_can_be_run_one_by_one(tiny, tmp_path, monkeypatch):
     """The student of a seed is the same without the students of other seeds and without other arms."""
     folder, arguments = tiny
     only(monkeypatch, "hard_labels")
-    assert run.main([*arguments[:2], "--seeds", "1", "--work", str(tmp_path), "--results", str(tmp_path)]) == 0
     whole = {lines.key_of(line): line for line in lines.read(folder / "results" / "demo.jsonl")}
+    for seeds in (["1"], ["0"]):
+        assert run.main([*arguments[:2], "--seeds", *seeds, "--work", str(tmp_path), "--results", str(tmp_path)]) == 0
     found = lines.read(tmp_path / "demo.jsonl")
-    assert {(line["arm"], line["seed"]) for line in found} == {("hard_labels", 1)}
+    assert [(line["arm"], line["seed"]) for line in found] == [("hard_labels", 1), ("hard_labels", 0)]
     for line in found:
         assert line["epochs"][-1]["loss"] == pytest.approx(whole[lines.key_of(line)]["epochs"][-1]["loss"], rel=1e-4)
 
