@@ -18,8 +18,8 @@ class Experiment(BaseModel):
 
     The recipe is one of those beside the experiments, in `experiments/recipes`, or a packaged one. `changes` are
     those of every variant; `arms` names the arms of a variant that has not all of the recipe's; `table` is the form
-    of its table: a pair of students beside their teacher, arms beside hard labels, or a grid of temperatures and
-    weights.
+    of its table: a pair of students beside their teacher, arms beside hard labels, a grid of temperatures and weights,
+    or arms beside their `published` accuracies in percent, that of "teacher" among them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,7 +29,8 @@ class Experiment(BaseModel):
     changes: list[str] = []
     variants: dict[str, list[str]]
     arms: dict[str, list[str]] = {}
-    table: Literal["pair", "arms", "grid"] = "pair"
+    table: Literal["pair", "arms", "grid", "published"] = "pair"
+    published: dict[str, float] = {}
     tiny: list[str]
 
     def asked(self, variant: str, *, tiny: bool) -> recipes.RunRecipe:

@@ -26,6 +26,7 @@ from benchmarks import (
     litert_agreement,
     networks_table,
     pair_table,
+    published_table,
     quantization_table,
     step_cost_table,
     step_profile,
@@ -88,7 +89,12 @@ def table(name: str) -> str:
         return "Not recorded yet."
     if name in made:
         return made[name]()
-    forms = {"pair": pair_table.table, "arms": arms_table.table, "grid": grid_table.table}
+    forms = {
+        "pair": pair_table.table,
+        "arms": arms_table.table,
+        "grid": grid_table.table,
+        "published": published_table.table,
+    }
     return forms[experiments.read(name).table](name)
 
 

@@ -158,6 +158,30 @@ def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, mon
     assert "2,109 steps of 64 images" in rows[-1]
 
 
+def test_published_accuracies_stand_beside_those_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    made = {"hard_labels": [0.38, 0.40, 0.42], "logits": [0.43, 0.45, 0.47], "logits_and_similarity": [0.50]}
+    more = {
+        **{"variant": "ResNet-56 to ResNet-20", "seconds": 240.0, "teacher": {"accuracy": 0.6234}},
+        "budget": {"steps": 2812, "batch_size": 64},
+        "recipe": {"teacher": {"train": {"training": {"epochs": 10}}}, "training": {"epochs": 4}},
+    }
+    found = [
+        {**LINE, **more, "arm": arm, "test_accuracy": a, "last_validation_accuracy": a + 0.01, "tflite": []}
+        for arm, accuracies in made.items()
+        for a in accuracies
+    ]
+    lines.append(tmp_path / "published_pair.jsonl", found)
+    rows = tables.table("published_pair").splitlines()
+    assert "| teacher |  | 62.34 |" in rows[2]
+    assert "| 72.34 |" in rows[2]
+    assert "| hard labels | 41.00 ± 2.00 | 40.00 ± 2.00 |  |  |  | 4.0 | 3 | 69.06 |  |" in rows[3]
+    # 70.66 − 69.06 in RepDistiller's table; here 0.05 over √2 · 0.02.
+    assert "| 45.00 ± 2.00 | +5.00 | +1.8 |  | 4.0 | 3 | 70.66 | +1.60 |" in rows[4]
+    assert "| 50.00 | +10.00 |  |  | 4.0 | 1 |  |  |" in rows[5]
+    assert "the teacher trained 10 epochs, every student 2,812 steps of 64 images (4 epochs)" in rows[-1]
+
+
 def test_integer_files_are_compared_with_the_float_student_of_the_same_seed(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "RESULTS", tmp_path)
     made = {

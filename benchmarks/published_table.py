@@ -1,0 +1,68 @@
+"""The table of an experiment on a pair of the field's tables: published accuracies beside those recorded here."""
+
+from typing import Any
+
+from benchmarks import experiments, lines
+from benchmarks.arms_table import BASELINE, gain
+from benchmarks.markdown import Row, markdown
+from distiller.report.measure import Measure, percent
+
+HEAD = ("arm", "validation", "test, float", "over hard labels", "deviations", "test, int8", "minutes", "seeds")
+HEAD_PUBLISHED = ("published", "over hard labels, published")
+
+
+def table(name: str) -> str:
+    """An experiment in Markdown: a row an arm, after the row of the teacher; accuracies after the last epoch."""
+    experiment = experiments.read(name)
+    recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
+    return "\n\n".join(
+        _of_variant(variant, arms, experiment.published)
+        for variant in experiment.variants
+        if (arms := lines.by_arm(recorded, variant))
+    )
+
+
+def _of_variant(variant: str, arms: dict[str, list[dict[str, Any]]], published: dict[str, float]) -> str:
+    first = arms[BASELINE][0]
+    teacher, budget, training = (
+        first["teacher"],
+        first["budget"],
+        first["recipe"]["teacher"]["train"]["training"],
+    )
+    rows: list[Row] = [
+        ("teacher", "", f"{100 * teacher['accuracy']:.2f}", "", "", "", "", "", _figure(published.get("teacher")), "")
+    ]
+    rows += [_row(arm, found, arms[BASELINE], published) for arm, found in arms.items()]
+    sentence = (
+        f"- {variant}: the teacher trained {training['epochs']} epochs, every student {budget['steps']:,} steps of "
+        f"{budget['batch_size']} images ({first['recipe']['training']['epochs']} epochs); published: 240."
+    )
+    return markdown((*HEAD, *HEAD_PUBLISHED), rows, [sentence])
+
+
+def _row(arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]], published: dict[str, float]) -> Row:
+    difference, deviations = gain(found, alone) if arm != BASELINE else (None, None)
+    elsewhere = published.get(arm)
+    over = None if arm == BASELINE or elsewhere is None else elsewhere - published[BASELINE]
+    files = [file["accuracy"] for line in found for file in line["tflite"] if file["scheme"] == "int8"]
+    return (
+        arm.replace("_", " "),
+        percent(Measure.of([line["last_validation_accuracy"] for line in found])),
+        percent(Measure.of([line["test_accuracy"] for line in found])),
+        "" if difference is None else f"{100 * difference:+.2f}",
+        "" if deviations is None else f"{deviations:+.1f}",
+        percent(Measure.of(files)) if files else "",
+        f"{Measure.of([line['seconds'] for line in found]).mean / 60:.1f}",
+        str(len(found)),
+        _figure(elsewhere),
+        "" if over is None else f"{over:+.2f}",
+    )
+
+
+def _figure(accuracy: float | None) -> str:
+    """A published accuracy in percent as its source gives it; empty where there is none.
+
+    >>> _figure(70.7), _figure(None)
+    ('70.70', '')
+    """
+    return "" if accuracy is None else f"{accuracy:.2f}"
