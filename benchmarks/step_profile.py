@@ -1,4 +1,4 @@
-"""Where the time of a step goes: TensorFlow's own profile of plain training and of a step with a live teacher.
+"""Where the time of a step goes: TensorFlow's own profile of plain training, with a live teacher, quantization-aware.
 
     python -m benchmarks.step_profile --precision mixed_bfloat16
 
@@ -29,7 +29,8 @@ _PLANE = "/host:CPU"
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.step_profile", description="Profile a step of plain training and of the Distiller."
+        prog="python -m benchmarks.step_profile",
+        description="Profile a step of plain training, of the Distiller and of quantization-aware training.",
     )
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32", help="(%(default)s)")
     parser.add_argument("--steps", type=whole, default=20, help="profiled (%(default)s)")
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     from distiller.cli.backend import load_backend
 
     load_backend()
-    from benchmarks.contestants import distillers, references
+    from benchmarks.contestants import aware, distillers, references
     from benchmarks.setting import Setting
     from distiller.provenance import provenance
 
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     found = [
         {"step": one.name, "operators": profile(one.make(setting), asked.steps), **here}
-        for one in (references()[0], *distillers(["hinton"]))
+        for one in (references()[0], *distillers(["hinton"]), aware())
     ]
     lines.append(asked.out, found)
     print(table(asked.out))

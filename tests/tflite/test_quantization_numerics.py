@@ -62,18 +62,23 @@ def test_the_nudged_range_is_that_of_the_rounding(low):
 
 
 @pytest.mark.parametrize("positive", [False, True])
-def test_gradients_of_activations_pass_inside_of_the_range_alone(positive):
+@pytest.mark.parametrize(("dtype", "beyond"), [("float32", 0.01), ("bfloat16", 0.03), ("float16", 0.01)])
+@pytest.mark.parametrize("size", [1.0, 1024.0])
+def test_gradients_of_activations_pass_inside_of_the_range_alone(positive, dtype, beyond, size):
     import tensorflow as tf
 
     low, high = (0.0, 1.0) if positive else (-0.5, 1.0)
-    x = tf.constant([-0.9, -0.51, -0.499, -0.2, 0.01, 0.7, 1.0, 1.01, 5.0])
-    x = tf.nn.relu(x) if positive else x
-    upstream = tf.range(1.0, 10.0)
+    numbers = np.array([-0.9, low - beyond, low, -0.499, -0.2, 0.01, 0.7, 1.0, 1.0 + beyond, 5.0])
+    inside = (numbers >= low) & (numbers <= high)
+    numbers = np.maximum(numbers, 0.0) if positive else numbers
+    x, upstream = tf.constant(size * numbers, dtype), tf.cast(tf.range(1.0, 11.0), dtype)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = tf.reduce_sum(upstream * fake_quant(x, low, high, bits=8, symmetric=False, positive=positive))
-    inside = (x.numpy() >= low - 1 / 510) & (x.numpy() <= high)
-    np.testing.assert_array_equal(tape.gradient(y, x).numpy(), upstream.numpy() * inside)
+        rounded = fake_quant(x, size * low, size * high, bits=8, symmetric=False, positive=positive)
+        y = tf.reduce_sum(upstream * rounded)
+    # What a rectifier made zero is inside: its own gradient is not this one's.
+    inside = inside | (positive & (numbers == 0.0))
+    np.testing.assert_array_equal(tf.cast(tape.gradient(y, x), "float32").numpy(), np.arange(1.0, 11.0) * inside)
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((3, 3, 4, 5), (0, 1, 2)), ((3, 3, 4, 2), (0, 1)), ((6, 7), (0,))])

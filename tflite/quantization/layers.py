@@ -165,9 +165,9 @@ class FakeQuant(keras.layers.Layer):
 
     def _extremes(self, inputs):
         """The range of a batch, float32: it holds zero, which padding needs, and is never empty."""
-        found = ops.stop_gradient(inputs)
-        high = ops.maximum(ops.cast(ops.max(found), "float32"), 0.0)
-        low = ops.zeros(()) if self.positive else ops.minimum(ops.cast(ops.min(found), "float32"), 0.0)
+        found = ops.cast(ops.stop_gradient(inputs), "float32")  # as the rounding does, and faster than in bfloat16
+        high = ops.maximum(ops.max(found), 0.0)
+        low = ops.zeros(()) if self.positive else ops.minimum(ops.min(found), 0.0)
         if self.symmetric:
             high = ops.maximum(high, -low)
             low = -high

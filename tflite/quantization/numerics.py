@@ -1,6 +1,6 @@
 """Rounding to the numbers that integers stand for, with gradients that pass straight through.
 
-Both functions compute in float32 whatever the precision of their input, and return the type they were given.
+Numbers are rounded in float32 whatever the precision of the input, and returned in the type that was given.
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ import numpy as np
 
 # A range is at least this wide: a tensor that is always zero has one too.
 NARROWEST = 1e-4
-# A part of a range that float32 can tell apart.
-_MARGIN = 1e-6
+# Parts of a range that a type can tell apart: a number at the very end of a range is inside of it.
+_MARGIN = {"float32": 1e-6, "bfloat16": 2.0**-7}
 
 
 def fake_quant(x: Any, low: Any, high: Any, *, bits: int, symmetric: bool, positive: bool = False) -> Any:
@@ -33,26 +33,33 @@ def fake_quant(x: Any, low: Any, high: Any, *, bits: int, symmetric: bool, posit
         return keras.quantizers.fake_quant_with_min_max_vars(x, low, high, num_bits=bits, narrow_range=symmetric)
     import tensorflow as tf
 
+    x = tf.convert_to_tensor(x)
+    low, high = tf.convert_to_tensor(low, tf.float32), tf.convert_to_tensor(high, tf.float32)
+    # A cast is a pass of its own. Bfloat16 has float32's exponents, so that no square overflows.
+    narrow = tf.bfloat16 if x.dtype == tf.bfloat16 else tf.float32
+    margin = 1 + _MARGIN[narrow.name]
+
     @tf.custom_gradient
-    def rounded(wide):
+    def rounded(x):
         # TensorFlow's own kernel: one pass, and the converter knows it. It takes float32 alone.
+        wide = tf.cast(x, tf.float32)
         outputs = tf.quantization.fake_quant_with_min_max_vars(wide, low, high, num_bits=bits, narrow_range=symmetric)
 
         def gradient(upstream):
             # The kernel's own gradient makes those of the range too and takes eight times as long as the kernel. A
             # rectifier's passes a gradient where the number it is given is above zero: as long as x is nearer to the
-            # middle of the range than its ends are. The margin is for numbers at the very end.
+            # middle of the range than its ends are.
             if positive:
-                inside = high * (1 + _MARGIN) - wide
+                inside = tf.cast(high * margin, narrow) - tf.cast(x, narrow)
             else:
-                reach = (high - low) * ((1 + _MARGIN) / 2)
-                inside = reach * reach - tf.math.squared_difference(wide, (low + high) / 2)
-            return tf.raw_ops.ReluGrad(gradients=upstream, features=inside)
+                reach, middle = (high - low) * (margin / 2), tf.cast((low + high) / 2, narrow)
+                distance = tf.math.squared_difference(tf.cast(x, narrow), middle)
+                inside = tf.cast(reach * reach, narrow) - distance
+            return tf.cast(tf.raw_ops.ReluGrad(gradients=tf.cast(upstream, narrow), features=inside), x.dtype)
 
-        return outputs, gradient
+        return tf.cast(outputs, x.dtype), gradient
 
-    low, high = tf.convert_to_tensor(low, tf.float32), tf.convert_to_tensor(high, tf.float32)
-    return tf.cast(rounded(tf.cast(x, tf.float32)), x.dtype)
+    return rounded(x)
 
 
 def round_kernel(kernel: Any, *, axes: tuple[int, ...], bits: int) -> Any:
