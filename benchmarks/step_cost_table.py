@@ -3,13 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks import contestants, lines
+from benchmarks import contestants, lines, peers
 from benchmarks.goals import verdict
 from benchmarks.markdown import markdown
 from benchmarks.timing import Ratio, ratio
 
 RESULTS = "step_cost.jsonl"
 HEAD = ("step", "compares", "× student", "interval", "ms")
+FASTER = (
+    ("plain training", contestants.STUDENT, peers.PLAIN_BARE),
+    ("logits", "hinton", peers.LOGITS_BARE),
+    ("logits, frozen teacher", contestants.FROZEN, peers.LOGITS_BARE),
+    ("a pair of features", "hint", peers.FEATURES_BARE),
+    ("a pair of features, frozen teacher", contestants.FROZEN_HINT, peers.FEATURES_BARE),
+)
 _SETTING = ("student", "teacher", "batch", "precision")
 
 
@@ -18,6 +25,25 @@ def table(path: Path | None = None) -> str:
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
     last = {tuple(line["arguments"][key] for key in _SETTING): line["run"] for line in recorded}
     return "\n\n".join(of_run([line for line in recorded if line["run"] == run]) for run in last.values())
+
+
+def faster(path: Path | None = None) -> str:
+    """How many times as fast as Keras a step is, a column a precision, from the last run of each."""
+    recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
+    last = {line["arguments"]["precision"]: line["run"] for line in recorded}
+    runs = {
+        precision: {line["contestant"]: line["seconds"] for line in recorded if line["run"] == run and "places" in line}
+        for precision, run in last.items()
+    }
+    return markdown(
+        ("step", *(f"{precision}, × Keras" for precision in last)),
+        [(text, *(_times(runs[precision], one, peer) for precision in last)) for text, one, peer in FASTER],
+    )
+
+
+def _times(run: dict[str, list[float]], one: str, peer: str) -> str:
+    found = ratio(run[peer], run[one])
+    return f"{found.median:.2f} ({_interval(found)})"
 
 
 def of_run(run: list[dict[str, Any]]) -> str:

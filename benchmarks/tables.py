@@ -73,6 +73,7 @@ def table(name: str) -> str:
     """The table of a benchmark or of an experiment, in Markdown."""
     made: dict[str, Callable[[], str]] = {
         "step_cost": step_cost_table.table,
+        "faster": step_cost_table.faster,
         "cache_saving": cache_saving.table,
         "litert_agreement": litert_agreement.table,
         "label_smoothing_diagnoses": partial(diagnoses.table, "label_smoothing_diagnoses"),
@@ -85,7 +86,8 @@ def table(name: str) -> str:
         "zoo_agreement": zoo_agreement.table,
         "quantization": quantization_table.table,
     }
-    if not (lines.RESULTS / f"{name}.jsonl").exists():
+    source = "step_cost" if name == "faster" else name
+    if not (lines.RESULTS / f"{source}.jsonl").exists():
         return "Not recorded yet."
     if name in made:
         return made[name]()
