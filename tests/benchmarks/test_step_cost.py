@@ -204,7 +204,7 @@ def test_the_table_is_made_from_the_lines(tmp_path):
 def test_how_much_faster_a_step_is_comes_from_the_last_run_of_each_precision(tmp_path):
     path = tmp_path / "step_cost.jsonl"
     peer_of = {one: peer for _, one, peer in step_cost_table.FASTER}
-    narrow = {"arguments": {**MADE["arguments"], "precision": "mixed_bfloat16"}}
+    narrow = {"run": "later", "arguments": {**MADE["arguments"], "precision": "mixed_bfloat16"}}
     for made, times in (({"run": "before"}, 9.0), ({}, 2.0), (narrow, 4.0)):
         own = [line("objective", one, [0.1, 0.2, 0.1], **made) for one in peer_of]
         bare = [line("peer", peer, [0.1 * times, 0.2 * times, 0.3 * times], **made) for peer in {*peer_of.values()}]
