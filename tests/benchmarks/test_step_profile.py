@@ -46,11 +46,12 @@ def test_the_table_has_the_longest_and_all_others(tmp_path):
 
 def test_a_step_is_profiled(tmp_path):
     assert step_profile.main(["--tiny", "--steps", "1", "--out", str(tmp_path / "profile.jsonl")]) == 0
-    plain, taught = lines.read(tmp_path / "profile.jsonl")
+    plain, taught, aware = lines.read(tmp_path / "profile.jsonl")
     # The teacher is the same network and goes forward alone; its convolutions may be fused with what follows.
     convolutions = sum(isinstance(layer, keras.layers.Conv2D) for layer in Setting.tiny().new_student().layers)
     assert runs(taught, "Conv2D") == 2 * runs(plain, "Conv2D") == 2 * convolutions
     assert runs(taught, "Conv2DBackpropFilter") == runs(plain, "Conv2DBackpropFilter") > 0
+    assert runs(plain, "FakeQuantWithMinMaxVars") == 0 < runs(aware, "FakeQuantWithMinMaxVars")
 
 
 def runs(line, kind):
