@@ -75,7 +75,7 @@ def _to_teacher(arm: str, found: list[dict[str, Any]]) -> str:
     """How far an arm is from its teacher, where that is the recipe's own: the lines have the accuracy of no other."""
     if found[0]["recipe"]["arms"][arm]["bridge"] is not None:
         return ""
-    difference = Measure.of([line["test_accuracy"] for line in found]).mean - found[0]["teacher"]["accuracy"]
+    difference = Measure.of([line["test_accuracy"] for line in found]).mean - lines.teacher_accuracy(found)
     return f" and {100 * difference:+.2f} against its teacher"
 
 

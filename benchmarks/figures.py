@@ -71,7 +71,7 @@ def by_labels(name: str) -> Numbers:
         for arm, counts in found.items()
     }
     if numbers:
-        numbers["teacher"] = [[n, 100 * rows[0]["teacher"]["accuracy"], None] for n, rows in sorted(taught.items())]
+        numbers["teacher"] = [[n, 100 * lines.teacher_accuracy(rows), None] for n, rows in sorted(taught.items())]
     return numbers
 
 

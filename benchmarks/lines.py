@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,15 @@ def by_arm(found: list[dict[str, Any]], variant: str) -> dict[str, list[dict[str
     return arms
 
 
+def teacher_accuracy(found: list[dict[str, Any]]) -> float:
+    """Of the teachers of some lines on the test split, in the mean: each seed may have fitted its own bridge.
+
+    >>> teacher_accuracy([{"teacher": {"accuracy": 0.75}}, {"teacher": {"accuracy": 0.5}}])
+    0.625
+    """
+    return statistics.fmean(line["teacher"]["accuracy"] for line in found)
+
+
 def append(path: Path, lines: list[dict[str, Any]]) -> None:
     """Add lines to a file, all or none, after those that are whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,13 +93,11 @@ def lines_of(
                 "seconds": student["seconds"],
                 "parameters": student["parameters"],
                 "multiply_adds": student["multiply_adds"],
-                "teacher": report["teacher"],
+                "teacher": report["teacher"] | {"accuracy": student["teacher_accuracy"]},
                 "data": report["data"],
                 "budget": report["budget"],
                 "tflite": files,
-                "commit": recorded["commit"],
-                "machine": recorded["machine"],
-                "versions": recorded["versions"],
+                **student["provenance"],
                 "recipe": recorded["recipe"],
                 "epochs": epochs,
             }

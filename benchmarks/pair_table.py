@@ -27,7 +27,7 @@ def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, 
     budget, labelled = taught[0]["budget"], alone[0]["data"]["labelled"]
     gain = _mean(taught) - _mean(alone)
     int8 = [file["accuracy"] for line in taught for file in line["tflite"] if file["scheme"] == "int8"]
-    to_teacher, of_int8 = _mean(taught) - taught[0]["teacher"]["accuracy"], Measure.of(int8).mean - _mean(taught)
+    to_teacher, of_int8 = _mean(taught) - lines.teacher_accuracy(taught), Measure.of(int8).mean - _mean(taught)
     return (
         f"- {variant} ({labelled:,} labelled images): against hard labels the distilled student has {100 * gain:+.2f} "
         f"points, against its teacher {100 * to_teacher:+.2f}, and as int8 against itself {100 * of_int8:+.2f}. "
@@ -47,7 +47,7 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]]) -> Row:
         arm.replace("_", " "),
         percent(Measure.of([line["test_accuracy"] for line in found])),
         percent(Measure.of([file["accuracy"] for file in files])),
-        percent(Measure.of([found[0]["teacher"]["accuracy"]])) if taught else "",
+        percent(Measure.of([lines.teacher_accuracy(found)])) if taught else "",
         f"{files[0]['bytes']:,}",
         milliseconds(Measure.of([file["latency_ms"]["median"] for file in files])),
         str(len(found)),

@@ -37,7 +37,7 @@ class RunFolder:
             raise InputError(f"The output folder {str(path)!r} is a file")
         if folder.run_file.exists():
             if resume:
-                folder._go_on(asked)
+                folder._go_on(recipe)
                 return folder
             if not force:
                 raise InputError(
@@ -62,11 +62,14 @@ class RunFolder:
         return self.path / "stages" / name
 
     def once(self, name: str, work: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-        """The result of a stage: read where it is done, otherwise made by `work(folder)` and kept."""
+        """The result of a stage: read where it is done, otherwise made by `work(folder)` and kept.
+
+        It also says where it comes from: a run may go on with other software, or elsewhere.
+        """
         result = self.stage(name) / "result.json"
         if not result.exists():
             result.parent.mkdir(parents=True, exist_ok=True)
-            write_json(result, work(result.parent))
+            write_json(result, {**work(result.parent), "provenance": provenance()})
         return self.result(name)
 
     def result(self, name: str) -> dict[str, Any]:
@@ -77,18 +80,22 @@ class RunFolder:
         """What `run.json` says."""
         return json.loads(self.run_file.read_text())
 
-    def _go_on(self, asked: dict[str, Any]) -> None:
+    def _go_on(self, recipe: Section) -> None:
         """Check that the same is asked as before, but for more seeds, which are noted."""
         run = self.run()
-        found = run["recipe"]
+        asked = recipe.model_dump(mode="json")
+        # What a recipe could not say when the run was started has its default.
+        found = type(recipe).model_validate(run["recipe"]).model_dump(mode="json")
+        before, now = ({*of.get("seeds", [])} for of in (found, asked))
         changed = {key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key)}
-        more = changed == {"seeds"} and set(found["seeds"]) < set(asked["seeds"])
-        if changed and not more:
+        if before <= now:
+            changed.discard("seeds")
+        if changed:
             raise InputError(
                 f"The run in {str(self.path)!r} was started with another {' and '.join(sorted(changed))}. "
                 "Resume it as it was started or with more seeds, or use --force to start anew"
             )
-        if more:
+        if asked != run["recipe"]:
             write_json(self.run_file, {**run, "recipe": asked})
 
 

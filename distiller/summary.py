@@ -53,7 +53,9 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
                 "validation_accuracy": fits[name, seed]["epochs"][-1]["val_accuracy"],
                 **size,
                 "agreement": tests[name, seed]["agreement"],
+                "teacher_accuracy": tests[name, seed]["teacher_accuracy"],
                 "seconds": fits[name, seed]["seconds"],
+                "provenance": fits[name, seed]["provenance"],
             }
             for name, seed in pairs
         ],

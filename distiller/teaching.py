@@ -129,9 +129,9 @@ class Teaching:
         return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
 
     def _fit_bridge(self, name: str, section: sections.Bridge, seed: int, stage: Path) -> dict[str, Any]:
+        labelled = only_labelled(self.few_labels(seed))
         seed += getattr(section, "seed", 0)
         keras.utils.set_random_seed(seed)
-        labelled = only_labelled(self.few_labels(seed))
 
         def train(network: keras.Model, fine_tune: sections.FineTuneBridge) -> dict[str, Any]:
             plan = fine_tune.training

@@ -12,11 +12,11 @@ EPILOG = """[bold]Examples[/bold]
 
 distiller run cifar100_to_cifar10 --data-dir ~/tensorflow_datasets --out runs/cifar
 
-distiller run cifar100_to_cifar10 --set labels.fraction=0.2 --set "seeds=[[0, 1, 2]]" --out runs/few-labels
+distiller run cifar100_to_cifar10 --set labels.fraction=0.2 --set "seeds=[0, 1, 2]" --out runs/few-labels
 
 distiller run my_recipe.yaml --out runs/mine --resume
 
-distiller run my_recipe.yaml --out runs/mine --resume --set "seeds=[[0, 1, 2, 3, 4]]" [dim]# two seeds more[/dim]
+distiller run my_recipe.yaml --out runs/mine --resume --set "seeds=[0, 1, 2, 3, 4]" [dim]# two seeds more[/dim]
 """
 
 

@@ -81,6 +81,17 @@ def test_gradients_of_activations_pass_inside_of_the_range_alone(positive, dtype
     np.testing.assert_array_equal(tf.cast(tape.gradient(y, x), "float32").numpy(), np.arange(1.0, 11.0) * inside)
 
 
+@pytest.mark.parametrize("ends", [(-2.109375, 0.020752), (-0.27734375, 1.9296875), (0.0, 3.140625)])
+def test_gradients_pass_at_the_very_ends_in_bfloat16(ends):
+    import tensorflow as tf
+
+    x = tf.constant(ends, "bfloat16")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(fake_quant(x, *ends, bits=8, symmetric=False))
+    np.testing.assert_array_equal(tf.cast(tape.gradient(y, x), "float32").numpy(), 1.0)
+
+
 @pytest.mark.parametrize(("shape", "axes"), [((3, 3, 4, 5), (0, 1, 2)), ((3, 3, 4, 2), (0, 1)), ((6, 7), (0,))])
 @pytest.mark.parametrize("bits", [8, 4])
 def test_kernels_have_a_symmetric_scale_for_each_output_channel(shape, axes, bits):

@@ -9,8 +9,8 @@ import numpy as np
 
 # A range is at least this wide: a tensor that is always zero has one too.
 NARROWEST = 1e-4
-# Parts of a range that a type can tell apart: a number at the very end of a range is inside of it.
-_MARGIN = {"float32": 1e-6, "bfloat16": 2.0**-7}
+# Parts of a range that are within the error of a type: a number at the very end of a range is inside of it.
+_MARGIN = {"float32": 1e-6, "bfloat16": 2.0**-6}
 
 
 def fake_quant(x: Any, low: Any, high: Any, *, bits: int, symmetric: bool, positive: bool = False) -> Any:

@@ -1,0 +1,31 @@
+"""What the bridges of a run are shown."""
+
+import numpy as np
+import pytest
+
+from distiller import recipes
+from distiller.building import load_data, only_labelled
+from distiller.progress import Reporter
+from distiller.recipes.bridges import FineTuneBridge
+from distiller.teaching import Teaching
+
+
+class Kept:
+    """In place of the bridges of a run: keeps the images that one would be fitted to."""
+
+    def fit(self, section, teacher, labelled, *others):
+        self.labelled = labelled
+        return {}
+
+
+@pytest.mark.parametrize("own_seed", [0, 1])
+def test_a_second_copy_sees_no_label_that_the_student_does_not(own_seed, tmp_path):
+    """The members of an ensemble differ by their seeds, and learn from the labels of one student."""
+    recipe = recipes.read_run("demo")
+    dataset, kept = load_data(recipe.data, None), Kept()
+    teaching = Teaching(recipe, dataset, None, kept, Reporter())
+    section = FineTuneBridge.model_validate({"name": "fine_tune", "seed": own_seed, "training": {"epochs": 1}})
+    teaching._fit_bridge("bridge-fine_tune", section, 0, tmp_path)
+    student = only_labelled(teaching.few_labels(0))
+    assert len(student) == 25
+    np.testing.assert_array_equal(np.asarray(kept.labelled.images), np.asarray(student.images))
