@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks import contestants, lines, peers
 from benchmarks.goals import verdict
 from benchmarks.markdown import markdown
+from benchmarks.setting import Setting
 from benchmarks.timing import Ratio, ratio
 
 RESULTS = "step_cost.jsonl"
@@ -30,7 +31,11 @@ def table(path: Path | None = None) -> str:
 def faster(path: Path | None = None) -> str:
     """How many times as fast as Keras a step is, a column a precision, from the last run of each."""
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
-    last = {line["arguments"]["precision"]: line["run"] for line in recorded}
+    usual = Setting()
+    pair = {"student": usual.student, "teacher": usual.teacher, "batch": usual.batch}
+    last = {
+        line["arguments"]["precision"]: line["run"] for line in recorded if pair.items() <= line["arguments"].items()
+    }
     runs = {
         precision: {line["contestant"]: line["seconds"] for line in recorded if line["run"] == run and "places" in line}
         for precision, run in last.items()
@@ -38,6 +43,7 @@ def faster(path: Path | None = None) -> str:
     return markdown(
         ("step", *(f"{precision}, × Keras" for precision in last)),
         [(text, *(_times(runs[precision], one, peer) for precision in last)) for text, one, peer in FASTER],
+        text=(0,),
     )
 
 
