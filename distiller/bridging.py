@@ -37,6 +37,7 @@ class Bridging:
     ):
         self.recipe, self.classes = recipe, list(classes)
         self._teacher_classes, self._checked_on = teacher_classes, checked_on
+        self._answering: dict[Path, keras.Model] = {}
 
     @cached_property
     def to_fit(self) -> dict[str, sections.Bridge]:
@@ -133,10 +134,18 @@ class Bridging:
                 else:
                     made[key] = bridge = self.make(section)
                     if isinstance(bridge, bridges.Fitted):
-                        bridge.network = self.answering(teachers.load(stage(names[key]) / "network.keras"))
+                        bridge.network = self._fitted(stage(names[key]) / "network.keras")
             return made[key]
 
         return {objective: one(section) for objective, section in wanted.items()}
+
+    def _fitted(self, path: Path) -> keras.Model:
+        """The network of a fitted bridge as it answers; a frozen one is made and checked once for all students."""
+        if not self.recipe.teacher.frozen:
+            return teachers.load(path)
+        if path not in self._answering:
+            self._answering[path] = self.answering(teachers.load(path))
+        return self._answering[path]
 
     def rehearsed(
         self, wanted: Mapping[str, sections.Bridge | None], teacher: keras.Model

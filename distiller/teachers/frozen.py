@@ -45,34 +45,43 @@ def frozen(
     Args:
         teacher: functional or sequential, logits (batch, classes) out.
         dtype: policy of the feature maps; None keeps that of every layer.
-        images: (samples, height, width, channels) raw pixels, on which the copy is held against the teacher. Where it
-            is further away than asked, a warning says by how much, and the copy has the teacher's precision.
+        images: (samples, height, width, channels) raw pixels, on which the copy is held against the teacher computed in
+            float32. Where it is further away than asked, a warning says by how much, and the copy has the teacher's
+            precision. A teacher that computes feature maps in `dtype` already loses none, and is not checked.
         agreement: fraction of the images that must have the same likeliest class.
         divergence: at most, in nats, mean over the images, at temperature 4.
 
     Raises:
-        InputError: a subclassed teacher, or a layer that does not come back from its configuration.
+        InputError: a subclassed teacher, one of several outputs where there are `images`, or a layer that does not come
+            back from its configuration.
     """
     try:
         made = _made(teacher, dtype)
         if dtype is None or images is None or not len(images):
             return made
-        answers = (network.predict(images.astype("float32"), verbose=0) for network in (teacher, made))
-        found = closeness(*answers)
-        if found.within(agreement, divergence):
+        kept = _made(teacher, None)
+        if _policies(made) == _policies(kept):
             return made
-        warnings.warn(
-            f"In {dtype} the teacher {teacher.name!r} says the same class for {100 * found.agreement:.2f} % of the "
-            f"images, with a divergence of {found.divergence:.2g} nats; {100 * agreement:g} % and {divergence:g} nats "
-            "were asked. It keeps its precision",
-            stacklevel=2,
-        )
-        return _made(teacher, None)
+        if len(teacher.outputs) != 1:
+            raise InputError(f"Expected a teacher with one output. Received: {len(teacher.outputs)} outputs")
+        exact = _made(teacher, "float32", everywhere=True)
     except ModelError as error:
         raise InputError(f"Expected a teacher that can be copied. {error}") from error
+    answers = (network.predict(images.astype("float32"), verbose=0) for network in (exact, made))
+    found = closeness(*answers)
+    if found.within(agreement, divergence):
+        return made
+    warnings.warn(
+        f"In {dtype} the teacher {teacher.name!r} says the same class for {100 * found.agreement:.2f} % of the "
+        f"images, with a divergence of {found.divergence:.2g} nats; {100 * agreement:g} % and {divergence:g} nats "
+        "were asked. It keeps its precision",
+        stacklevel=2,
+    )
+    return kept
 
 
-def _made(teacher: keras.Model, dtype: str | None) -> keras.Model:
+def _made(teacher: keras.Model, dtype: str | None, *, everywhere: bool = False) -> keras.Model:
+    """The folded copy, its feature maps in `dtype`, or all of it."""
     graph = read(teacher)
     maps = _maps(graph)
     _fold(graph)
@@ -81,13 +90,22 @@ def _made(teacher: keras.Model, dtype: str | None) -> keras.Model:
         if not isinstance(call.kind, layers.Layer):
             return call.operation
         config = call.kind.get_config() | {"name": call.name}
-        if dtype is not None and maps.intersection(call.outputs):
+        if dtype is not None and (everywhere or maps.intersection(call.outputs)):
             config["dtype"] = dtype
-        return Made(type(call.kind).from_config(config), call.weights)
+        try:
+            return Made(type(call.kind).from_config(config), call.weights)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"Expected a teacher whose layers come back from their configuration. Received: {call.name!r}. {error}"
+            ) from error
 
     copied = fuse(write(graph, copy))
     copied.trainable = False
     return copied
+
+
+def _policies(network: keras.Model) -> dict[str, str]:
+    return {layer.name: layer.dtype_policy.name for layer in network.layers}
 
 
 def _maps(graph: Graph) -> set[Value]:
@@ -95,15 +113,21 @@ def _maps(graph: Graph) -> set[Value]:
     found: set[Value] = set()
     for call in graph.calls:
         if isinstance(call.kind, _CONVOLUTIONS) or found.intersection(call.inputs):
-            found.update(value for value in call.outputs if value.rank == 4)
+            found.update(value for value in call.outputs if _is_map(value))
     return found
+
+
+def _is_map(value: Value) -> bool:
+    """Whether a tensor is an image of more than one position: logits may be one of a single position."""
+    return value.rank == 4 and tuple(value.symbol.shape[1:3]) != (1, 1)
 
 
 def _fold(graph: Graph) -> None:
     uses = [id(call.operation) for call in graph.calls]
     for call in list(graph.calls):
         norm = norm_after(graph, call) if type(call.kind) in _CHANNEL_AXES else None
-        if norm is not None and _folds(call, norm) and uses.count(id(call.operation)) == 1:
+        once = norm is not None and uses.count(id(call.operation)) == uses.count(id(norm.operation)) == 1
+        if norm is not None and once and _folds(call, norm):
             call.operation = _folded(call, norm)
             # What taps the normalisation finds its result.
             norm.operation = layers.Identity(name=norm.name, dtype=norm.kind.dtype_policy.name)

@@ -141,6 +141,57 @@ class TestTolerance:
             copy = teachers.frozen(teacher, images=pixels(), divergence=1e-6)
         assert copy.get_layer("stage1").compute_dtype == "float32"
 
+    def test_of_a_teacher_in_that_precision_already(self, recwarn):
+        """Held against its float32 self, not against itself, and there is nothing to fall back to."""
+        teacher = lively(models.build("resnet8", 10, dtype="mixed_bfloat16"))
+        copy = teachers.frozen(teacher, images=pixels(), divergence=0.0)
+        assert copy.get_layer("stage1").compute_dtype == "bfloat16"
+        assert not [warning for warning in recwarn if "says the same class" in str(warning.message)]
+
+    def test_is_of_float32(self):
+        """Maps in bfloat16 but for one: not the teacher's own answers but exact ones are what counts."""
+        teacher = lively(models.build("resnet8", 10, dtype="mixed_bfloat16"))
+        teacher.get_layer("stage3").dtype_policy = keras.DTypePolicy("float32")
+        with pytest.warns(UserWarning, match="It keeps its precision"):
+            teachers.frozen(teacher, images=pixels(), divergence=1e-9)
+
+    def test_needs_one_output(self):
+        x = keras.Input((4, 4, 3))
+        h = layers.Conv2D(4, 3)(x)
+        pooled = layers.GlobalAveragePooling2D()(h)
+        teacher = keras.Model(x, {"a": layers.Dense(2)(pooled), "b": layers.Dense(3)(pooled)})
+        with pytest.raises(InputError, match="with one output"):
+            teachers.frozen(teacher, images=pixels(size=4))
+
+
+def test_a_normalisation_of_two_convolutions_is_not_folded():
+    x = keras.Input((4, 4, 3))
+    norm = layers.BatchNormalization(name="norm")
+    both = layers.Add()([norm(layers.Conv2D(4, 3)(x)), norm(layers.Conv2D(4, 3)(x))])
+    teacher = lively(keras.Model(x, layers.Dense(2)(layers.Flatten()(both))))
+    copy, images = teachers.frozen(teacher, dtype=None), pixels(size=4)
+    assert kinds(copy, layers.BatchNormalization) == ["norm"]
+    expected = teacher.predict(images, verbose=0)
+    np.testing.assert_allclose(copy.predict(images, verbose=0), expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_logits_of_a_convolution_keep_their_precision():
+    x = keras.Input((8, 8, 3))
+    h = layers.Conv2D(4, 3, name="maps")(x)
+    h = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(h)
+    h = layers.Conv2D(5, 1, name="head")(h)
+    copy = teachers.frozen(keras.Model(x, layers.Flatten(name="logits")(h)))
+    computing = {layer.name: layer.compute_dtype for layer in copy.layers}
+    assert computing["maps"] == "bfloat16"
+    assert {computing[name] for name in ("pooled", "head", "logits")} == {"float32"}
+
+
+def test_a_layer_that_does_not_come_back_is_one_message():
+    x = keras.Input((4, 4, 3))
+    teacher = keras.Model(x, layers.Flatten()(layers.Lambda(lambda each: 2 * each, name="twice")(x)))
+    with pytest.raises(InputError, match="come back from their configuration"):
+        teachers.frozen(teacher)
+
 
 class Subclassed(keras.Model):
     def call(self, x):
