@@ -190,7 +190,7 @@ class Stages:
                 paths = [self._file(n, seed, f"-{s}.tflite") for n in names for s in self.recipe.schemes(n)]
 
                 def work(_: Path, paths: list[Path] = paths) -> dict[str, Any]:
-                    measured = tflite.benchmark(paths, threads=plan.threads, runs=plan.runs)
+                    measured = tflite.benchmark(paths, threads=plan.threads, runs=plan.runs, min_seconds=plan.seconds)
                     return {each.path.name: json.loads(each.to_json()) for each in measured.results}
 
                 self.folder.once(f"benchmark-seed-{seed}", work)

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from distiller.nearest import unknown
 from distiller.recipes.arms import Arm, in_order
 from distiller.recipes.bridges import Bridge
-from distiller.recipes.training import Count, Section, Share, Training
+from distiller.recipes.training import Count, NotNegative, Section, Share, Training
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -115,6 +115,7 @@ class Benchmark(Section):
 
     threads: Count = 1
     runs: Count = 200
+    seconds: NotNegative = Field(default=1.0, description="measured of each file, at least")
 
 
 class RunRecipe(Section):

@@ -6,6 +6,7 @@ from benchmarks import lines, zoo_agreement
 
 
 def test_a_line_a_file_and_their_table(monkeypatch, tmp_path):
+    monkeypatch.setattr(zoo_agreement, "FURTHER", 1)
     zoo_agreement.main(["resnet8", "--epochs", "1", "--results", str(tmp_path)])
     found = lines.read(tmp_path / zoo_agreement.NAME)
     assert [line["scheme"] for line in found] == ["int8", "int4"]

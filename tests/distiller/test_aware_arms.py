@@ -34,7 +34,7 @@ arms:
   longer: {start: distilled, training: {epochs: 1, learning_rate: 0.001}}
   distilled: {objectives: {soft: {name: hinton}}}
 export: {schemes: [float32, int8], calibration: 50}
-benchmark: {runs: 2}
+benchmark: {runs: 2, seconds: 0}
 """
 
 
