@@ -18,6 +18,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 gc.set_threshold(100_000, 50, 100)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_not_looked_through_again():
+    """The converter asks for a full collection each time: it then sees the objects of one module, not of all."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
     keras.utils.set_random_seed(7)
