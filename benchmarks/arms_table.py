@@ -54,6 +54,15 @@ def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[floa
     return difference, difference / combined if combined else None
 
 
+def how_sure(deviations: float | None) -> str:
+    """A difference's combined deviations in words.
+
+    >>> how_sure(5.04), how_sure(None)
+    ('5.0 combined deviations', 'one seed')
+    """
+    return "one seed" if deviations is None else f"{deviations:.1f} combined deviations"
+
+
 def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]] | None) -> Row:
     files = [file["accuracy"] for line in found for file in line["tflite"] if file["scheme"] == "int8"]
     difference, deviations = gain(found, alone) if alone and arm != BASELINE else (None, None)
@@ -88,10 +97,9 @@ def _best(variant: str, arms: dict[str, list[dict[str, Any]]]) -> str:
     best = max((arm for arm in arms if arm != BASELINE), key=validation)
     difference, deviations = gain(arms[best], arms[BASELINE])
     budget = arms[best][0]["budget"]
-    how_sure = "one seed" if deviations is None else f"{deviations:.1f} combined deviations"
     return (
         f"- {variant} ({arms[BASELINE][0]['data']['labelled']:,} labelled images): best on the validation split is "
-        f"{best.replace('_', ' ')}, on the test split {100 * difference:+.2f} points over hard labels ({how_sure})"
-        f"{_to_teacher(best, arms[best])}. "
+        f"{best.replace('_', ' ')}, on the test split {100 * difference:+.2f} points over hard labels "
+        f"({how_sure(deviations)}){_to_teacher(best, arms[best])}. "
         f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
     )

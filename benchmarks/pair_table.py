@@ -1,8 +1,10 @@
 """The table of an experiment that compares a distilled student with hard labels and its teacher."""
 
+import statistics
 from typing import Any
 
 from benchmarks import experiments, lines
+from benchmarks.arms_table import gain, how_sure
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, milliseconds, percent
 
@@ -10,7 +12,10 @@ HEAD: Row = ("labels", "student", "test, float", "test, int8", "its teacher", "b
 
 
 def table(name: str) -> str:
-    """An experiment in Markdown: a row a variant and student, in percent, and a sentence a variant on what it shows."""
+    """An experiment in Markdown: a row a variant and student, in percent, and a sentence a variant on what it shows.
+
+    Milliseconds are the median over seeds: the file of each does the same work.
+    """
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     rows: list[Row] = []
     sentences = []
@@ -25,12 +30,13 @@ def table(name: str) -> str:
 def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, Any]]) -> str:
     """What a variant shows, in points of test accuracy, and its budget."""
     budget, labelled = taught[0]["budget"], alone[0]["data"]["labelled"]
-    gain = _mean(taught) - _mean(alone)
+    difference, deviations = gain(taught, alone)
     int8 = [file["accuracy"] for line in taught for file in line["tflite"] if file["scheme"] == "int8"]
     to_teacher, of_int8 = _mean(taught) - lines.teacher_accuracy(taught), Measure.of(int8).mean - _mean(taught)
     return (
-        f"- {variant} ({labelled:,} labelled images): against hard labels the distilled student has {100 * gain:+.2f} "
-        f"points, against its teacher {100 * to_teacher:+.2f}, and as int8 against itself {100 * of_int8:+.2f}. "
+        f"- {variant} ({labelled:,} labelled images): against hard labels the distilled student has "
+        f"{100 * difference:+.2f} points ({how_sure(deviations)}), against its teacher {100 * to_teacher:+.2f}, "
+        f"and as int8 against itself {100 * of_int8:+.2f}. "
         f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
     )
 
@@ -49,6 +55,6 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]]) -> Row:
         percent(Measure.of([file["accuracy"] for file in files])),
         percent(Measure.of([lines.teacher_accuracy(found)])) if taught else "",
         f"{files[0]['bytes']:,}",
-        milliseconds(Measure.of([file["latency_ms"]["median"] for file in files])),
+        milliseconds(Measure.of([statistics.median(file["latency_ms"]["median"] for file in files)])),
         str(len(found)),
     )

@@ -128,6 +128,26 @@ def test_a_table_has_mean_and_sample_deviation(tmp_path, monkeypatch):
     assert row.endswith("| 3 |")
 
 
+def test_a_pair_says_how_sure_its_gain_is_and_is_as_fast_as_its_middle_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    more = {"data": {"labelled": 50}, "budget": {"steps": 40, "batch_size": 50}}
+    arms = {"hard_labels": {"objectives": {}}, "distilled": {"objectives": {"soft": {}}}}
+    made = {"hard_labels": [(0.70, 0.5), (0.72, 0.5), (0.74, 0.5)], "distilled": [(0.80, 0.4), (0.84, 9), (0.88, 0.6)]}
+    found = [
+        {**recorded(*each), **more, "arm": arm, "recipe": {"arms": arms}}
+        for arm, seeds in made.items()
+        for each in seeds
+    ]
+    lines.append(tmp_path / "demo.jsonl", found)
+    rows = tables.table("demo").splitlines()
+    assert "| 84.00 ± 4.00 | 83.00 ± 4.00 | 95.00 | 33,000 | 0.600 | 3 |" in rows[3]
+    # 0.84 − 0.72 = 0.12 over √(0.04² + 0.02²) = 0.0447; 0.84 − 0.95; 0.83 − 0.84.
+    assert (
+        "+12.00 points (2.7 combined deviations), against its teacher -11.00, and as int8 against itself -1.00"
+        in rows[-1]
+    )
+
+
 def test_an_experiment_without_lines_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "RESULTS", tmp_path)
     assert tables.table("demo") == tables.table("step_cost") == "Not recorded yet."
