@@ -2,7 +2,9 @@
 
 import os
 import platform
+import shutil
 import subprocess
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,19 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, and system."""
-    return {"processor": _processor(), "cores": len(os.sched_getaffinity(0)), "system": platform.system()}
+    """Processor, cores that this process may use, and system; the GPUs that a driver lists, where there are any."""
+    found = {"processor": _processor(), "cores": len(os.sched_getaffinity(0)), "system": platform.system()}
+    gpus = list(_gpus())
+    return {**found, "gpus": gpus} if gpus else found
+
+
+@lru_cache(maxsize=1)
+def _gpus() -> tuple[str, ...]:
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return tuple(answer.stdout.strip().splitlines()) if answer.returncode == 0 else ()
 
 
 def _processor() -> str:

@@ -89,15 +89,28 @@ class Stages:
 
     def train(self, folder: RunFolder) -> None:
         """The stages before the files: teacher, bridges, students."""
+        self.prepare(folder)
+        for seed in self.recipe.seeds:
+            for name in self.in_order:
+                self.train_student(name, seed)
+
+    def prepare(self, folder: RunFolder) -> None:
+        """The stages before the students: teacher and bridges."""
         self.folder = folder
         source = self.recipe.teacher.train
         if source:
             train_teacher(source, self.teacher_data, folder, self.reporter)
         self.teaching = self._teaching(self.teacher)
         self.teaching.fit_bridges(folder)
-        for seed in self.recipe.seeds:
-            for name in in_order(self.recipe.arms):
-                folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, folder))
+
+    @property
+    def in_order(self) -> list[str]:
+        """The arms, each after the one whose student it goes on with."""
+        return in_order(self.recipe.arms)
+
+    def train_student(self, name: str, seed: int) -> None:
+        """The stage of one student; after `prepare`."""
+        self.folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, self.folder))
 
     def _teaching(self, teacher: keras.Model) -> Teaching:
         held = self.dataset.validation.images[:FROZEN_CHECK]

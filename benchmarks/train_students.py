@@ -1,0 +1,133 @@
+"""Train the students of experiments side by side in several processes, up to their files.
+
+    KERAS_BACKEND=jax python -m benchmarks.train_students label_spaces --processes 12 --work DIR
+
+For a machine with a GPU, which a single small student leaves idle; TensorFlow is not needed. `benchmarks.run` with the
+same `--work`, there or on another machine, goes on from these students: it converts, tests, measures and records them.
+"""
+
+import argparse
+import os
+import sys
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from distiller.recipes import RunRecipe
+    from distiller.stages import Stages
+
+
+class Asked(NamedTuple):
+    """A variant of an experiment, and where its data and its runs are."""
+
+    experiment: str
+    variant: str
+    tiny: bool
+    data_dir: Path | None
+    work: Path
+
+    def recipe(self) -> "RunRecipe":
+        """The checked recipe."""
+        from benchmarks import experiments
+
+        return experiments.read(self.experiment).asked(self.variant, tiny=self.tiny)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    from benchmarks import experiments
+    from benchmarks.run import WORK
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.train_students",
+        description="Train the students of experiments in several processes; benchmarks.run goes on from there.",
+        epilog=f"experiments: {', '.join(experiments.names())}",
+    )
+    parser.add_argument("experiment", nargs="+")
+    parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
+    parser.add_argument("--processes", type=int, default=1, help="students trained at a time")
+    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
+    parser.add_argument("--tiny", action="store_true", help="a few steps of everything, to try the experiment out")
+    given = parser.parse_args(arguments)
+    wanted = [
+        Asked(name, variant, given.tiny, given.data_dir, given.work)
+        for name in given.experiment
+        for variant in experiments.read(name).variants
+        if not given.variant or variant in given.variant
+    ]
+    # By default the first process that asks takes most of the GPU's memory.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return train(wanted, given.processes)
+
+
+def train(wanted: list[Asked], processes: int) -> int:
+    """Train what is not trained yet, in the order of what is wanted; returns 1 where a student failed, and 0."""
+    failed = 0
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        prepared = [(asked, pool.submit(_prepare, asked)) for asked in wanted]
+        students: list[tuple[str, Future[None]]] = []
+        for asked, preparation in prepared:
+            failed += not _succeeded(f"{asked.variant}: teacher and bridges", preparation)
+            recipe = asked.recipe()
+            for seed in recipe.seeds:
+                for chain in chains({name: arm.start for name, arm in recipe.arms.items()}):
+                    title = f"{asked.experiment}, {asked.variant}, seed {seed}: {', '.join(chain)}"
+                    students.append((title, pool.submit(_train, asked, chain, seed)))
+        for title, student in students:
+            failed += not _succeeded(title, student)
+    return int(failed > 0)
+
+
+def chains(starts: dict[str, str | None]) -> list[list[str]]:
+    """Arms with those that go on with their students, which one process trains one after the other.
+
+    >>> chains({"alone": None, "taught": None, "aware": "taught"})
+    [['alone'], ['taught', 'aware']]
+    """
+    found: dict[str, list[str]] = {}
+    for name in starts:
+        first = name
+        while (before := starts[first]) is not None:
+            first = before
+        found.setdefault(first, []).append(name)
+    return list(found.values())
+
+
+def _succeeded(title: str, work: Future[None]) -> bool:
+    error = work.exception()
+    print(f"{title}: {'trained' if error is None else repr(error)}", file=sys.stderr if error else sys.stdout, flush=True)
+    return error is None
+
+
+def _prepare(asked: Asked) -> None:
+    _stages(asked)
+
+
+def _train(asked: Asked, chain: list[str], seed: int) -> None:
+    stages = _stages(asked)
+    for name in stages.in_order:
+        if name in chain:
+            stages.train_student(name, seed)
+
+
+@lru_cache(maxsize=1)
+def _stages(asked: Asked) -> "Stages":
+    """The stages of a variant, its teacher and bridges fitted; a process mostly stays with one variant."""
+    from benchmarks.run import folder
+    from distiller.folder import RunFolder
+    from distiller.progress import Reporter
+    from distiller.stages import Stages
+
+    recipe = asked.recipe()
+    out = folder(asked.work, asked.experiment, asked.variant)
+    stages = Stages(recipe, asked.data_dir, Reporter())
+    stages.prepare(RunFolder.open(out, recipe, resume=(out / "run.json").exists(), force=False))
+    return stages
+
+
+if __name__ == "__main__":
+    sys.exit(main())
