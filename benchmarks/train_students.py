@@ -61,25 +61,25 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     # By default the first process that asks takes most of the GPU's memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    return train(wanted, given.processes)
+    with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
+        return int(train(wanted, pool) > 0)
 
 
-def train(wanted: list[Asked], processes: int) -> int:
-    """Train what is not trained yet, in the order of what is wanted; returns 1 where a student failed, and 0."""
+def train(wanted: list[Asked], pool: ProcessPoolExecutor) -> int:
+    """Train what is not trained yet, in the order of what is wanted; returns how many works failed."""
     failed = 0
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        prepared = [(asked, pool.submit(_prepare, asked)) for asked in wanted]
-        students: list[tuple[str, Future[None]]] = []
-        for asked, preparation in prepared:
-            failed += not _succeeded(f"{asked.variant}: teacher and bridges", preparation)
-            recipe = asked.recipe()
-            for seed in recipe.seeds:
-                for chain in chains({name: arm.start for name, arm in recipe.arms.items()}):
-                    title = f"{asked.experiment}, {asked.variant}, seed {seed}: {', '.join(chain)}"
-                    students.append((title, pool.submit(_train, asked, chain, seed)))
-        for title, student in students:
-            failed += not _succeeded(title, student)
-    return int(failed > 0)
+    prepared = [(asked, pool.submit(prepare, asked)) for asked in wanted]
+    students: list[tuple[str, Future[None]]] = []
+    for asked, preparation in prepared:
+        failed += not _succeeded(f"{asked.variant}: teacher and bridges", preparation)
+        recipe = asked.recipe()
+        for seed in recipe.seeds:
+            for chain in chains({name: arm.start for name, arm in recipe.arms.items()}):
+                title = f"{asked.experiment}, {asked.variant}, seed {seed}: {', '.join(chain)}"
+                students.append((title, pool.submit(_train, asked, chain, seed)))
+    for title, student in students:
+        failed += not _succeeded(title, student)
+    return failed
 
 
 def chains(starts: dict[str, str | None]) -> list[list[str]]:
@@ -103,7 +103,8 @@ def _succeeded(title: str, work: Future[None]) -> bool:
     return error is None
 
 
-def _prepare(asked: Asked) -> None:
+def prepare(asked: Asked) -> None:
+    """Train the teacher of a variant, where it is to be trained, and fit its bridges."""
     _stages(asked)
 
 
