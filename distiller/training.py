@@ -193,10 +193,13 @@ class _StopAtNaN(keras.callbacks.Callback):
 class _Progress(keras.callbacks.Callback):
     """Tells a reporter's task how far `fit` is."""
 
+    # Or Keras waits after each step for its numbers, and a GPU for the next step.
+    async_safe = True
+
     def __init__(self, task, steps: int, epochs: int):
         super().__init__()
         self.task, self.steps, self.epochs = task, steps, epochs
-        self.epoch = 0
+        self.epoch = self.done = 0
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         self.epoch = epoch
