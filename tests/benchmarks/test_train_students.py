@@ -1,0 +1,49 @@
+"""Students of an experiment trained by themselves, and the experiment that goes on from them."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from benchmarks import experiments, lines, run, train_students
+from benchmarks.train_students import Asked
+from distiller.stages import Stages
+from distiller.teaching import Teaching
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """The demo's experiment in its tiny mode, with one arm."""
+    one = experiments.read("demo").model_copy(update={"arms": {"5 labels a class": ["hard_labels"]}})
+    monkeypatch.setattr(experiments, "read", lambda _: one)
+    train_students._stages.cache_clear()
+    yield Asked("demo", "5 labels a class", True, None, tmp_path / "work")
+    train_students._stages.cache_clear()
+
+
+def test_an_experiment_goes_on_from_its_students(asked, tmp_path, monkeypatch, capsys):
+    with ThreadPoolExecutor(1) as pool:
+        assert train_students.train([asked], pool) == 0
+    assert capsys.readouterr().out.count("hard_labels: trained") == 2  # two seeds
+    trained = {path.name for path in (tmp_path / "work").rglob("*.keras")}
+    assert trained == {"teacher.keras", "hard_labels-0.keras", "hard_labels-1.keras"}
+    monkeypatch.setattr(Teaching, "fit_student", lambda *_: pytest.fail("trained again"))
+    where = ["--work", str(tmp_path / "work"), "--results", str(tmp_path)]
+    assert run.main(["demo", "--tiny", *where]) == 0
+    assert [line["seed"] for line in lines.read(tmp_path / "demo.jsonl")] == [0, 1]
+
+
+def test_a_student_that_fails_is_told_and_the_others_are_trained(asked, monkeypatch, capsys):
+    train_student = Stages.train_student
+
+    def failing(stages, name, seed):
+        if seed == 0:
+            raise ValueError("no luck")
+        train_student(stages, name, seed)
+
+    monkeypatch.setattr(Stages, "train_student", failing)
+    with ThreadPoolExecutor(1) as pool:
+        assert train_students.train([asked], pool) == 1
+    said = capsys.readouterr()
+    assert "seed 0: hard_labels: ValueError('no luck')" in said.err
+    assert "seed 1: hard_labels: trained" in said.out
+    assert (asked.work / "demo" / "5-labels-a-class" / "hard_labels-1.keras").exists()
