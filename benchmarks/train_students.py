@@ -2,8 +2,8 @@
 
     KERAS_BACKEND=jax python -m benchmarks.train_students label_spaces --processes 12 --work DIR
 
-For a machine with a GPU, which a single small student leaves idle; TensorFlow is not needed. `benchmarks.run` with the
-same `--work`, there or on another machine, goes on from these students: it converts, tests, measures and records them.
+For a machine with a GPU, which a single small student leaves idle. `benchmarks.run` with the same `--work`, there or on
+another machine, goes on from these students: it converts, tests, measures and records them.
 """
 
 import argparse
@@ -99,7 +99,9 @@ def chains(starts: dict[str, str | None]) -> list[list[str]]:
 
 def _succeeded(title: str, work: Future[None]) -> bool:
     error = work.exception()
-    print(f"{title}: {'trained' if error is None else repr(error)}", file=sys.stderr if error else sys.stdout, flush=True)
+    print(
+        f"{title}: {'trained' if error is None else repr(error)}", file=sys.stderr if error else sys.stdout, flush=True
+    )
     return error is None
 
 

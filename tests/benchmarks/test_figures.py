@@ -5,7 +5,7 @@ import pytest
 from benchmarks import figures, lines
 
 STUDENT = {
-    "experiment": "few_labels",
+    "experiment": "label_spaces",
     "data": {"train": 45000},
     "teacher": {"accuracy": 0.9},
 }
@@ -19,20 +19,28 @@ def results(tmp_path, monkeypatch):
         ("4 % of the labels", "fine_tune"): [0.70, 0.70],
         ("all labels", "hard_labels"): [0.80, 0.84],
         ("all labels", "fine_tune"): [0.85, 0.87],
+        # Better on the test split, and not on the validation split.
+        ("4 % of the labels", "both"): [0.71, 0.71],
+        ("all labels", "both"): [0.86, 0.88],
+        # Better on both, with all labels alone.
+        ("all labels", "ensemble"): [0.95, 0.95],
     }
+    better = {"ensemble": 0.95, "fine_tune": 0.8}
     found = [
         {**STUDENT, "variant": variant, "arm": arm, "test_accuracy": accuracy, "seed": seed}
+        | {"last_validation_accuracy": better.get(arm, 0.6)}
         for (variant, arm), accuracies in made.items()
         for seed, accuracy in enumerate(accuracies)
     ]
-    lines.append(lines.RESULTS / "few_labels.jsonl", found)
+    lines.append(lines.RESULTS / "label_spaces.jsonl", found)
     return tmp_path
 
 
 def test_accuracy_is_drawn_against_the_number_of_labels(results):
-    found = figures.by_labels("few_labels")
+    found = figures.by_labels("label_spaces")
     # A deviation of two values is their difference over √2.
     assert found["hard_labels"] == [[1800, 52.0, pytest.approx(2.8284)], [45000, 82.0, pytest.approx(2.8284)]]
+    assert found.keys() == {"hard_labels", "fine_tune", "teacher"}
     assert found["fine_tune"][0] == [1800, 70.0, 0.0]
     assert found["teacher"] == [[1800, 90.0, None], [45000, 90.0, None]]
 
@@ -43,7 +51,8 @@ def test_a_figure_of_other_numbers_is_stale(results):
     assert figures.write(folder) == ["few_labels"]
     assert figures.stale(folder) == figures.write(folder) == []
     more = {**STUDENT, "variant": "all labels", "arm": "fine_tune", "test_accuracy": 0.83, "seed": 2}
-    lines.append(lines.RESULTS / "few_labels.jsonl", [more])
+    more["last_validation_accuracy"] = 0.8
+    lines.append(lines.RESULTS / "label_spaces.jsonl", [more])
     assert figures.stale(folder) == ["few_labels"]
 
 
