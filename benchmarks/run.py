@@ -2,7 +2,8 @@
 
     python -m benchmarks.run cifar100_to_cifar10 --data-dir DIR
 
-What is recorded already is not run again, and an interrupted experiment goes on where it stopped.
+What is recorded already is not run again: an arm of which every student has its line is left out of a new run. An
+interrupted experiment goes on where it stopped.
 """
 
 import argparse
@@ -10,6 +11,10 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distiller.recipes import RunRecipe
 
 WORK = Path("runs/experiments")
 
@@ -47,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def execute(asked: argparse.Namespace) -> None:
-    """Run the variants that have no lines yet, in order, and record each when it is done."""
+    """Run what has no lines yet, a variant after the other, and record each when it is done."""
     from benchmarks import experiments, lines
     from distiller import pipeline
 
@@ -57,17 +62,25 @@ def execute(asked: argparse.Namespace) -> None:
         recipe = experiment.asked(variant, tiny=asked.tiny)
         if asked.seeds:
             recipe = recipe.model_copy(update={"seeds": asked.seeds})
-        wanted = {lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
-        missing = wanted - {lines.key_of(line) for line in lines.read(results)}
+        recorded = {lines.key_of(line) for line in lines.read(results)}
+        keys = {(arm, seed): lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
+        missing = {student: key for student, key in keys.items() if key not in recorded}
         if not missing:
             print(f"{asked.experiment}, {variant}: recorded already")
             continue
         out = folder(asked.work, asked.experiment, variant)
-        recipe = recipe.model_copy(update={"seeds": sorted({*recipe.seeds, *begun(out)})})
+        arms, seeds = begun(out)
+        arms |= started(recipe, {arm for arm, _ in missing})
+        recipe = recipe.model_copy(
+            update={
+                "arms": {name: arm for name, arm in recipe.arms.items() if name in arms},
+                "seeds": sorted({*recipe.seeds, *seeds}),
+            }
+        )
         report = pipeline.run(recipe, out, data_dir=asked.data_dir, resume=(out / "run.json").exists())
         recorded = json.loads((out / "run.json").read_text())
         made = lines.lines_of(report, recipe, asked.experiment, variant, recorded)
-        lines.append(results, [line for line in made if lines.key_of(line) in missing])
+        lines.append(results, [line for line in made if lines.key_of(line) in missing.values()])
 
 
 def folder(work: Path, experiment: str, variant: str) -> Path:
@@ -79,10 +92,17 @@ def folder(work: Path, experiment: str, variant: str) -> Path:
     return work / experiment / "".join(c if c.isalnum() else "-" for c in variant)
 
 
-def begun(out: Path) -> list[int]:
-    """The seeds with which the run in a folder was started, if there is one."""
+def begun(out: Path) -> tuple[set[str], list[int]]:
+    """The arms and seeds with which the run in a folder was started, if there is one."""
     path = out / "run.json"
-    return json.loads(path.read_text())["recipe"]["seeds"] if path.exists() else []
+    recipe = json.loads(path.read_text())["recipe"] if path.exists() else {"arms": {}, "seeds": []}
+    return set(recipe["arms"]), recipe["seeds"]
+
+
+def started(recipe: "RunRecipe", arms: set[str]) -> set[str]:
+    """Some arms and those whose students they go on with."""
+    before = {start for name in arms if (start := recipe.arms[name].start) is not None}
+    return arms | started(recipe, before) if before else arms
 
 
 if __name__ == "__main__":

@@ -79,6 +79,40 @@ def test_what_is_recorded_is_not_run_again(tiny, monkeypatch, capsys):
     assert "recorded already" in capsys.readouterr().out
 
 
+def test_an_arm_that_is_recorded_is_left_out_of_a_new_run(tiny, tmp_path, monkeypatch):
+    folder, arguments = tiny
+    results = tmp_path / "results"
+    results.mkdir()
+    found = (folder / "results" / "demo.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in found if (json.loads(line)["arm"], json.loads(line)["seed"]) != ("distilled", 1)]
+    assert len(kept) == len(found) - 1
+    (results / "demo.jsonl").write_text("".join(kept))
+
+    class Asked(Exception):
+        pass
+
+    def ask(recipe, out, **_):
+        raise Asked(list(recipe.arms), recipe.seeds)
+
+    monkeypatch.setattr(pipeline, "run", ask)
+    with pytest.raises(Asked) as asked:
+        run.main(["demo", "--tiny", "--work", str(tmp_path / "anew"), "--results", str(results)])
+    assert asked.value.args == (["distilled"], [0, 1])
+    with pytest.raises(Asked) as asked:  # a folder that holds a run goes on as it was started
+        run.main([*arguments[:-1], str(results)])
+    assert asked.value.args == (["hard_labels", "distilled"], [0, 1])
+
+
+def test_an_arm_brings_those_it_goes_on_with():
+    recipe = recipes.read_run("demo")
+    arms = dict(recipe.arms)
+    for name, start in (("taught", "hard_labels"), ("aware", "taught")):
+        arms[name] = recipe.arms["distilled"].model_copy(update={"start": start})
+    recipe = recipe.model_copy(update={"arms": arms})
+    assert run.started(recipe, {"aware"}) == {"aware", "taught", "hard_labels"}
+    assert run.started(recipe, {"distilled"}) == {"distilled"}
+
+
 def test_after_a_kill_while_recording_the_table_is_the_same(tiny, tmp_path):
     """The last line is cut short: it is made again, from the stages that are done."""
     folder, arguments = tiny
