@@ -1,5 +1,8 @@
 """What every bridge is: the teacher's knowledge, told in the student's classes."""
 
+import weakref
+from typing import Any
+
 import keras
 
 from distiller.errors import InputError
@@ -35,15 +38,21 @@ class Bridge:
 
 
 class Fitted(Bridge):
-    """A bridge that learns from labelled images before it serves."""
+    """A bridge that learns from labelled images before it serves.
+
+    It serves the teacher that it was fitted on, or one of the same weights. Where its `network` was put there instead,
+    nothing is known of its teacher and nothing is checked.
+    """
 
     network: keras.Model | None = None
+    _fitted_to: weakref.ref[keras.Model] | None = None
+    _weights: str | None = None
 
     def teacher(self, teacher: keras.Model, classes: int) -> keras.Model:
         """The fitted network.
 
         Raises:
-            InputError: `fit` has not run, or ran for another number of classes.
+            InputError: `fit` has not run, or ran for another number of classes or on another teacher.
         """
         if self.network is None:
             raise InputError(f"{type(self).__name__} has to be fitted first: call its `fit(teacher, …)`")
@@ -52,4 +61,26 @@ class Fitted(Bridge):
                 f"{type(self).__name__} was fitted for {self.network.output_shape[-1]} classes. "
                 f"Received: a student of {classes} classes"
             )
+        if not self._knows(teacher):
+            raise InputError(
+                f"{type(self).__name__} was fitted on another teacher: the weights of {teacher.name!r} are not those "
+                "it was fitted with. Fit it on this teacher, or pass the other"
+            )
         return self.network
+
+    def _fitted_on(self, teacher: keras.Model) -> None:
+        """Remember the teacher; every `fit` calls this."""
+        self._fitted_to, self._weights = weakref.ref(teacher), _digest(teacher)
+
+    def _knows(self, teacher: keras.Model) -> bool:
+        own = self._fitted_to and self._fitted_to()
+        return self._weights is None or own is teacher or _digest(teacher) == self._weights
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fitted_to": None}  # a reference that copies and files cannot hold
+
+
+def _digest(teacher: keras.Model) -> str:
+    from distiller.teachers import fingerprint
+
+    return fingerprint.weights(teacher)
