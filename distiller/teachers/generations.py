@@ -11,7 +11,7 @@ import numpy as np
 from distiller.errors import InputError
 from distiller.taps import check_logits
 from distiller.teachers import fingerprint
-from distiller.teachers.loading import load
+from distiller.teachers.lineage import FIRST, Lineage, Parent
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,19 @@ def born_again(
         build: makes the network of a generation, of its number: a name or a seed may depend on it.
         fit: trains, in place, a student from a teacher, None for generation 0; it is given both and the number.
         generations: how many have a teacher, at least 1.
-        validation: images (n, h, w, c) and labels (n,), −1 where unknown, for the accuracies; nothing is chosen by it.
+        validation: images (n, h, w, c) and labels (n,) or (n, 1), −1 where unknown, for the accuracies; nothing is
+            chosen by it.
         first: generation 0, trained already.
-        folder: where each generation is kept as `generation-K.keras` once it is trained. Those that are there are
-            read, and the work goes on after them.
+        folder: where each generation is kept as `generation-K.keras` once it is trained, with what taught it beside
+            it. Those that are there are read, and the work goes on after them; the files of generations after one
+            that is trained anew are removed.
 
     Returns:
         generations + 1 networks with their accuracies, the first without a teacher.
 
     Raises:
-        InputError: fewer generations than 1, no labelled images, a network that returns no logits, or a folder with
-            another network than `build` makes.
+        InputError: fewer generations than 1, no labelled images, not one label an image, a network that returns no
+            logits, or a folder with another network than `build` makes or one that another network taught.
 
     >>> from distiller import Distiller
     >>> x, y = np.eye(3, dtype="float32"), np.arange(3)
@@ -67,49 +69,59 @@ def born_again(
     """
     if generations < 1:
         raise InputError(f"Invalid value for `generations`. Expected 1 or more. Received: generations={generations}")
-    if not (np.asarray(validation[1]) >= 0).any():
+    images, labels = validation[0], _one_each(validation[1], len(validation[0]))
+    if not (labels >= 0).any():
         raise InputError("Expected labelled validation images. Received: none")
-    if folder is not None:
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    kept = None if folder is None else Lineage(folder)
     found: list[Generation] = []
-    resumed = True
     for number in range(generations + 1):
         if number == 0 and first is not None:
             network = first
         else:
-            file = folder / f"generation-{number}.keras" if folder else None
-            # After a generation that is trained anew, the files of the later ones are of others.
-            resumed = bool(resumed and file and file.exists())
             network = build(number)
             check_logits(network, role="student")
-            if file and resumed:
-                network = _read(file, network)
+            teacher = found[-1].network if found else None
+            if kept is None:
+                fit(network, teacher, number)
             else:
-                fit(network, found[-1].network if found else None, number)
-                if file:
-                    _write(file, network)
-        found.append(Generation(network, _accuracy(network, *validation)))
+                network = _kept(kept, network, teacher, number, fit, given=number == 1 and first is not None)
+        found.append(Generation(network, _accuracy(network, images, labels)))
     return found
 
 
-def _read(file: Path, expected: keras.Model) -> keras.Model:
-    network = load(file)
-    if fingerprint.architecture(network) != fingerprint.architecture(expected):
-        raise InputError(
-            f"The file {str(file)!r} holds another network than `build` makes now. Name another folder, or delete it"
-        )
+def _kept(
+    kept: Lineage,
+    network: keras.Model,
+    teacher: keras.Model | None,
+    number: int,
+    fit: Callable[[keras.Model, keras.Model | None, int], Any],
+    *,
+    given: bool,
+) -> keras.Model:
+    """The generation as it is kept, or `network`, trained and kept now."""
+    parent = None
+    if teacher is None:
+        kept.check_start()
+    else:  # before a training that might change it
+        parent = Parent(FIRST if given else f"generation {number - 1}", fingerprint.weights(teacher))
+    if kept.has(number):
+        return kept.read(number, network, parent)
+    fit(network, teacher, number)
+    kept.write(number, network, parent)
     return network
 
 
-def _write(file: Path, network: keras.Model) -> None:
-    """The file is whole, or not there."""
-    scratch = file.with_name(f"{file.stem}.part.keras")
-    network.save(scratch)
-    scratch.replace(file)
+def _one_each(labels: np.ndarray, images: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.shape not in ((images,), (images, 1)):
+        raise InputError(
+            f"Expected a label for each of the {images} validation images, ({images},). Received: labels of shape "
+            f"{labels.shape}"
+        )
+    return labels.reshape(-1)
 
 
 def _accuracy(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
-    known = np.asarray(labels) >= 0
+    known = labels >= 0
     answers = network.predict(images[known], batch_size=256, verbose=0)
     return float(np.mean(answers.argmax(-1) == labels[known]))

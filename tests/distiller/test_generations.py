@@ -68,6 +68,104 @@ def test_trains_what_follows_a_missing_generation(tmp_path):
     assert [number for number, *_ in family.lessons] == [1, 2]
 
 
+def names(folder):
+    return sorted(file.name for file in folder.iterdir() if file.suffix == ".keras")
+
+
+class TestLineage:
+    """A generation is read only where its parent is the one that taught it."""
+
+    def test_what_an_older_first_generation_taught_is_gone(self, tmp_path):
+        Family().run(folder=tmp_path)
+        (tmp_path / "generation-0.keras").unlink()
+        with pytest.raises(KeyboardInterrupt):
+            Family(fail_at=1).run(folder=tmp_path)
+        assert names(tmp_path) == ["generation-0.keras"]
+        family = Family()
+        family.run(folder=tmp_path)
+        assert [number for number, *_ in family.lessons] == [1, 2]
+
+    def test_a_training_that_fails_at_once_removes_nothing(self, tmp_path):
+        Family().run(folder=tmp_path)
+        (tmp_path / "generation-0.keras").unlink()
+        with pytest.raises(KeyboardInterrupt):
+            Family(fail_at=0).run(folder=tmp_path)
+        assert names(tmp_path) == ["generation-1.keras", "generation-2.keras"]
+
+    def test_later_ones_than_are_asked_for_are_gone_too(self, tmp_path):
+        Family().run(3, folder=tmp_path)
+        (tmp_path / "generation-1.keras").unlink()
+        Family().run(1, folder=tmp_path)
+        assert names(tmp_path) == ["generation-0.keras", "generation-1.keras"]
+        assert [file.name for file in sorted(tmp_path.glob("*.json"))] == ["generation-1.json"]
+
+    def test_of_the_same_first_network(self, tmp_path):
+        Family().run(folder=tmp_path, first=Family().build(7))
+        family, first = Family(), Family().build(7)
+        first.save(tmp_path / "first.keras")
+        found = family.run(folder=tmp_path, first=keras.saving.load_model(tmp_path / "first.keras"))
+        assert family.lessons == []
+        assert len(found) == 3
+
+    def test_of_another_first_network(self, tmp_path):
+        Family().run(folder=tmp_path, first=Family().build(7))
+        family = Family()
+        with pytest.raises(
+            InputError,
+            match=r"generation-1.keras' was taught by another network than `first`: one with weights of digest \w{16}, "
+            r"and those of `first` have \w{16}. Give the network that taught it, name another folder, or delete",
+        ):
+            family.run(folder=tmp_path, first=Family().build(8))
+        assert family.lessons == []
+        assert names(tmp_path) == ["generation-1.keras", "generation-2.keras"]
+
+    def test_of_a_first_network_that_is_given_no_more(self, tmp_path):
+        Family().run(folder=tmp_path, first=Family().build(7))
+        family = Family()
+        with pytest.raises(InputError, match=r"generation-1.keras' was taught by a network given as `first`. Give it"):
+            family.run(folder=tmp_path)
+        assert family.lessons == []
+        assert names(tmp_path) == ["generation-1.keras", "generation-2.keras"]
+
+    def test_of_a_first_network_after_one_without(self, tmp_path):
+        Family().run(folder=tmp_path)
+        with pytest.raises(InputError, match="was taught by another network than `first`"):
+            Family().run(folder=tmp_path, first=Family().build(7))
+        Family().run(folder=tmp_path, first=Family().build(0))
+
+    def test_of_a_file_that_was_exchanged(self, tmp_path):
+        Family().run(folder=tmp_path)
+        Family().build(5).save(tmp_path / "generation-1.keras")
+        with pytest.raises(InputError, match=r"generation-2.keras' was taught by another network than generation 1: "):
+            Family().run(folder=tmp_path)
+
+    @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"weights": 3'])
+    def test_nobody_knows(self, tmp_path, content):
+        Family().run(folder=tmp_path)
+        file = tmp_path / "generation-2.json"
+        file.unlink() if content is None else file.write_text(content)
+        with pytest.raises(InputError, match=r"generation-2.json' is missing or damaged.*what taught"):
+            Family().run(folder=tmp_path)
+
+    def test_a_teacher_that_changes_in_the_training_is_the_one_before(self, tmp_path):
+        class Careless(Family):
+            def fit(self, student, teacher, number):
+                super().fit(student, teacher, number)
+                if teacher:
+                    teacher.set_weights([w + 1 for w in teacher.get_weights()])
+
+        Careless().run(folder=tmp_path)
+        family = Family()
+        family.run(folder=tmp_path)
+        assert family.lessons == []
+
+
+def test_labels_in_a_column():
+    family = Family()
+    found = teachers.born_again(family.build, family.fit, 2, (X, Y[:, None]))
+    assert [g.accuracy for g in found] == [1.0, 0.0, 0.0]
+
+
 def test_refuses_a_folder_of_another_network(tmp_path):
     Family().run(folder=tmp_path)
     with pytest.raises(InputError, match=r"generation-0.keras' holds another network than `build` makes now"):
@@ -79,6 +177,14 @@ def test_refuses_a_folder_of_another_network(tmp_path):
     [
         (lambda: Family().run(0), "generations=0"),
         (lambda: teachers.born_again(Family().build, Family().fit, 1, (X, Y * 0 - 1)), "labelled validation images"),
+        (
+            lambda: teachers.born_again(Family().build, Family().fit, 1, (X, Y[:3])),
+            r"a label for each of the 4 validation images, \(4,\). Received: labels of shape \(3,\)",
+        ),
+        (
+            lambda: teachers.born_again(Family().build, Family().fit, 1, (X, np.eye(4))),
+            r"Received: labels of shape \(4, 4\)",
+        ),
         (
             lambda: teachers.born_again(lambda n: keras.Sequential(), Family().fit, 1, (X, Y)),
             "student to be a functional",
