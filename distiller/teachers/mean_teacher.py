@@ -41,9 +41,9 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
 
     It starts as a copy of the student. Trained weights are averaged; those that are not, such as the moving statistics
     of a batch normalisation, are the student's. A step is one of the optimiser: with accumulated gradients, one in
-    several batches; a step that a loss scaling leaves out is none. All of it happens in the compiled step, on
-    TensorFlow and JAX, also with several `steps_per_execution`. The average usually is the better network:
-    `distiller.teacher.save(…)`.
+    several batches; a step that a loss scaling leaves out is none. t goes on after a new `compile`, whose optimiser
+    counts from 0, and is saved with the Distiller. All of it happens in the compiled step, on TensorFlow and JAX, also
+    with several `steps_per_execution`. The average usually is the better network: `distiller.teacher.save(…)`.
 
     Teacher and student see the same view of an image, the teacher in inference mode. Where they differ is the student's
     dropout and its batch statistics: with neither, an objective has little to say. The paper labels few of the images
@@ -83,19 +83,32 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
         self.decay = decay
         # Tracked, unlike the teacher of a Distiller: its weights change in the step.
         self.average = average
-        self.counted = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="counted")
+        self.updates = self._counter("updates")
+        self.counted = self._counter("counted")  # what the optimiser said at the last of them
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """As `Distiller.compile`; the average goes on."""
+        super().compile(*args, **kwargs)
+        # A copy: on JAX two variables must not share an array.
+        self.counted.assign(ops.convert_to_numpy(self.optimizer.iterations))
 
     def after_step(self) -> None:
         """Move the average, if the optimiser has updated the student since the last time."""
         step = ops.cast(self.optimizer.iterations, "int32")
-        keep = ops.where(step > self.counted, decay_at(step, self.decay), 1.0)
+        moves = ops.not_equal(step, self.counted)
+        updates = self.updates + ops.cast(moves, "int32")
+        keep = ops.where(moves, decay_at(updates, self.decay), 1.0)
         trained = {id(variable) for variable in self.student.trainable_variables}
         for mine, its in zip(self.average.weights, self.student.weights, strict=True):
             value = its.value
             if id(its) in trained:
                 value = ops.cast(keep * ops.cast(mine, "float32") + (1 - keep) * ops.cast(its, "float32"), mine.dtype)
             mine.assign(value)
+        self.updates.assign(updates)
         self.counted.assign(step)
+
+    def _counter(self, name: str) -> keras.Variable:
+        return self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name=name)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""

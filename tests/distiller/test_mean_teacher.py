@@ -58,13 +58,12 @@ class Watch(keras.callbacks.Callback):
         self.seen.append((weights(self.model.student), weights(self.model.teacher)))
 
 
-def averages(start, students, decay, trained, every=1):
-    """The formula of the paper, in float64."""
+def averages(start, students, decay, trained, moves):
+    """The formula of the paper, in float64; `moves` says of each batch whether it ended a step."""
     average, steps = start, 0
-    for number, student in enumerate(students, start=1):
-        moves = number % every == 0
-        steps += moves
-        a = min(1 - 1 / (steps + 1), decay) if moves else 1.0
+    for student, moved in zip(students, moves, strict=True):
+        steps += moved
+        a = min(1 - 1 / (steps + 1), decay) if moved else 1.0
         average = [a * x + (1 - a) * y if t else y for x, y, t in zip(average, student, trained, strict=True)]
         yield average
 
@@ -82,7 +81,8 @@ def test_the_teacher_is_the_average_after_each_step(every, decay):
     fit(model, callbacks=[watch])
     trained = is_trained(model.student)
     assert trained == [False, False, True, True, False, False, True, True]
-    expected = averages(start, [student for student, _ in watch.seen], decay, trained, every)
+    moves = [number % every == every - 1 for number in range(8)]
+    expected = averages(start, [student for student, _ in watch.seen], decay, trained, moves)
     for (_, teacher), average in zip(watch.seen, expected, strict=True):
         for found, wanted in zip(teacher, average, strict=True):
             np.testing.assert_allclose(found, wanted, atol=1e-6)
@@ -118,6 +118,52 @@ def test_goes_on_after_loading(tmp_path):
     model.save(tmp_path / "d.keras")
     loaded = keras.saving.load_model(tmp_path / "d.keras")
     assert fit(loaded, epochs=1) == fit(model, epochs=1)
+    for a, b in zip(weights(model), weights(loaded), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("every", "batches"), [(1, 4), (1, 1), (2, 4), (2, 3)])
+def test_a_second_phase_keeps_the_average(every, batches):
+    """Another optimiser counts its own steps; the average counts all of them."""
+
+    def optimizer():
+        return sgd(gradient_accumulation_steps=every) if every > 1 else sgd()
+
+    def phase():
+        model.fit(X[: 4 * batches], Y[: 4 * batches], batch_size=4, shuffle=False, verbose=0, callbacks=[watch])
+
+    model, watch = made(optimizer(), decay=0.99), Watch()
+    start = weights(model.student)
+    phase()
+    model.compile(optimizer(), loss=SPARSE)
+    phase()
+    moves = 2 * [number % every == every - 1 for number in range(batches)]
+    expected = averages(start, [student for student, _ in watch.seen], 0.99, is_trained(model.student), moves)
+    for (_, teacher), average in zip(watch.seen, expected, strict=True):
+        for found, wanted in zip(teacher, average, strict=True):
+            np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_a_second_phase_with_the_same_optimizer_counts_no_step_twice():
+    model = made(sgd(gradient_accumulation_steps=2))
+    fit(model, epochs=1)
+    model.compile(model.optimizer, loss=SPARSE)
+    before = weights(model.teacher)
+    model.train_on_batch(X[:4], Y[:4])  # the first half of a step
+    for after, kept, trained in zip(weights(model.teacher), before, is_trained(model.student), strict=True):
+        if trained:
+            np.testing.assert_array_equal(after, kept)
+
+
+def test_a_second_phase_after_loading(tmp_path):
+    model = made(decay=0.99)
+    fit(model, epochs=1)
+    model.save(tmp_path / "d.keras")
+    loaded = keras.saving.load_model(tmp_path / "d.keras")
+    for one in (model, loaded):
+        one.compile(sgd(), loss=SPARSE)
+        fit(one, epochs=1)
+    assert int(loaded.updates) == 8
     for a, b in zip(weights(model), weights(loaded), strict=True):
         np.testing.assert_array_equal(a, b)
 
