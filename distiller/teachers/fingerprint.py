@@ -84,10 +84,18 @@ def _without_names(part: Any, places: Mapping[str, int]) -> Any:
     """A serialised network with the place of a layer, among its neighbours, where its name was."""
     if isinstance(part, dict):
         if isinstance(part.get("layers"), list):
-            places = {layer["config"]["name"]: place for place, layer in enumerate(part["layers"])}
+            names = map(_name, part["layers"])
+            places = {name: place for place, name in enumerate(names) if name is not None} or places
         return {key: _without_names(value, places) for key, value in part.items() if key not in _LEFT_OUT}
     if not isinstance(part, list | tuple):
         return part
     if len(part) == 3 and isinstance(part[0], str) and part[0] in places:  # an output: (layer, call, which of several)
         return [places[part[0]], *part[1:]]
     return [_without_names(item, places) for item in part]
+
+
+def _name(layer: Any) -> str | None:
+    """The name in the configuration of a layer; None for what else a layer of one's own may call its `layers`."""
+    config = layer.get("config") if isinstance(layer, dict) else None
+    name = config.get("name", layer.get("name")) if isinstance(config, dict) else None
+    return name if isinstance(name, str) else None

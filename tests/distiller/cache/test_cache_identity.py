@@ -110,6 +110,29 @@ class TestBelongsTo:
         with pytest.raises(InputError, match=r"whose layers have a `get_config`.*Bare"):
             fingerprint.architecture(model)
 
+    @pytest.mark.parametrize("named", [True, False])
+    def test_a_layer_with_layers_in_its_configuration(self, named):
+        """They are numbers, or layers that say nothing of their names."""
+
+        class Stack(keras.layers.Layer):
+            def __init__(self, layers, **kwargs):
+                super().__init__(**kwargs)
+                self.layers = layers
+
+            def call(self, inputs):
+                return inputs
+
+            def get_config(self):
+                return {**(super().get_config() if named else {}), "layers": self.layers}
+
+        def made(layers):
+            inputs = keras.Input((4,))
+            return keras.Model(inputs, keras.layers.Dense(2)(Stack(layers)(inputs)))
+
+        found = [fingerprint.architecture(made(layers)) for layers in ([8, 8], [8, 8], [8, 9], ["a", {"b": 1}])]
+        assert found[0] == found[1]
+        assert len(set(found)) == 3
+
     def test_its_own_folder(self, tmp_path, teacher):
         (tmp_path / "file").write_text("")
         with pytest.raises(InputError, match="is a file"):
