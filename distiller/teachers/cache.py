@@ -124,14 +124,18 @@ class Cache:
                     show((turn + 1) * len(split))
                 else:
                     batches = answers(self._taps, split, augmentation, seed, turn, batch_size)
-                    rows = self._packed(batches, turn * len(split), show)
+                    rows = self._packed(batches, turn * len(split), show, key)
                     write_rows(self._file(turn), rows, self._rows.dtype, len(split), self._salt(turn))
+                    self._belong(key)
                 self._map(turn)
         except OSError as error:
             raise WorkError(
                 f"The cache in {str(self.folder)!r} cannot be built: {error.strerror or error}. "
                 f"A pass takes {len(split) * self._rows.dtype.itemsize:,} bytes"
             ) from error
+        finally:
+            if not self._started():
+                keys.discard(self.folder, key)
         return self
 
     def check(self, split: Split, augmentation: Augmentation, seed: int) -> None:
@@ -192,18 +196,25 @@ class Cache:
         sweep(self.folder)
         self._mapped.clear()
         if not self._started():
-            keys.write(self.folder, key)
+            keys.discard(self.folder)
+        self._belong(key)
+
+    def _belong(self, key: keys.Key) -> None:
+        """See that the folder is this cache's; a free one is from now on."""
+        keys.claim(self.folder, key)
         self._key = keys.read(self.folder)
         keys.compare(self.folder, self._key, key)
 
     def _packed(
-        self, batches: Iterable[dict[str, np.ndarray]], done: int, show: Callable[[int], Any]
+        self, batches: Iterable[dict[str, np.ndarray]], done: int, show: Callable[[int], Any], key: keys.Key
     ) -> Iterator[np.ndarray]:
         for batch in batches:
             rows = self._rows.pack(batch)
             yield rows
             done += len(rows)
             show(done)
+        # Another build of the same may have failed and freed the folder, and one of something else taken it.
+        self._belong(key)
 
     def _started(self) -> bool:
         """Whether a pass is stored, any one; the folder of a build that failed before that is free."""

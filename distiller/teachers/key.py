@@ -1,6 +1,9 @@
 """What stored answers belong to, part by part, in a file that a person can read."""
 
 import json
+import os
+import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +41,26 @@ def of_views(split: Split, augmentation: Augmentation, seed: int) -> Key:
     }
 
 
-def write(folder: Path, key: Key) -> None:
-    """Keep the key of the cache in a folder."""
-    with appearing(folder / _NAME) as file:
-        file.write(json.dumps({"format": _FORMAT, "key": key}, indent=1).encode())
+def claim(folder: Path, key: Key) -> None:
+    """Make a folder without a key that of `key`; one that has a key, also one of another process just now, keeps it."""
+    path = folder / _NAME
+    if path.exists():
+        return
+    content = json.dumps({"format": _FORMAT, "key": key}, indent=1).encode()
+    scratch = path.with_name(f"{_NAME}.{uuid.uuid4().hex}.part")
+    try:
+        with appearing(scratch) as file:
+            file.write(content)
+        _link(scratch, path, content)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def discard(folder: Path, key: Key | None = None) -> None:
+    """Remove the key of a folder without passes, if it is half-written or `key`."""
+    with suppress(OSError):  # another process has removed it, or nothing can be changed
+        if _stored(folder) in (None, key):
+            (folder / _NAME).unlink()
 
 
 def read(folder: Path) -> Key:
@@ -50,16 +69,13 @@ def read(folder: Path) -> Key:
     Raises:
         InputError: it is missing or damaged, or of another version.
     """
-    path = folder / _NAME
-    try:
-        stored = json.loads(path.read_text())
-        if stored["format"] == _FORMAT:
-            return dict(stored["key"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise InputError(
-        f"The file {str(path)!r} is missing, damaged or of another version. Delete its folder and build the cache again"
-    )
+    stored = _stored(folder)
+    if stored is None:
+        raise InputError(
+            f"The file {str(folder / _NAME)!r} is missing, damaged or of another version. Delete its folder and build "
+            "the cache again"
+        )
+    return stored
 
 
 def compare(folder: Path, stored: Key, key: Key) -> None:
@@ -74,3 +90,22 @@ def compare(folder: Path, stored: Key, key: Key) -> None:
             f"The cache in {str(folder)!r} was built for something else. What differs: {'; '.join(differing)}. "
             "Name another folder, or delete this one"
         )
+
+
+def _stored(folder: Path) -> Key | None:
+    try:
+        stored = json.loads((folder / _NAME).read_text())
+        return dict(stored["key"]) if stored["format"] == _FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _link(scratch: Path, path: Path, content: bytes) -> None:
+    """Let a finished file appear at `path`, whole, unless one is there."""
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        with suppress(FileExistsError), path.open("xb") as file:
+            file.write(content)

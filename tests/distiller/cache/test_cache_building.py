@@ -2,9 +2,11 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 
@@ -16,7 +18,7 @@ from caches import VIEWS, assert_answers, images
 from distiller import data
 from distiller.errors import InputError, WorkError
 from distiller.taps import LOGITS
-from distiller.teachers import store
+from distiller.teachers import key, store
 from distiller.teachers.cache import Cache
 
 
@@ -66,6 +68,97 @@ class TestBuild:
         for turn in range(3):
             for cache in made:
                 assert_answers(cache, teacher, split, turn)
+
+    def test_two_different_ones_at_once(self, tmp_path, build, teacher, split):
+        """The first has the folder; the second is told so before it computes anything, also while no pass is there."""
+        seen = []
+
+        def meanwhile(done):
+            if done == 8:
+                with pytest.raises(InputError, match=r"was built for something else. What differs: seed of the views"):
+                    build(seed=1, progress=seen.append)
+
+        cache = build(progress=meanwhile)
+        assert seen == []
+        assert {path.name for path in (tmp_path / "cache").iterdir()} == {
+            "cache.json",
+            "pass-0000.npy",
+            "pass-0001.npy",
+        }
+        assert_answers(cache, teacher, split, turn=1)
+
+    def test_a_folder_that_became_anothers_meanwhile(self, tmp_path, build, teacher, split):
+        """The other's pass stays as it is."""
+
+        def meanwhile(done):
+            if done == 21:
+                shutil.rmtree(tmp_path / "cache")
+                build(seed=1, passes=1)
+
+        with pytest.raises(InputError, match=r"was built for something else. What differs: seed of the views"):
+            build(progress=meanwhile)
+        assert_answers(Cache(tmp_path / "cache", teacher), teacher, split, turn=0, seed=1)
+
+    def test_keys_of_many_at_once_are_one(self, tmp_path):
+        """Of processes that claim a folder at the same moment, one has it, and the others read its whole key."""
+
+        def claim(number):
+            start.wait()
+            key.claim(tmp_path, {"number": number})
+            found.append(key.read(tmp_path)["number"])
+
+        start, found = threading.Barrier(16), []
+        threads = [threading.Thread(target=claim, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 16
+        assert len(set(found)) == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["cache.json"]
+
+    def test_without_hard_links(self, monkeypatch, tmp_path, build, teacher, split):
+        def refuse(*paths):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        def meanwhile(done):
+            if done == 8:
+                with pytest.raises(InputError, match="was built for something else"):
+                    build(seed=1)
+
+        monkeypatch.setattr(os, "link", refuse)
+        assert_answers(build(progress=meanwhile), teacher, split, turn=1)
+
+    @pytest.mark.parametrize("content", ["", '{"format": 1, "ke', "[]"])
+    def test_a_half_written_key_is_in_nobodys_way(self, tmp_path, build, teacher, split, content):
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "cache.json").write_text(content)
+        assert_answers(build(), teacher, split, turn=1)
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, InputError])
+    def test_a_build_that_fails_in_its_first_pass_leaves_the_folder_free(self, tmp_path, build, error):
+        def stop(done):
+            raise error
+
+        with pytest.raises(error):
+            build(progress=stop)
+        assert not list((tmp_path / "cache").iterdir())
+        build(seed=1)
+
+    def test_goes_on_where_another_has_failed_meanwhile(self, tmp_path, build, teacher, split):
+        """Both build the same; the one that fails frees the folder, and the other makes it its own again."""
+
+        def stop(done):
+            raise KeyboardInterrupt
+
+        def meanwhile(done):
+            if done == 8:
+                with pytest.raises(KeyboardInterrupt):
+                    build(progress=stop)
+                assert not (tmp_path / "cache" / "cache.json").exists()
+
+        build(progress=meanwhile)
+        assert_answers(Cache(tmp_path / "cache", teacher), teacher, split, turn=1)
 
     def test_a_full_disk(self, monkeypatch, tmp_path, build):
         def full(descriptor):
