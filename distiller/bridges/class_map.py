@@ -46,8 +46,8 @@ class ClassMap(Bridge):
         groups: for each class of the student, the indices of the teacher's, without `rest`.
 
     Raises:
-        InputError: an unknown class (the message has the nearest), no groups, a class of the teacher twice, a class of
-            the student without one, fewer than two classes of the student.
+        InputError: an unknown class (the message has the nearest), no groups, a class of the teacher or of the
+            student twice, a class of the student without one of the teacher, fewer than two classes of the student.
 
     >>> pets = ClassMap({"cat": ["siamese", "tabby"], "dog": "beagle"}, names=["beagle", "car", "siamese", "tabby"])
     >>> pets.classes, pets.groups
@@ -70,6 +70,9 @@ class ClassMap(Bridge):
         if classes is None and all(isinstance(key, str) for key in keys):
             classes = list(dict.fromkeys(keys))
         places = [class_index(key, classes, owner="student") for key in keys]
+        for number, key in enumerate(groups):
+            if places[number] in places[:number]:  # by its name and by its index
+                raise InputError(f"Expected each class of the student once in the map. Received twice: {key!r}")
         self.classes: tuple[Class, ...] = tuple(range(max(places) + 1) if classes is None else classes)
         if len(self.classes) < 2:
             raise InputError(f"Expected two or more classes of the student. Received: {list(self.classes)}")
@@ -91,7 +94,7 @@ class ClassMap(Bridge):
         """A map from a YAML file that has classes of the student as keys and classes of the teacher as values.
 
         Raises:
-            InputError: no such file, not YAML, not a mapping, or whatever the constructor refuses.
+            InputError: no such file, not YAML, not a mapping, a key twice, or whatever the constructor refuses.
         """
         if not Path(path).is_file():
             raise InputError(f"The class map {str(path)!r} does not exist")
@@ -205,7 +208,12 @@ def _mapping(file: Traversable) -> dict[Any, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(file.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        own = [key for key, _ in pairs if not key.tag.endswith(":merge")]
+        content = None if node is None else loader.construct_document(node)
+        keys = [loader.construct_object(key, deep=True) for key in own]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"The class map {str(file)!r} cannot be read as YAML: {error}") from None
     if not isinstance(content, dict):
@@ -213,4 +221,9 @@ def _mapping(file: Traversable) -> dict[Any, Any]:
             f"Class map {str(file)!r}: expected a mapping of the student's classes to the teacher's. "
             f"Received: {content!r}"
         )
+    for number, key in enumerate(keys):
+        if key in keys[:number]:  # of which YAML keeps the last
+            raise InputError(
+                f"Class map {str(file)!r}: expected each class of the student once. Received twice: {key!r}"
+            )
     return content

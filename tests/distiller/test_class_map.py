@@ -130,6 +130,10 @@ class TestClassMap:
             ("a: !!python/object/apply:os.getcwd []", "cannot be read as YAML"),
             ("cat: 0\ndog: {beagle: 1}", "Received: {'beagle': 1}"),
             ("no: 0\nyes: 1", "classes of the student .* Received: False"),
+            ("cat: 0\ndog: 1\ncat: 2", r"map\.yaml.*: expected each class of the student once. Received twice: 'cat'"),
+            ("cat: 0\ndog: 1\n'cat': [2]", "Received twice: 'cat'"),
+            ("1: 0\n0: 1\n0x1: 2", "Received twice: 1"),
+            ("{cat: 0, ? [1, 2] : 1}", "cannot be read as YAML"),
         ],
     )
     def test_refuses_a_file(self, tmp_path, text, message):
@@ -137,6 +141,13 @@ class TestClassMap:
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             bridges.ClassMap.read(path)
+
+    def test_a_file_may_repeat_a_class_that_it_merged(self, tmp_path):
+        path = tmp_path / "map.yaml"
+        path.write_text("cat: &cats [0, 1]\ndog: 2\n")
+        assert bridges.ClassMap.read(path).groups == [[0, 1], [2]]
+        path.write_text("<<: {cat: 0, dog: 2}\ncat: [0, 1]\n")
+        assert sorted(bridges.ClassMap.read(path).groups) == [[0, 1], [2]]
 
     def test_refuses_a_missing_file_and_an_unknown_map(self, tmp_path):
         with pytest.raises(InputError, match=r"none\.yaml' does not exist"):
@@ -156,6 +167,10 @@ class TestClassMap:
             ({"x": 0, 1: 2}, {}, "names of the student's classes, to find class 'x' in"),
             ({"x": ["cat", "dog"], "y": "cat"}, {}, "once in the map. Received twice: 'cat'"),
             ({"x": ["cat", 0], "y": "dog"}, {}, "once in the map. Received twice: 0"),
+            ({"x": "cat", "y": 0}, {}, "class of the teacher once in the map. Received twice: 0"),
+            ({"x": 0, "y": "cat"}, {}, "class of the teacher once in the map. Received twice: 'cat'"),
+            ({"x": "cat", "y": "dog", 0: 2}, {"classes": ["x", "y"]}, "class of the student once .* twice: 0"),
+            ({1: "cat", "x": "dog", "y": 2}, {"classes": ["x", "y"]}, "class of the student once .* twice: 'y'"),
             ({"x": ["cat", "dog"]}, {}, r"two or more classes of the student. Received: \['x'\]"),
             ({"x": "cat", "y": "dog"}, {"classes": ["x", "y", "z", "w"]}, "maps to the student's z, w. Expected one"),
             ({0: 0, 2: 1}, {}, "maps to the student's 1. Expected one"),
