@@ -45,7 +45,7 @@ class Bridging:
         asked = [self.recipe.bridge]
         asked += [section for arm in self.recipe.arms for section in self.recipe.bridges_of(arm).values()]
         asked = [part for section in asked for part in _parts(section)]
-        fitted = {_key(section): section for section in asked if isinstance(section, FITTED)}
+        fitted = {bridge_key(section): section for section in asked if isinstance(section, FITTED)}
         named: dict[str, sections.Bridge] = {}
         for section in fitted.values():
             others = sum(name.split("-")[1] == section.name for name in named)
@@ -96,7 +96,7 @@ class Bridging:
         result: dict[str, Any] = {"labelled": len(labelled)}
         if isinstance(section, sections.FineTuneBridge):
             assert isinstance(bridge, bridges.FineTune)
-            network = bridge.prepare(teacher, len(self.classes))
+            network = bridge.prepare(teacher, len(self.classes), precision=section.training.precision)
             result |= train(network, section)
         else:
             assert isinstance(bridge, bridges.Probe | bridges.Transport)
@@ -123,11 +123,11 @@ class Bridging:
             wanted: section by objective.
             stage: name → folder of the stage in which it was fitted.
         """
-        names = {_key(section): name for name, section in self.to_fit.items()}
+        names = {bridge_key(section): name for name, section in self.to_fit.items()}
         made: dict[str, bridges.Bridge] = {}
 
         def one(section: sections.Bridge | None) -> bridges.Bridge:
-            key = _key(section)
+            key = bridge_key(section)
             if key not in made:
                 if isinstance(section, sections.EnsembleBridge):
                     made[key] = Pooled([one(member) for member in section.members], section.confidence)
@@ -151,8 +151,8 @@ class Bridging:
         self, wanted: Mapping[str, sections.Bridge | None], teacher: keras.Model
     ) -> dict[str, bridges.Bridge]:
         """As `of`, with networks that are not fitted in place of fitted ones: to see whether everything fits."""
-        made = {_key(section): self._stand_in(section, teacher) for section in wanted.values()}
-        return {objective: made[_key(section)] for objective, section in wanted.items()}
+        made = {bridge_key(section): self._stand_in(section, teacher) for section in wanted.values()}
+        return {objective: made[bridge_key(section)] for objective, section in wanted.items()}
 
     def _stand_in(self, section: sections.Bridge | None, teacher: keras.Model) -> bridges.Bridge:
         if isinstance(section, sections.EnsembleBridge):
@@ -177,6 +177,9 @@ class Bridging:
     def _class_map(self, section: sections.ClassMapBridge) -> bridges.ClassMap:
         options: dict[str, Any] = {"rest": section.rest, "allow_missing": section.allow_missing}
         if section.known is not None:
+            theirs = self._teacher_classes()
+            if theirs is not None:
+                options["names"] = theirs
             return bridges.ClassMap.named(section.known, classes=self.classes, **options)
         options |= {"names": self._named(section), "classes": self.classes}
         if section.file is not None:
@@ -210,5 +213,6 @@ def _parts(section: sections.Bridge | None) -> list[sections.Bridge | None]:
     return list(section.members) if isinstance(section, sections.EnsembleBridge) else [section]
 
 
-def _key(section: sections.Bridge | None) -> str:
+def bridge_key(section: sections.Bridge | None) -> str:
+    """What identifies a section: equal ones are one bridge."""
     return json.dumps(section.model_dump(mode="json"), sort_keys=True) if section else ""

@@ -10,7 +10,7 @@ import numpy as np
 
 import tflite
 from distiller import data, models, recipes, report, teachers, training
-from distiller.bridging import Bridging
+from distiller.bridging import Bridging, bridge_key
 from distiller.building import accuracy, load_data, logits, new_network, share_right
 from distiller.folder import RunFolder, write_json
 from distiller.progress import Reporter
@@ -67,7 +67,7 @@ class Stages:
         self.recipe, self.reporter, self.data_dir = recipe, reporter, data_dir
         self.dataset = load_data(recipe.data, data_dir)
         self.folder: RunFolder
-        self._answered: dict[int, np.ndarray] = {}
+        self._answered: dict[tuple[int, str], np.ndarray | None] = {}
 
     def rehearse(self) -> None:
         """Build everything once, untrained: what does not fit shows before anything is written."""
@@ -168,7 +168,7 @@ class Stages:
             self.reporter.say(f"test {name}, seed {seed}")
             test = self.dataset.test
             student = self._student(name, seed)
-            answers, lessons = logits(student, test), self._teacher_answers(seed)
+            answers, lessons = logits(student, test), self._teacher_answers(name, seed)
             files = {}
             for scheme in self.recipe.schemes(name):
                 path = self._file(name, seed, f"-{scheme}.tflite")
@@ -180,18 +180,19 @@ class Stages:
                 }
             return {
                 "accuracy": share_right(answers, test),
-                "teacher_accuracy": share_right(lessons, test),
-                "agreement": float((answers.argmax(-1) == lessons.argmax(-1)).mean()),
+                "teacher_accuracy": None if lessons is None else share_right(lessons, test),
+                "agreement": None if lessons is None else float((answers.argmax(-1) == lessons.argmax(-1)).mean()),
                 "tflite": files,
             }
 
         self.folder.once(f"test-{name}-{seed}", work)
 
-    def _teacher_answers(self, seed: int) -> np.ndarray:
-        """The teacher's logits of the test images; students of one choice of labels have one teacher."""
-        chosen = self.recipe.labels_seed(seed)
+    def _teacher_answers(self, name: str, seed: int) -> np.ndarray | None:
+        """The logits of an arm's teacher for the test images; None where it answers in classes of its own."""
+        chosen = self.recipe.labels_seed(seed), bridge_key(self.recipe.bridge_of(name))
         if chosen not in self._answered:
-            self._answered[chosen] = logits(self.teaching.reference(seed, self.folder), self.dataset.test)
+            teacher = self.teaching.reference(name, seed, self.folder)
+            self._answered[chosen] = None if teacher is None else logits(teacher, self.dataset.test)
         return self._answered[chosen]
 
     def _measure(self, pairs: list[tuple[str, int]]) -> None:

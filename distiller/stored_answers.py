@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from distiller import data, teachers
@@ -53,7 +54,7 @@ class StoredAnswers:
         plan, bridge = self.recipe.plan(arm), self.recipe.bridges_of(arm)[first]
         # Of other labels the teacher behind a fitted bridge is another, and so are images that must have labels.
         bound = learns_from_labels(bridge) or not self.recipe.arms[arm].unlabelled
-        layers = _layers([o for name, o in learner.objectives.items() if learner.pairing.first[name] == first])
+        layers = _layers_of(learner, first)
         asked = [
             bridge.model_dump(mode="json") if bridge else None,
             self.recipe.labels_seed(seed) if bound else None,
@@ -69,10 +70,25 @@ class StoredAnswers:
             return cache.build(images, views, seed=section.views, passes=passes, progress=task.advance_to)
 
 
+def rehearse(section: Cache, learner: Distiller, *, mixing: bool) -> None:
+    """Raise InputError where what a student's teachers answer cannot be stored as the recipe asks."""
+    if not stores(section, learner.objectives, mixing=mixing):
+        return
+    with TemporaryDirectory() as folder:
+        for first, network in learner.teachers.items():
+            layers = _layers_of(learner, first)
+            teachers.Cache(folder, network, layers, dtype=section.dtype, top_k=section.top_k)
+
+
 def stores(section: Cache, objectives: Mapping[str, Objective], *, mixing: bool) -> bool:
     """Whether a student of these objectives can learn from stored answers alone, as the recipe allows it."""
     asked = any(objective.needs_teacher for objective in objectives.values())
     return asked and not mixing and (section.layers or not _layers(objectives.values()))
+
+
+def _layers_of(learner: Distiller, first: str) -> list[str]:
+    """The layers that objectives compare of one of the teachers."""
+    return _layers([o for name, o in learner.objectives.items() if learner.pairing.first[name] == first])
 
 
 def _layers(objectives: Any) -> list[str]:

@@ -18,6 +18,8 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
     tests = {pair: folder.result(f"test-{pair[0]}-{pair[1]}") for pair in pairs}
     fits = {pair: folder.result(f"{pair[0]}-{pair[1]}") for pair in pairs}
     student = models.build(recipe.student.name, len(dataset.classes), dataset.image_shape, **recipe.student.options)
+    # The recipe's own bridge speaks for the teacher, where arms have others.
+    own = [tests[name, seed]["teacher_accuracy"] for name, seed in pairs if recipe.arms[name].bridge is None]
     size = {"parameters": models.parameters(student), "multiply_adds": models.multiply_adds(student)}
     asked = folder.run()
     first = fits[pairs[0]]
@@ -40,7 +42,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
         },
         "teacher": {
             "name": recipe.teacher.load or teacher.name,
-            "accuracy": statistics.fmean(tests[pair]["teacher_accuracy"] for pair in pairs),
+            "accuracy": None if not own or None in own else statistics.fmean(own),
             "parameters": models.parameters(teacher),
             "multiply_adds": models.multiply_adds(teacher),
             "bridge": recipe.bridge.name if recipe.bridge else "none",

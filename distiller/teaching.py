@@ -18,8 +18,8 @@ from distiller.progress import Reporter
 from distiller.quantizing import aware_copy, freezing
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
-from distiller.recipes.training import Ramp, Training
-from distiller.stored_answers import StoredAnswers
+from distiller.recipes.training import Ramp, Training, is_ramp
+from distiller.stored_answers import StoredAnswers, rehearse
 
 
 class Teaching:
@@ -51,13 +51,16 @@ class Teaching:
     def rehearse(self) -> None:
         """Build every student with its teacher once, untrained: what does not fit is an InputError."""
         teacher = self.bridging.answering(self.teacher, check=False)
-        reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, teacher)["reference"]
-        reference.teacher(teacher, len(self.dataset.classes))
+        if self._speaks(self.recipe.bridge, teacher):
+            reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, teacher)["reference"]
+            reference.teacher(teacher, len(self.dataset.classes))
         for name, arm in self.recipe.arms.items():
             student = self._new_student(name)
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
-                self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
+                learner = self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
+                if self.recipe.cache:
+                    rehearse(self.recipe.cache, learner, mixing=bool(self.recipe.plan(name).mixing))
         self.few_labels(self.recipe.seeds[0])
 
     def few_labels(self, seed: int) -> Split:
@@ -78,6 +81,8 @@ class Teaching:
     def fit_student(self, name: str, seed: int, folder: RunFolder, stage: Path) -> dict[str, Any]:
         """Train the student of an arm and seed and save it as `NAME-SEED.keras`; returns what is to be remembered."""
         arm, plan = self.recipe.arms[name], self.recipe.plan(name)
+        # What is made or read before the seed is set cannot change what is drawn after it.
+        teacher, bridge = (self._answering, self.bridges_of(name, seed, folder)) if arm.objectives else (None, {})
         keras.utils.set_random_seed(seed)
         student = self._new_student(name, folder.path / f"{arm.start}-{seed}.keras" if arm.start else None)
         images = self.few_labels(seed)
@@ -85,8 +90,8 @@ class Teaching:
             images = only_labelled(images)
         options: dict[str, Any] = {}
         learner: keras.Model = student
-        if arm.objectives:
-            learner = self._learner(name, self._answering, student, self.bridges_of(name, seed, folder))
+        if teacher is not None:
+            learner = self._learner(name, teacher, student, bridge)
             options["ids"] = any(objective.needs_ids for objective in learner.objectives.values())
             passes = self._batches(plan, images, seed).passes(plan.epochs)
             stored = StoredAnswers(self.recipe, folder.path / "cache", self.reporter)
@@ -119,11 +124,20 @@ class Teaching:
         """The bridge of each objective of an arm."""
         return self.bridging.of(self.recipe.bridges_of(name), self._stage_of_bridge(seed, folder))
 
-    def reference(self, seed: int, folder: RunFolder) -> keras.Model:
-        """The teacher behind the recipe's own bridge, in the student's classes."""
-        wanted = {"reference": self.recipe.bridge}
-        bridge = self.bridging.of(wanted, self._stage_of_bridge(seed, folder))["reference"]
+    def reference(self, name: str, seed: int, folder: RunFolder) -> keras.Model | None:
+        """The teacher behind an arm's bridge, in the student's classes; None where it answers in its own."""
+        section = self.recipe.bridge_of(name)
+        if not self._speaks(section, self.teacher):
+            return None
+        bridge = self.bridging.of({"reference": section}, self._stage_of_bridge(seed, folder))["reference"]
         return bridge.teacher(self._answering, len(self.dataset.classes))
+
+    def _speaks(self, section: sections.Bridge | None, teacher: keras.Model) -> bool:
+        """Whether a teacher behind this bridge answers in the student's classes."""
+        if isinstance(section, sections.AuxiliaryHeadBridge):
+            return False
+        bridged = section is not None and not isinstance(section, sections.NoBridge)
+        return bridged or teacher.output_shape[-1] == len(self.dataset.classes)
 
     def _stage_of_bridge(self, seed: int, folder: RunFolder):
         return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
@@ -195,8 +209,6 @@ class Teaching:
 def _with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:
     """The arguments of an objective, with ramps as schedules."""
     ramps = {
-        key: training.schedule(Ramp.model_validate(value), steps)
-        for key, value in objective.items()
-        if isinstance(value, dict) and value.keys() <= Ramp.model_fields.keys()
+        key: training.schedule(Ramp.model_validate(value), steps) for key, value in objective.items() if is_ramp(value)
     }
     return {**objective, **ramps}

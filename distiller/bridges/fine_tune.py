@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from distiller.bridges.bridge import Fitted
+from distiller.bridges.labelled import labelled
 from distiller.models.normalization import fuse
 from distiller.taps import check_logits, entry, penultimate
 
@@ -16,28 +17,43 @@ class FineTune(Fitted):
     the teacher's capacity, starting from the teacher's features.
     """
 
-    def prepare(self, teacher: keras.Model, classes: int) -> keras.Model:
+    def prepare(self, teacher: keras.Model, classes: int, *, precision: str | None = None) -> keras.Model:
         """The copy with a new last layer of `classes` logits, not yet trained; to be compiled and fitted by the caller.
 
-        Layers keep their names; the new one is named `logits` where the teacher's last layer was.
-        """
-        check_logits(teacher, role="teacher")
-        copy = keras.models.clone_model(teacher)
-        copy.set_weights(teacher.get_weights())
-        head = keras.layers.Dense(classes, dtype="float32", name=copy.layers[-1].name)
-        self.network = fuse(keras.Model(entry(copy), head(penultimate(copy)), name=f"{teacher.name}_fine_tuned"))
-        return self.network
-
-    def fit(self, teacher: keras.Model, train: Any, classes: int, *, optimizer: Any = None, **fit: Any) -> "FineTune":
-        """Prepare the copy and train it with `keras.Model.fit(train, **fit)`.
+        Layers keep their names; the new one is named `logits` where the teacher's last layer was. All of them are
+        trained, also those that are not trained in the teacher.
 
         Args:
             teacher: network with logits of its own classes; it stays as it is.
-            train: whatever `keras.Model.fit` takes, with integer labels in the student's classes.
+            classes: the student's number of classes.
+            precision: dtype policy of the copy, such as "mixed_bfloat16"; by default the teacher's.
+        """
+        check_logits(teacher, role="teacher")
+        copy = _copied(teacher, precision)
+        for layer in copy._flatten_layers():  # a network does not pass it on to its layers
+            layer.trainable = True
+        head = keras.layers.Dense(classes, dtype="float32", name=copy.layers[-1].name)
+        self.network = fuse(keras.Model(entry(copy), head(penultimate(copy)), name=f"{teacher.name}_fine_tuned"))
+        self._fitted_on(teacher)
+        return self.network
+
+    def fit(self, teacher: keras.Model, train: Any, classes: int, *, optimizer: Any = None, **fit: Any) -> "FineTune":
+        """Prepare the copy and train it with `keras.Model.fit`.
+
+        Args:
+            teacher: network with logits of its own classes; it stays as it is.
+            train: a pair (images (n, h, w, c), labels (n,)) in the student's classes, where labels −1 are left out, or
+                whatever else `keras.Model.fit` takes.
             classes: the student's number of classes.
             optimizer: a Keras optimiser; SGD with momentum at 0.02 by default.
             fit: epochs, validation_data, callbacks and so on.
+
+        Raises:
+            InputError: labels of the pair that are no classes.
         """
+        if isinstance(train, tuple):
+            images, labels = train
+            train, fit["y"] = labelled(images, labels, classes)
         network = self.prepare(teacher, classes)
         network.compile(
             optimizer or keras.optimizers.SGD(0.02, momentum=0.9, nesterov=True),
@@ -46,3 +62,19 @@ class FineTune(Fitted):
         )
         network.fit(train, **fit)
         return self
+
+
+def _copied(teacher: keras.Model, precision: str | None) -> keras.Model:
+    """A network of the same weights; in another precision, where the first layer with weights does not have it."""
+    inner = (layer for layer in teacher._flatten_layers() if not isinstance(layer, keras.Model))
+    own = next((layer.dtype_policy.name for layer in inner if layer.weights), None)
+
+    def copied(layer: keras.Layer) -> keras.Layer:
+        if isinstance(layer, keras.Model):
+            return keras.models.clone_model(layer, clone_function=copied)
+        config = layer.get_config()
+        return type(layer).from_config(config if precision in (None, own) else {**config, "dtype": precision})
+
+    copy = keras.models.clone_model(teacher, clone_function=copied)
+    copy.set_weights(teacher.get_weights())
+    return copy

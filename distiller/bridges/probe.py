@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from distiller.bridges.bridge import Fitted
+from distiller.bridges.labelled import labelled_outputs
 from distiller.errors import InputError
 from distiller.models.normalization import fuse
 from distiller.objectives.objective import positive
@@ -78,31 +79,6 @@ class Probe(Fitted):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the 500 epochs are a budget
             return scaler, perceptron.fit(scaler.transform(features), labels)
-
-
-def labelled_outputs(
-    network: keras.Model, train: Any, validation: Any, classes: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What `network` answers to the labelled images of two pairs (images, labels), and their labels.
-
-    Returns:
-        For each pair float32 outputs (n, …) and labels (n,), without the images of label −1.
-
-    Raises:
-        InputError: no labelled images, labels out of range, or a class without images in `train`.
-    """
-    kept = []
-    for images, labels in (train, validation):
-        labels = np.asarray(labels)
-        if not (labels >= 0).any():
-            raise InputError("Expected labelled images. Received: none")
-        if labels.max() >= classes:
-            raise InputError(f"Expected labels below {classes}, the number of classes. Received: {labels.max()}")
-        kept.append((images[labels >= 0], labels[labels >= 0]))
-    found = np.unique(kept[0][1])
-    if len(found) < classes:
-        raise InputError(f"Expected labelled images of each of the {classes} classes. Received: classes {found}")
-    return [(network.predict(images, batch_size=256, verbose=0).astype("float32"), labels) for images, labels in kept]
 
 
 def _layers(scaler: Any, classifier: Any) -> Layers:

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from distiller.bridges.bridge import Fitted
-from distiller.bridges.probe import labelled_outputs
+from distiller.bridges.labelled import labelled_outputs
 from distiller.errors import InputError
 from distiller.objectives.objective import positive
 from distiller.taps import check_logits, entry
@@ -66,6 +66,7 @@ class Transport(Fitted):
         mixture = Mixture(classes, temperature=self.temperature, name=name)
         self.network = keras.Model(entry(teacher), mixture(teacher.outputs[0]), name=name)
         mixture.set_weights([self.matrix])
+        self._fitted_on(teacher)
         return self
 
     def matches(

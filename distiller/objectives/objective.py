@@ -40,6 +40,10 @@ class Objective(keras.layers.Layer):
     def __init__(self, *, teacher_layer: Taps = None, student_layer: Taps = None, **kwargs: Any):
         # In float32 whatever the networks compute in: small differences of large logits matter here.
         super().__init__(**{"dtype": "float32", **kwargs})
+        for key, taps in (("teacher_layer", teacher_layer), ("student_layer", student_layer)):
+            named = [taps] if isinstance(taps, str) else taps
+            if not (named is None or (isinstance(named, Sequence) and all(isinstance(name, str) for name in named))):
+                raise InputError(f"Invalid value for `{key}`. Expected names of layers. Received: {key}={taps!r}")
         self.teacher_layer = teacher_layer
         self.student_layer = student_layer
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from distiller.nearest import unknown
 from distiller.recipes.bridges import Bridge
-from distiller.recipes.training import NotNegative, Ramp, Section, Share
+from distiller.recipes.training import NotNegative, Ramp, Section, Share, is_ramp
 
 
 class Quantize(Section):
@@ -36,11 +36,35 @@ class Arm(Section):
     training: dict[str, Any] = Field(default={}, description="what differs from the recipe's own training")
 
     @model_validator(mode="after")
+    def _weights_of_objectives(self) -> "Arm":
+        for name in self.weights:
+            if name not in ("labels", *self.objectives):
+                raise ValueError(unknown("weight", name, ("labels", *self.objectives)))
+        return self
+
+    @model_validator(mode="after")
     def _bridges_of_objectives(self) -> "Arm":
         for name in self.bridges:
             if name not in self.objectives:
                 raise ValueError(unknown("objective with a bridge", name, self.objectives))
         return self
+
+    @model_validator(mode="after")
+    def _ramps(self) -> "Arm":
+        for name, arguments in self.objectives.items():
+            for key, value in arguments.items():
+                if is_ramp(value):
+                    _check_ramp(f"objectives.{name}.{key}", value)
+        return self
+
+
+def _check_ramp(place: str, value: Any) -> None:
+    try:
+        Ramp.model_validate(value)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join([place, *map(str, detail["loc"])])
+        raise ValueError(f"{where}: {detail['msg']}. Expected a ramp {{start, end, epochs}}") from None
 
 
 def in_order(arms: Mapping[str, Arm]) -> list[str]:

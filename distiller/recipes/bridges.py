@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from distiller.recipes.training import Count, Positive, Section, Training
+from distiller.recipes.training import Count, Positive, Section, Seed, Training
 
 
 class NoBridge(Section):
@@ -18,7 +18,7 @@ class FineTuneBridge(Section):
 
     name: Literal["fine_tune"]
     training: Training
-    seed: int = Field(default=0, description="added to that of the labels: tells several copies apart")
+    seed: Seed = Field(default=0, description="added to that of the labels: tells several copies apart")
 
 
 class ProbeBridge(Section):
@@ -69,6 +69,13 @@ class EnsembleBridge(Section):
         min_length=2, description="bridges; a copy that is fine-tuned once more has another seed"
     )
     confidence: Literal["entropy", "maximum"] | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "EnsembleBridge":
+        for place, member in enumerate(self.members):
+            if member in self.members[:place]:
+                raise ValueError(f"expected members that differ. Received twice: {member.name}")
+        return self
 
 
 class AuxiliaryHeadBridge(Section):

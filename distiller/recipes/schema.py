@@ -1,5 +1,6 @@
 """What a recipe may say. Unknown keys and impossible values are errors that name the place."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,10 @@ from pydantic import Field, ValidationError, model_validator
 from distiller.nearest import unknown
 from distiller.recipes.arms import Arm, in_order
 from distiller.recipes.bridges import Bridge
-from distiller.recipes.training import Count, NotNegative, Section, Share, Training
+from distiller.recipes.training import Count, NotNegative, Section, Seed, Share, Training
+
+# How the other stages of a run begin, beside those of its students.
+STAGES = ("bridge-", "export-", "test-", "benchmark-")
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -36,7 +40,7 @@ class Labels(Section):
 
     fraction: Fraction | None = None
     per_class: Count | None = None
-    seed: int | None = Field(
+    seed: Seed | None = Field(
         default=None,
         description="of which labels those are, and of the bridge, for all students; by default each student's seed",
     )
@@ -64,7 +68,7 @@ class TrainRecipe(Section):
     data: Data
     model: Network
     training: Training
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Teacher(Section):
@@ -91,7 +95,7 @@ class Cache(Section):
     Those students see the same views of the images whatever their seed. With `layers`, so do those that compare layers.
     """
 
-    views: int = Field(default=0, description="seed of these views")
+    views: Seed = Field(default=0, description="seed of these views")
     dtype: Literal["float16", "float32"] = "float16"
     top_k: Count | None = None
     cycle: Count | None = Field(default=None, description="passes over the images after which views repeat")
@@ -131,7 +135,7 @@ class RunRecipe(Section):
     student: Network
     training: Training
     arms: dict[str, Arm]
-    seeds: list[int] = Field(default=[0])
+    seeds: list[Seed] = Field(default=[0])
     cache: Cache | None = None
     export: Export = Export()
     benchmark: Benchmark = Benchmark()
@@ -141,6 +145,7 @@ class RunRecipe(Section):
         if not self.arms or not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("expected at least one arm and one seed, and no seed twice")
         for name, arm in self.arms.items():
+            _check_name(name)
             _check_plan(name, arm.training, self.plan)
         in_order(self.arms)
         return self
@@ -154,10 +159,14 @@ class RunRecipe(Section):
         """The training of an arm."""
         return Training.model_validate({**self.training.model_dump(), **self.arms[arm].training})
 
+    def bridge_of(self, arm: str) -> Bridge | None:
+        """The bridge of an arm, but for objectives that have one of their own."""
+        return self.arms[arm].bridge or self.bridge
+
     def bridges_of(self, arm: str) -> dict[str, Bridge | None]:
         """The bridge of each objective of an arm."""
         own = self.arms[arm]
-        return {name: own.bridges.get(name, own.bridge or self.bridge) for name in own.objectives}
+        return {name: own.bridges.get(name, self.bridge_of(arm)) for name in own.objectives}
 
     def labels_seed(self, seed: int) -> int:
         """Of the labels that the student of `seed` sees, and of its bridge, which must not have seen others."""
@@ -167,6 +176,15 @@ class RunRecipe(Section):
     def bridge_seeds(self) -> list[int]:
         """Of the bridges that the students need, each once."""
         return list(dict.fromkeys(self.labels_seed(seed) for seed in self.seeds))
+
+
+def _check_name(arm: str) -> None:
+    """Files and stages of a run are named after its arms."""
+    if not re.fullmatch(r"\w[\w .+-]*", arm) or arm.startswith(STAGES):
+        raise ValueError(
+            f"arms: expected a name of letters, digits, spaces and . + - _ that begins with a letter or digit, and "
+            f"with none of {', '.join(STAGES)}, which are stages of a run. Received: {arm!r}"
+        )
 
 
 def _check_plan(arm: str, changes: dict[str, Any], plan: Callable[[str], Training]) -> None:

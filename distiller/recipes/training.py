@@ -1,6 +1,6 @@
 """What every section of a recipe is, and the budget of a training."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +8,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 
@@ -30,6 +31,15 @@ class Ramp(Section):
     start: NotNegative = 0.0
     end: NotNegative
     epochs: Count
+
+
+def is_ramp(value: Any) -> bool:
+    """Whether an argument of an objective is meant as a ramp.
+
+    >>> is_ramp({"start": 8, "end": 1}), is_ramp({"channels": 16}), is_ramp(4.0)
+    (True, False, False)
+    """
+    return isinstance(value, dict) and bool(value) and value.keys() <= Ramp.model_fields.keys()
 
 
 class Training(Section):

@@ -25,7 +25,7 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
         "mean ± standard deviation over seeds, each seed below" if several else "one seed"
     ) + f"; {report.data.test:,} test images"
     figure, axes = canvas.blank("Test accuracy of every model", subtitle, height=1.55 + 0.29 * (len(models) + 1))
-    teacher = 100 * report.teacher.accuracy
+    teacher = canvas.teacher_of(report)
     for place, row in enumerate(models):
         style = look[row.model]
         values = [100 * value for value in _values(report, row)]
@@ -75,7 +75,8 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
     axes.set_xlim(min(low, min(seeds) - pad), max(high, max(seeds) + pad))
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel("accuracy (%)", size=TEXT)
-    _teacher(axes, teacher)
+    if teacher is not None:
+        _teacher(axes, teacher)
     spoken = "; ".join(f"{label(row.model)} {row.form} {measure.percent(row.accuracy)} %" for row in models)
     return canvas.save(
         figure,
@@ -83,7 +84,7 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
         title="Accuracy",
         caption="Accuracy on the test images, float and converted. "
         f"{canvas.where_the_teacher_is(models, teacher)} The axis does not start at zero.",
-        alt=f"Dot chart of test accuracy: {spoken}; teacher {teacher:.2f} %.",
+        alt=f"Dot chart of test accuracy: {spoken}{'' if teacher is None else f'; teacher {teacher:.2f} %'}.",
     )
 
 

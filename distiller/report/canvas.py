@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from distiller.report.content import Report
 from distiller.report.table import Row
 
 WIDTH, HEIGHT, DPI = 6.0, 4.2, 200  # inches; a phone shows a figure 2.2 inches wide, so the text is large
@@ -125,19 +126,26 @@ def bar(row: Row) -> float | None:
     return None if row.accuracy.deviation is None else 100 * row.accuracy.deviation
 
 
-def span(models: Sequence[Row], teacher: float) -> tuple[float, float]:
+def teacher_of(report: Report) -> float | None:
+    """The teacher's accuracy in percent, if it answers in the students' classes."""
+    return None if report.teacher.accuracy is None else 100 * report.teacher.accuracy
+
+
+def span(models: Sequence[Row], teacher: float | None) -> tuple[float, float]:
     """Limits in percent around all error bars, at least one point wide, and around a teacher that is not far off."""
     values = [100 * row.accuracy.mean + sign * (bar(row) or 0) for row in models for sign in (-1, 1)]
     low, high = min(values), max(values)
     reach = max(5.0, 3 * (high - low))
-    if low - reach <= teacher <= high + reach:
+    if teacher is not None and low - reach <= teacher <= high + reach:
         low, high = min(low, teacher), max(high, teacher)
     margin = max(0.12 * (high - low), (1 - (high - low)) / 2, 0.1)
     return low - margin, high + margin
 
 
-def where_the_teacher_is(models: Sequence[Row], teacher: float) -> str:
+def where_the_teacher_is(models: Sequence[Row], teacher: float | None) -> str:
     """The sentence of a caption about the teacher's line."""
+    if teacher is None:
+        return "The teacher has other classes."
     low, high = span(models, teacher)
     if low <= teacher <= high:
         return "The dashed line is the teacher."

@@ -41,17 +41,20 @@ class Budget(Section):
 
 
 class Teacher(Section):
-    """The teacher; its accuracy is a fraction in the student's label space, after the bridge."""
+    """The teacher; its accuracy is a fraction in the student's label space, after the bridge; None in another one."""
 
     name: str
-    accuracy: Share
+    accuracy: Share | None
     parameters: Count
     multiply_adds: Count
     bridge: str | None = None
 
 
 class Student(Section):
-    """One float student of one seed; `agreement` is the share of test images where it says what the teacher says."""
+    """One float student of one seed.
+
+    `agreement` is the share of test images where it says what its teacher says; None where that has other classes.
+    """
 
     name: str
     seed: int
@@ -59,7 +62,7 @@ class Student(Section):
     validation_accuracy: Share
     parameters: Count
     multiply_adds: Count
-    agreement: Share
+    agreement: Share | None
     seconds: Duration
 
 

@@ -44,8 +44,11 @@ class Column:
 
 
 def rows(report: Report) -> list[Row]:
-    """The teacher, each float student, each student in each scheme (apart by threads and device), in this order."""
-    return [_teacher(report), *_students(report), *_converted(report)]
+    """In this order: the teacher, where it has an accuracy, the float students, and each student in each scheme.
+
+    Schemes are apart by threads and device.
+    """
+    return [*_teacher(report), *_students(report), *_converted(report)]
 
 
 def columns(rows: Iterable[Row]) -> list[Column]:
@@ -124,29 +127,34 @@ def setting(row: Row | Converted) -> str:
     return f"{row.threads} thread{'s' if row.threads > 1 else ''} on {row.device}"
 
 
-def _teacher(report: Report) -> Row:
+def _teacher(report: Report) -> list[Row]:
     teacher = report.teacher
-    return Row(
-        model=f"teacher ({teacher.name})",
-        form=FLOAT,
-        accuracy=Measure.of([teacher.accuracy]),
-        agreement=None,
-        bytes=4 * teacher.parameters,
-        has_file=False,
-        is_teacher=True,
-    )
+    if teacher.accuracy is None:
+        return []
+    return [
+        Row(
+            model=f"teacher ({teacher.name})",
+            form=FLOAT,
+            accuracy=Measure.of([teacher.accuracy]),
+            agreement=None,
+            bytes=4 * teacher.parameters,
+            has_file=False,
+            is_teacher=True,
+        )
+    ]
 
 
 def _students(report: Report) -> list[Row]:
     table = []
     for name in student_names(report):
         of_name = [s for s in report.students if s.name == name]
+        agreements = [s.agreement for s in of_name if s.agreement is not None]
         table.append(
             Row(
                 model=name,
                 form=FLOAT,
                 accuracy=Measure.of([s.accuracy for s in of_name]),
-                agreement=Measure.of([s.agreement for s in of_name]),
+                agreement=Measure.of(agreements) if agreements else None,
                 bytes=4 * Measure.of([s.parameters for s in of_name]).mean,
                 has_file=False,
             )

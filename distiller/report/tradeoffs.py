@@ -39,7 +39,7 @@ def by_size(report: Report, converted: Sequence[Row], look: Mapping[str, Look], 
         figure,
         path,
         title="Accuracy against size",
-        caption=f"Up and to the left is better. {canvas.where_the_teacher_is(models, 100 * report.teacher.accuracy)}",
+        caption=f"Up and to the left is better. {canvas.where_the_teacher_is(models, canvas.teacher_of(report))}",
         alt=f"Scatter chart of test accuracy against file size: {spoken}.",
     )
 
@@ -61,7 +61,7 @@ def by_latency(report: Report, measured: Sequence[Row], look: Mapping[str, Look]
         path,
         title="Accuracy against latency",
         caption=f"Median for one image, {place}. Up and to the left is better. "
-        f"{canvas.where_the_teacher_is(measured, 100 * report.teacher.accuracy)}",
+        f"{canvas.where_the_teacher_is(measured, canvas.teacher_of(report))}",
         alt=f"Scatter chart of test accuracy against latency ({place}): {spoken}.",
     )
 
@@ -81,7 +81,7 @@ def _cloud(
     report: Report, axes: Axes, models: Sequence[Row], x: Callable[[Row], float], look: Mapping[str, Look]
 ) -> None:
     """Points of students × schemes with their labels, and the teacher as a dashed line. The x limits are final."""
-    teacher = 100 * report.teacher.accuracy
+    teacher = canvas.teacher_of(report)
     axes.set_ylabel("test accuracy (%)", size=TEXT)
     axes.set_ylim(canvas.span(models, teacher))
     for name in dict.fromkeys(row.model for row in models):
@@ -106,7 +106,7 @@ def _cloud(
                 alpha=0.7,
                 zorder=2,
             )
-    line = _teacher(axes, teacher)
+    line = None if teacher is None else _teacher(axes, teacher)
     labels.beside(
         axes,
         [labels.Label(x(row), 100 * row.accuracy.mean, row.form, look[row.model].ink) for row in models],
@@ -135,17 +135,19 @@ def _teacher(axes: Axes, teacher: float) -> float:
     return height
 
 
-def _lines(axes: Axes, models: Sequence[Row], x: Callable[[Row], float], teacher: float) -> list[labels.Box]:
+def _lines(axes: Axes, models: Sequence[Row], x: Callable[[Row], float], teacher: float | None) -> list[labels.Box]:
     """Where labels should not be: on error bars, the teacher's line and its name; in pixels."""
     axes.get_figure(root=True).draw_without_rendering()  # type: ignore[union-attr]
     point = axes.transData.transform
     em = TEXT * canvas.DPI / 72
     room = axes.get_window_extent()
-    _, line = point((x(models[0]), teacher))
-    boxes = [
-        (room.x0, line - 0.2 * em, room.x1, line + 0.2 * em),
-        (room.x1 - 8 * em, line - 0.2 * em, room.x1, line + 1.2 * em),
-    ]
+    boxes = []
+    if teacher is not None:
+        _, line = point((x(models[0]), teacher))
+        boxes += [
+            (room.x0, line - 0.2 * em, room.x1, line + 0.2 * em),
+            (room.x1 - 8 * em, line - 0.2 * em, room.x1, line + 1.2 * em),
+        ]
     for row in models:
         deviation = 100 * (row.accuracy.deviation or 0)
         middle = 100 * row.accuracy.mean

@@ -47,6 +47,8 @@ def _comparison(report: Report, name: str, subject: Measure) -> str:
 
 
 def _distances(report: Report, name: str, subject: Measure) -> str:
+    if report.teacher.accuracy is None:
+        return _own_distance(report, name)
     gap = subject.mean - report.teacher.accuracy
     teacher = f"the teacher ({100 * report.teacher.accuracy:.2f} %)"
     if _points(gap) == "0.00":
@@ -60,6 +62,16 @@ def _distances(report: Report, name: str, subject: Measure) -> str:
         return f"{sentence}, and {SCHEME} costs it nothing against float."
     change = "costs it" if cost < 0 else "gains"
     return f"{sentence}, and {SCHEME} {change} {_points(cost)} points against float."
+
+
+def _own_distance(report: Report, name: str) -> str:
+    """What integers cost, where the teacher's accuracy is not known: it answers in classes of its own."""
+    cost = _cost_of_integers(report, name)
+    if cost is None:
+        return ""
+    if _points(cost) == "0.00":
+        return f"{SCHEME} costs it nothing against float."
+    return f"{SCHEME} {'costs it' if cost < 0 else 'gains'} {_points(cost)} points against float."
 
 
 def _cost_of_integers(report: Report, name: str) -> float | None:

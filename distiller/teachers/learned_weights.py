@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from distiller.bridges.probe import labelled_outputs
+from distiller.bridges.labelled import labelled_outputs
 from distiller.errors import InputError
 from distiller.taps import entry
 from distiller.teachers.diagnosis.probabilities import log_softmax
@@ -59,7 +59,8 @@ def learn_weights(ensemble: keras.Model, train: Any, validation: Any) -> Learned
             "Expected an ensemble with an arithmetic mean and without confidence, whose weights have one best value. "
             f"Received: mean={pool.mean!r}, confidence={pool.confidence!r}"
         )
-    members = keras.Model(entry(ensemble), ops.stack(pool.input, axis=1))
+    answers = pool.input if isinstance(pool.input, list) else [pool.input]  # Keras unwraps a single one
+    members = keras.Model(entry(ensemble), ops.stack(answers, axis=1))
     (logits, labels), (held, held_labels) = labelled_outputs(members, train, validation, ensemble.output_shape[-1])
     of_truth = np.take_along_axis(log_softmax(logits), labels[:, None, None], axis=-1)[..., 0]
     pool.assign(most_likely(of_truth).tolist())

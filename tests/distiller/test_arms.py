@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from scipy.special import softmax
 
 from distiller import pipeline, recipes, teachers
 from distiller.errors import InputError
@@ -111,9 +112,37 @@ def test_a_ramp_is_followed(run):
     assert first["loss"] < first["labels"] + 0.9 * first["soft"]
 
 
-def test_the_bridged_teacher_of_a_class_map_adds_its_classes(run):
-    teacher = teachers.load(run / "teacher.keras")
-    assert teacher.output_shape == (None, 10)
+def test_the_teacher_of_an_arm_is_the_one_behind_its_bridge(run):
+    """The class map adds the probabilities of its groups; what has other classes is no reference for accuracies."""
+    recipe = recipes.read_run(run.parent / "arms.yaml")
+    stages, folder = Stages(recipe, None, Reporter()), RunFolder.open(run, recipe, resume=True, force=False)
+    stages.prepare(folder)
+    images = stages.dataset.test.images[:20]
+    p = softmax(np.asarray(teachers.load(run / "teacher.keras")(images)), axis=-1)
+    groups = [[3, 2], [5], [6, 0], [8], [9, 4, 7]]
+    mapped = stages.teaching.reference("class_map", 1, folder)
+    found, added = softmax(np.asarray(mapped(images)), axis=-1), np.stack([p[:, group].sum(-1) for group in groups], -1)
+    np.testing.assert_allclose(found, added / added.sum(-1, keepdims=True), rtol=1e-4)  # the 1 is in no group
+    alone = stages.teaching.reference("soft", 1, folder)
+    own = p[:, [3, 5, 6, 8, 9]]
+    found = softmax(np.asarray(alone(images)), axis=-1)
+    np.testing.assert_allclose(found, own / own.sum(-1, keepdims=True), rtol=1e-4)
+    assert stages.teaching.reference("features", 1, folder) is None
+
+
+def test_a_run_of_features_alone_needs_no_bridge_and_has_no_teachers_accuracy(tmp_path):
+    """Also with the teacher's classes in an auxiliary head: the report has neither accuracy nor agreement."""
+    content = yaml.safe_load(SMALL)
+    content |= {"bridge": {"name": "none"}, "training": {"epochs": 1, "steps_per_epoch": 2}}
+    head = {"bridge": {"name": "auxiliary_head"}, "objectives": {"own": {"name": "hinton"}}}
+    content["arms"] = {arm: content["arms"][arm] for arm in ("hard_labels", "features")} | {"head": head}
+    (tmp_path / "features.yaml").write_text(yaml.safe_dump(content))
+    report = pipeline.run(recipes.read_run(tmp_path / "features.yaml"), tmp_path / "out")
+    assert report["teacher"]["accuracy"] is None
+    assert [student["agreement"] for student in report["students"]] == [None] * 3
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "what is compared are layers" in page
+    assert "The teacher has other classes" in page
 
 
 @pytest.mark.parametrize(
@@ -126,6 +155,10 @@ def test_the_bridged_teacher_of_a_class_map_adds_its_classes(run):
         ("arms.class_map.bridge={name: class_map}", "exactly one of groups, file and known"),
         ("arms.class_map.bridge={name: class_map, groups: {'3': ['33']}}", "Unknown class"),
         ("cache={cycles: 1}", "Did you mean 'cycle'"),
+        ("cache={top_k: 5}", "Expected 1 to 4, or None for all 5"),
+        ("arms.soft.objectives.soft.temperature={start: 4, end: 1}", "soft.temperature.epochs: Field required"),
+        ("arms.probe.objectives.soft.teacher_layer=3", "Expected names of layers. Received: teacher_layer=3"),
+        ("arms.ensemble.bridge.members=[{name: probe}, {name: probe}]", "members that differ"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, change, message):

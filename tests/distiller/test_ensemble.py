@@ -306,6 +306,14 @@ class TestLearnedWeights:
         expected = np.log((w * np.exp(log_p)).sum(1))
         np.testing.assert_allclose(answer(both, x), expected, rtol=1e-4, atol=1e-5)
 
+    def test_of_a_single_member(self, tmp_path):
+        alone = teachers.ensemble([network()], 3)
+        alone.save(tmp_path / "alone.keras")
+        for one in (alone, keras.saving.load_model(tmp_path / "alone.keras")):
+            learned = teachers.learn_weights(one, images(60), images(60))
+            assert learned.weights == (1.0,)
+            assert learned.accuracy == learned.equal == learned.alone[0]
+
     @pytest.mark.parametrize(
         ("made", "message"),
         [
