@@ -17,9 +17,9 @@ LINE = {
 }
 
 
-def recorded(accuracy, latency=0.5):
-    files = [{"scheme": "int8", "accuracy": accuracy - 0.01, "bytes": 33000, "latency_ms": {"median": latency}}]
-    return {**LINE, "test_accuracy": accuracy, "tflite": files}
+def recorded(accuracy, latency=0.5, device="one CPU", size=33000):
+    file = {"scheme": "int8", "accuracy": accuracy - 0.01, "bytes": size, "latency_ms": {"median": latency}}
+    return {**LINE, "test_accuracy": accuracy, "tflite": [{**file, "device": device}]}
 
 
 def only(patch, *arms):
@@ -162,6 +162,14 @@ def test_a_table_has_mean_and_sample_deviation(tmp_path, monkeypatch):
     assert row.endswith("| 3 |")
 
 
+def test_bytes_and_milliseconds_are_those_of_one_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    lines.append(tmp_path / "demo.jsonl", [recorded(0.90, 0.5), recorded(0.92, 9.0, "another", 32000)])
+    rows = tables.table("demo").splitlines()
+    assert rows[2].endswith("| 33,000 | 0.500 | 2 |")
+    assert rows[-1] == "- Bytes and milliseconds are those of the files made and measured on one CPU, one thread."
+
+
 def test_a_pair_says_how_sure_its_gain_is_and_is_as_fast_as_its_middle_file(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "RESULTS", tmp_path)
     more = {"data": {"labelled": 50}, "budget": {"steps": 40, "batch_size": 50}}
@@ -178,7 +186,7 @@ def test_a_pair_says_how_sure_its_gain_is_and_is_as_fast_as_its_middle_file(tmp_
     # 0.84 − 0.72 = 0.12 over √(0.04² + 0.02²) = 0.0447; 0.84 − 0.95; 0.83 − 0.84.
     assert (
         "+12.00 points (2.7 combined deviations), against its teacher -11.00, and as int8 against itself -1.00"
-        in rows[-1]
+        in rows[-2]
     )
 
 
