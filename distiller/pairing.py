@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from distiller.bridges import Bridge
+from distiller.bridges.apart import Apart, renamed
 from distiller.errors import InputError
 from distiller.nearest import unknown
 from distiller.objectives import Objective
@@ -42,7 +43,7 @@ class Pairing:
         self, teacher: keras.Model, student: keras.Model, objectives: Mapping[str, Objective], bridge: Bridges
     ):
         self.bridges = _by_objective(bridge, objectives)
-        self._check(teacher, student)
+        whole = self._checked(teacher, student)
         tapped = tap(student, _layers(objectives.values(), "student_layer"), role="student")
         self.outputs = [LOGITS] if LOGITS in tapped.output else output_names(student)
         self.heads: dict[str, keras.Layer] = {}
@@ -52,6 +53,7 @@ class Pairing:
         taps: list[keras.Model] = []
         extra: dict[str, keras.KerasTensor] = {}
         made: dict[int, str] = {}
+        apart = Apart()
         for name in objectives:
             its_bridge = self.bridges[name]
             first = self.first[name] = made.setdefault(id(its_bridge), name)
@@ -60,10 +62,11 @@ class Pairing:
             if first != name:
                 continue
             sharing = [o for n, o in objectives.items() if self.bridges[n] is its_bridge]
-            self.networks[name] = self._bridged(its_bridge, teacher, tapped, sharing)
+            self.networks[name] = apart(self._bridged(its_bridge, teacher, whole, tapped, sharing))
             taps.append(_tapped(self.networks[name], sharing, self._keys[name]))
             head = its_bridge.head(self.networks[name])
             if head is not None:
+                head = renamed(head, {layer.name: layer for layer in (*tapped.operations, *self.heads.values())})
                 self.heads[name] = head
                 extra[f"{self._keys[name]}{LOGITS}"] = head(penultimate(student))
         if extra:
@@ -86,30 +89,40 @@ class Pairing:
         """What `taught` and the student answer, as symbols."""
         return {name: value for network in self.teachers for name, value in network.output.items()}, self.student.output
 
-    def _check(self, teacher: keras.Model, student: keras.Model) -> None:
+    def _checked(self, teacher: keras.Model, student: keras.Model) -> keras.Model:
+        """The teacher as a functional network: one for all bridges, so that they share what is subclassed, too."""
         for role, network in (("teacher", teacher), ("student", student)):
             if not is_subclassed(network):
                 check_outputs(network, role=role)
-        shapes = [
-            functional(network, role=role).input_shape for role, network in (("teacher", teacher), ("student", student))
-        ]
+        whole = functional(teacher, role="teacher")
+        shapes = [network.input_shape for network in (whole, functional(student, role="student"))]
         if shapes[0] != shapes[1]:
             raise InputError(
                 f"Expected teacher and student to take the same input. Received: {shapes[0]} and {shapes[1]}"
             )
+        return whole
 
     def _bridged(
-        self, bridge: Bridge, teacher: keras.Model, student: keras.Model, objectives: list[Objective]
+        self,
+        bridge: Bridge,
+        teacher: keras.Model,
+        whole: keras.Model,
+        student: keras.Model,
+        objectives: list[Objective],
     ) -> keras.Model:
         compares_logits = any(objective.teacher_layer is None for objective in objectives)
         if type(bridge) is Bridge and (self.outputs != [LOGITS] or not compares_logits):
             return teacher  # layers are compared, and any two label spaces will do
         if self.outputs != [LOGITS]:
             raise InputError(f"Expected a student of one output with a bridge. Received: outputs {self.outputs}")
-        if type(bridge) is Bridge:
-            bridge.teacher(functional(teacher, role="teacher"), student.output[LOGITS].shape[-1])
-            return teacher
-        return bridge.teacher(functional(teacher, role="teacher"), student.output[LOGITS].shape[-1])
+        network = bridge.teacher(whole, student.output[LOGITS].shape[-1])
+        shapes = [[tuple(tensor.shape) for tensor in each.inputs] for each in (network, student)]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"Expected the teacher behind {type(bridge).__name__} to take the student's input. "
+                f"Received: {shapes[0]} and {shapes[1]}"
+            )
+        return teacher if type(bridge) is Bridge else network
 
 
 def _by_objective(bridge: Bridges, objectives: Mapping[str, Objective]) -> dict[str, Bridge]:

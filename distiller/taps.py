@@ -12,6 +12,8 @@ from distiller.subclassed import is_subclassed, with_features
 
 # Not names that a layer can have.
 LOGITS, MASK = "@logits", "@mask"
+# Layers of a quantization-aware model that pass on what they are given, by name: the core imports no tflite.
+_ROUNDING = ("tflite>FakeQuant", "tflite>KeptFloat", "tflite>Requantized")
 
 
 def tap(model: keras.Model, layers: Iterable[str | int], *, role: str) -> keras.Model:
@@ -186,10 +188,14 @@ def check_logits(model: keras.Model, *, role: str) -> None:
 def penultimate(model: keras.Model) -> keras.KerasTensor:
     """What the last layer of `model` sees: its features, of shape (batch, channels).
 
+    What rounds the logits of a quantization-aware model is not its last layer.
+
     Raises:
         InputError: the last layer is not a dense layer on a vector a sample.
     """
     last = model.layers[-1]
+    while keras.saving.get_registered_name(type(last)) in _ROUNDING:
+        last = last.input._keras_history.operation
     if not isinstance(last, keras.layers.Dense) or len(last.input.shape) != 2:
         raise InputError(
             "Expected a network whose last layer is Dense on features of shape (batch, channels). "
