@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     from benchmarks import experiments
     from benchmarks.run import WORK
+    from distiller.errors import InputError
 
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.train_students",
@@ -53,16 +54,36 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
     parser.add_argument("--tiny", action="store_true", help="a few steps of everything, to try the experiment out")
     given = parser.parse_args(arguments)
-    wanted = [
-        Asked(name, variant, given.tiny, given.data_dir, given.work)
-        for name in given.experiment
-        for variant in experiments.read(name).variants
-        if not given.variant or variant in given.variant
-    ]
+    try:
+        wanted = asked_for(given)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     # By default the first process that asks takes most of the GPU's memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
         return int(train(wanted, pool) > 0)
+
+
+def asked_for(given: argparse.Namespace) -> list[Asked]:
+    """The variants of the experiments that were named.
+
+    Raises:
+        InputError: no such experiment, or none of them has such a variant.
+    """
+    from benchmarks import experiments
+    from distiller.errors import InputError
+    from distiller.nearest import unknown
+
+    every = [
+        Asked(name, variant, given.tiny, given.data_dir, given.work)
+        for name in given.experiment
+        for variant in experiments.read(name).variants
+    ]
+    for variant in given.variant or ():
+        if variant not in {asked.variant for asked in every}:
+            raise InputError(unknown("variant", variant, {asked.variant for asked in every}))
+    return [asked for asked in every if not given.variant or asked.variant in given.variant]
 
 
 def train(wanted: list[Asked], pool: ProcessPoolExecutor) -> int:

@@ -7,6 +7,7 @@ The parts load on first use, so that importing this package stays quick and does
     data        images with labels, split into train, validation and test
     objectives  what the student should match of the teacher
     bridges     from the teacher's classes to the student's
+    optimizers  an optimiser that knows the teacher's gradient from the labels'
     teachers    several teachers, cached teachers, diagnosis
 """
 
@@ -14,7 +15,7 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Distiller", "__version__", "bridges", "data", "models", "objectives", "teachers"]
+__all__ = ["Distiller", "__version__", "bridges", "data", "models", "objectives", "optimizers", "teachers"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,10 +1,13 @@
 """The folder of a run: what was asked, what came of it, and which stages are done."""
 
 import json
+import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +32,48 @@ class RunFolder:
 
         Raises:
             InputError: the folder holds a run and neither `resume` nor `force` is given, or another recipe's run is
-                to be resumed (more seeds may be asked than before), or it holds other files.
+                to be resumed (more seeds may be asked than before), or it holds other files, or cannot be made.
         """
         folder = cls(path)
+        with _told(path):
+            folder._refuse(resume=resume, force=force)
+            begun = folder.run_file.exists()
+        if begun and resume:
+            folder._go_on(recipe)
+            return folder
         asked = recipe.model_dump(mode="json")
-        if path.exists() and not path.is_dir():
-            raise InputError(f"The output folder {str(path)!r} is a file")
-        if folder.run_file.exists():
-            if resume:
-                folder._go_on(recipe)
-                return folder
-            if not force:
+        command = shlex.join(["distiller", *sys.argv[1:]])
+        run = {"recipe": asked, "command": command, **provenance()}
+        with _told(path):
+            if begun:
+                shutil.rmtree(path)
+            path.mkdir(parents=True, exist_ok=True)
+            write_json(folder.run_file, run)
+        return folder
+
+    @classmethod
+    def check(cls, path: Path, *, resume: bool, force: bool) -> None:
+        """See before the work whether `open` can start a run in `path`, or go on with one; nothing stays written.
+
+        Raises:
+            InputError: as of `open`, but for another recipe.
+        """
+        check_output(path)
+        cls(path)._refuse(resume=resume, force=force)
+
+    def _refuse(self, *, resume: bool, force: bool) -> None:
+        """Raise InputError where there is what may not be written over."""
+        name = repr(str(self.path))
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"The output folder {name} is a file")
+        if self.run_file.exists():
+            if not (resume or force):
                 raise InputError(
-                    f"The output folder {str(path)!r} already holds a run. "
+                    f"The output folder {name} already holds a run. "
                     "Use --resume to go on with it or --force to start anew"
                 )
-            shutil.rmtree(path)
-        elif path.exists() and any(path.iterdir()):
-            raise InputError(f"The output folder {str(path)!r} holds other files. Name a new or an empty folder")
-        path.mkdir(parents=True, exist_ok=True)
-        command = shlex.join(["distiller", *sys.argv[1:]])
-        write_json(folder.run_file, {"recipe": asked, "command": command, **provenance()})
-        return folder
+        elif self.path.exists() and any(self.path.iterdir()):
+            raise InputError(f"The output folder {name} holds other files. Name a new or an empty folder")
 
     @property
     def run_file(self) -> Path:
@@ -97,6 +120,36 @@ class RunFolder:
             )
         if asked != run["recipe"]:
             write_json(self.run_file, {**run, "recipe": asked})
+
+
+def check_output(path: Path) -> None:
+    """See whether files could be written to an output folder, there or not; nothing stays written.
+
+    Raises:
+        InputError: it is a file, or cannot be made or written to.
+    """
+    new: list[Path] = []
+    try:
+        with _told(path):
+            if path.exists() and not path.is_dir():
+                raise InputError(f"The output folder {str(path)!r} is a file")
+            new = [folder for folder in (path, *path.parents) if not folder.exists()]
+            path.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=path).close()
+    finally:
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of an output folder what the system says."""
+    try:
+        yield
+    except OSError as error:
+        done = "written to" if os.path.isdir(path) else "made"
+        raise InputError(f"The output folder {str(path)!r} cannot be {done}: {error.strerror or error}") from error
 
 
 def write_json(path: Path, content: Any) -> None:

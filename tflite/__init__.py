@@ -7,7 +7,7 @@
     prune       a trainable copy of a model whose smallest weights become zero
     cluster     a trainable copy of a model with few distinct numbers in each kernel
     plain       what pruning or clustering made, as a plain model
-    convert     write a TFLite file: float32, float16, dynamic or int8
+    convert     write a TFLite file: float32, float16, dynamic, int8, int16x8 or int4
     compare     how far a file is from its Keras model
     evaluate    accuracy of a file through the interpreter
     labels      class labels of a file

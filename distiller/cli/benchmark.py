@@ -81,15 +81,20 @@ def benchmark(
     """
     import tflite
     from distiller.errors import InputError
+    from distiller.folder import check_output
 
+    if figures:
+        check_output(figures)  # what is wrong is told before the work
     if report:
         from distiller.report import content
 
-        content.read(report)  # a wrong folder is told before the work
+        content.read(report)
     numbers = _numbers(threads)
     delegates = ["xnnpack", "none"] if delegate == "both" else [delegate]
     if not files and not imported:
         raise InputError("Expected TFLite files, or a file of benchmark_model with --import. Received: none")
+    if delegate in ("gpu", "nnapi") and not (android or tool or imported):
+        raise InputError(f"Expected --android with --delegate {delegate}, which is on phones. Received it alone")
     if phones.wanted(android, serial, tool, imported, cores):
         if data or precision:
             raise InputError("Expected --data and --precision without --android, --tool and --import. Received both")

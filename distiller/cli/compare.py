@@ -47,7 +47,9 @@ def compare(
     tflite.check(file, use="run")
     load_backend()
 
-    part = images.load(data, data_dir, classes, size).validation
+    dataset = images.load(data, data_dir, classes, size)
+    images.check_file(dataset, file)
+    part = dataset.validation
     found = tflite.compare(model, file, part.images[:count], labels=part.labels[:count], layers=layers, drop=drop)
     if json:
         print(found.to_json())

@@ -61,17 +61,26 @@ def convert(
     from distiller.cli.backend import load_backend
     from distiller.errors import InputError
 
+    if labels == "data" and data is None:
+        raise InputError("Expected --data with --labels data. Received: no --data")
+    if labels is not None and labels != "data" and not Path(labels).is_file():
+        raise InputError(
+            f"Expected --labels to be `data`, or a file with one a line. Received: {labels!r}, which does not exist"
+        )
     load_backend()
     import tflite
     from tflite.conversion.schemes import INTEGER
     from tflite.loading import keras_model
     from tflite.quantization import is_aware
 
-    if labels == "data" and data is None:
-        raise InputError("Expected --data with --labels data. Received: no --data")
     network = keras_model(model)
+    measured = scheme in INTEGER and not is_aware(network)
+    if measured and data is None:
+        raise InputError(
+            f"Expected images for --scheme {scheme}, whose ranges are measured on them: name them with --data. "
+            "Received: no --data"
+        )
     dataset = images.load(data, data_dir, classes, size) if data else None
-    measured = dataset is not None and scheme in INTEGER and not is_aware(network)
     made = tflite.convert(
         network,
         out,

@@ -59,15 +59,16 @@ def diagnose(
 ) -> None:
     """Is this teacher fit to teach? Label smoothing, mutual information, calibration, soft targets, capacity gap."""
     from distiller.cli.backend import load_backend
+    from distiller.folder import check_output
 
+    if out is not None:
+        check_output(out)
     load_backend()
     from distiller import data as sources
     from distiller import models, teachers
     from distiller.errors import InputError
     from distiller.progress import Reporter
 
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"Expected a folder for --out. Received: {str(out)!r}, which is a file")
     file = teacher.endswith(".keras") or Path(teacher).exists()
     network = teachers.load(teacher) if file else models.load(teacher)
     card = None if file else models.card(teacher)
@@ -82,6 +83,7 @@ def diagnose(
             f"Expected the images that {teacher!r} was trained on: {card['data']}, of {len(card['classes'])} classes. "
             f"Received: {dataset.name}, of {len(dataset.classes)}"
         )
+    images.check_classes(dataset, network.output_shape[-1], teacher)
     with Reporter().task("diagnose, percent", 100) as task:
         found = teachers.diagnose(
             network,

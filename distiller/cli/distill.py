@@ -19,6 +19,8 @@ distiller distill teacher.keras resnet20 --data cifar100 --objective decoupled -
 Everything else, such as few labels, several bridges and schedules, is said in a recipe: distiller run --help
 """
 
+BRIDGES = ("fine_tune", "probe", "auxiliary_head", "subset")
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -42,13 +44,19 @@ def distill(
         ),
     ] = None,
     bridge: Annotated[
-        str, typer.Option(help="From the teacher's classes to others: fine_tune, probe, auxiliary_head, subset.")
+        str, typer.Option(help=f"From the teacher's classes to others: {', '.join(BRIDGES)}.", metavar="NAME")
     ] = "none",
     frozen: Annotated[
         bool, typer.Option("--frozen", help="The teacher answers sooner: see teachers.frozen; a little less precise.")
     ] = False,
     labels: Annotated[float, typer.Option(min=0, help="Weight of the hard labels.")] = 0.1,
-    soft: Annotated[float, typer.Option(min=0, help="Weight of each objective.")] = 0.9,
+    soft: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Weight of each objective; objectives of features usually need far larger ones, such as 100 or 1000.",
+        ),
+    ] = 0.9,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(min=1e-9, help="Highest rate; it falls to zero.")] = 0.1,
@@ -62,7 +70,9 @@ def distill(
     """Teach a student from a teacher; writes student, TFLite files and a report that compares it with hard labels."""
     check_folder(resume, force)
     from distiller import recipes
+    from distiller.cli.backend import load_backend
     from distiller.cli.run import execute
+    from distiller.folder import RunFolder
 
     asked = recipes.checked(
         {
@@ -86,11 +96,38 @@ def distill(
         "distill",
         kind="run",
     )
-    execute(asked, out, data_dir, resume=resume, force=force)
+    RunFolder.check(out, resume=resume, force=force)
+    load_backend()
+    _check_objectives(objective or [])
+    advice = "Choose a --bridge, or --classes"
+    execute(asked, out, data_dir, resume=resume, force=force, bridge=advice)
+
+
+def _check_objectives(names: list[str]) -> None:
+    """Raise InputError where an objective does not exist, or lacks the layer that it compares."""
+    from distiller.errors import InputError
+    from distiller.nearest import unknown
+    from distiller.objectives import OBJECTIVES
+
+    for asked in names:
+        name, _, layer = asked.partition(":")
+        if name not in OBJECTIVES:
+            raise InputError(unknown("objective", name, OBJECTIVES))
+        compares = OBJECTIVES[name].compares
+        if compares != "logits" and not layer:
+            raise InputError(
+                f"The objective {name!r} compares {compares}. "
+                f"Name a layer that both networks have: --objective {name}:LAYER"
+            )
 
 
 def _bridge(name: str) -> dict[str, Any] | None:
     """The section of a bridge with the training that it needs."""
+    from distiller.errors import InputError
+    from distiller.nearest import unknown
+
+    if name not in ("none", *BRIDGES):
+        raise InputError(unknown("bridge", name, BRIDGES) + " Others are said in a recipe: distiller run --help")
     if name == "fine_tune":
         return {"name": name, "training": {"epochs": 5, "learning_rate": 0.03}}
     return None if name == "none" else {"name": name}

@@ -56,15 +56,20 @@ for command in (
 tables.register(app)
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"distiller {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
+    version: bool = typer.Option(
+        False, "--version", help="Show the version and exit.", is_eager=True, callback=_tell_version
+    ),
 ) -> None:
     """Options of every command."""
-    if version:
-        typer.echo(f"distiller {__version__}")
-        raise typer.Exit
 
 
 def main() -> None:

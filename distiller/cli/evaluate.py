@@ -48,7 +48,9 @@ def evaluate(
 
     if not android and (serial or tool):
         raise InputError("Expected --serial and --tool with --android. Received them without")
-    part = getattr(images.load(data, data_dir, classes, size), split)
+    dataset = images.load(data, data_dir, classes, size)
+    images.check_file(dataset, file)
+    part = getattr(dataset, split)
     if android:
         phones.evaluate(
             file,

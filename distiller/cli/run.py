@@ -20,6 +20,10 @@ distiller run my_recipe.yaml --out runs/mine --resume --set "seeds=[0, 1, 2, 3, 
 """
 
 
+# What a bridge's error advises, in the words of who calls the library.
+_IN_PYTHON = "Pass a bridge from `distiller.bridges`"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("run", epilog=EPILOG)(run)
@@ -41,16 +45,30 @@ def run(
     execute(asked, out, data_dir, resume=resume, force=force)
 
 
-def execute(recipe, out: Path, data_dir: Path | None, *, resume: bool, force: bool) -> None:
-    """Run a recipe and print its table and verdict."""
+def execute(
+    recipe,
+    out: Path,
+    data_dir: Path | None,
+    *,
+    resume: bool,
+    force: bool,
+    bridge: str = "Give the recipe a bridge, such as bridge.name=subset",
+) -> None:
+    """Run a recipe and print its table and verdict; `bridge` says how a command names one."""
     from rich.console import Console
 
     from distiller.cli.backend import load_backend
+    from distiller.errors import InputError
+    from distiller.folder import RunFolder
 
+    RunFolder.check(out, resume=resume, force=force)
     load_backend()
     from distiller import pipeline, report
 
-    pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force)
+    try:
+        pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force)
+    except InputError as error:
+        raise InputError(str(error).replace(_IN_PYTHON, bridge)) from error
     found = report.read(out)
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 110)
     console.print(report.rich_table(found))

@@ -34,7 +34,9 @@ def train(
     check_folder(resume, force)
     asked = recipes.read_train(recipe, change or [])
     from distiller.cli.backend import load_backend
+    from distiller.folder import RunFolder
 
+    RunFolder.check(out, resume=resume, force=force)
     load_backend()
     from distiller import pipeline
 

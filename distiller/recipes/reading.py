@@ -1,15 +1,16 @@
 """Find, read and check recipes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from distiller.errors import InputError
 from distiller.nearest import unknown
+from distiller.recipes.problems import problems
 from distiller.recipes.schema import RunRecipe, TrainRecipe
 
 _KINDS: dict[str, type[TrainRecipe] | type[RunRecipe]] = {"train": TrainRecipe, "run": RunRecipe}
@@ -40,11 +41,16 @@ def read(name: str | Path, changes: Sequence[str] = (), *, kind: str | None = No
     content.setdefault("name", Path(name).stem)
     for change in changes:
         _change(content, change)
-    return checked(content, str(name), kind=kind)
+    return checked(content, str(name), kind=kind, changed=[change.partition("=")[0] for change in changes])
 
 
-def checked(content: dict[str, Any], name: str, *, kind: str | None = None) -> TrainRecipe | RunRecipe:
-    """The recipe that a mapping of keys to values says, called `name` in errors; `kind` and errors as of `read`."""
+def checked(
+    content: dict[str, Any], name: str, *, kind: str | None = None, changed: Collection[str] = ()
+) -> TrainRecipe | RunRecipe:
+    """The recipe that a mapping of keys to values says.
+
+    `name` is what errors call it, and `changed` are the places that were changed in it; `kind` and errors as of `read`.
+    """
     received = content.get("kind")
     if received not in _KINDS or (kind and received != kind):
         expected = [kind] if kind else sorted(_KINDS)
@@ -52,7 +58,9 @@ def checked(content: dict[str, Any], name: str, *, kind: str | None = None) -> T
     try:
         return _KINDS[received].model_validate(content)
     except ValidationError as error:
-        raise InputError(f"Recipe {name!r}: " + "; ".join(_problems(error, _KINDS[received]))) from None
+        raise InputError(
+            f"Recipe {name!r}: " + "; ".join(problems(error, _KINDS[received], content, changed))
+        ) from None
 
 
 def read_run(name: str | Path, changes: Sequence[str] = ()) -> RunRecipe:
@@ -101,43 +109,3 @@ def _change(content: dict[str, Any], change: str) -> None:
         content[key] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise InputError(f"The value in {change!r} is not YAML: {error}") from None
-
-
-def _problems(error: ValidationError, recipe: type[BaseModel]) -> list[str]:
-    problems = []
-    for detail in error.errors():
-        place = ".".join(str(part) for part in detail["loc"])
-        if detail["type"] == "extra_forbidden":
-            known = _keys(recipe, detail["loc"][:-1])
-            problems.append(f"{place}: " + unknown("key", detail["loc"][-1], known))
-        elif detail["type"] == "missing":
-            problems.append(f"{place} is missing")
-        else:
-            message = detail["msg"].removeprefix("Value error, ")
-            received = f". Received: {detail['input']!r}" if place else ""  # not the whole recipe
-            problems.append(f"{place}{': ' if place else ''}{message[0].lower()}{message[1:]}{received}")
-    return problems
-
-
-def _keys(recipe: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section at `path`, as pydantic's errors name it, may have."""
-    sections = [recipe]
-    for part in path:
-        fields = [s.model_fields[str(part)].annotation for s in sections if part in s.model_fields]
-        if fields:
-            sections = [section for field in fields for section in _sections(field)]
-        else:  # the tag of a union, or a key of a mapping
-            sections = [s for s in sections if part in _tags(s)] or sections
-    return [key for section in sections for key in section.model_fields]
-
-
-def _sections(annotation: Any) -> list[type[BaseModel]]:
-    """Every section in a type annotation, however deep in unions and mappings."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [section for inner in get_args(annotation) for section in _sections(inner)]
-
-
-def _tags(section: type[BaseModel]) -> tuple[Any, ...]:
-    field = section.model_fields.get("name")
-    return get_args(field.annotation) if field else ()

@@ -1,5 +1,6 @@
 """Students of an experiment trained by themselves, and the experiment that goes on from them."""
 
+import argparse
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -47,3 +48,25 @@ def test_a_student_that_fails_is_told_and_the_others_are_trained(asked, monkeypa
     assert "seed 0: hard_labels: ValueError('no luck')" in said.err
     assert "seed 1: hard_labels: trained" in said.out
     assert (asked.work / "demo" / "5-labels-a-class" / "hard_labels-1.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dmo"], "Unknown experiment 'dmo'. Did you mean 'demo'?"),
+        (["demo", "--variant", "5 labels"], "Unknown variant '5 labels'. Did you mean '5 labels a class'?"),
+        (["demo", "label_spaces", "--variant", "5 labels a class", "--variant", "none"], "Unknown variant 'none'."),
+    ],
+)
+def test_what_does_not_exist_is_told(arguments, message, capsys):
+    assert train_students.main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(message)
+
+
+def test_a_variant_is_of_one_of_the_experiments(tmp_path):
+    given = argparse.Namespace(
+        experiment=["demo", "label_spaces"], variant=["5 labels a class"], tiny=True, data_dir=None, work=tmp_path
+    )
+    assert [asked.experiment for asked in train_students.asked_for(given)] == ["demo"]

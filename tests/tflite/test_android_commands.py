@@ -93,6 +93,8 @@ def test_a_file_of_someone_else(tmp_path, command):
         ([], "Expected TFLite files, or a file of benchmark_model with --import"),
         (["a.tflite", "--serial", "x"], "Expected --serial with --android"),
         (["a.tflite", "--cores", "0"], "Expected --cores with --android or --tool"),
+        (["a.tflite", "--delegate", "gpu"], "Expected --android with --delegate gpu"),
+        (["a.tflite", "--delegate", "nnapi"], "Expected --android with --delegate nnapi"),
         (["--import", "a", "--android"], "Expected --import alone"),
         (
             ["a.tflite", "b.tflite", "--import", "a"],

@@ -98,10 +98,13 @@ class TestConvert:
         path = tmp_path / "a.tflite"
         for options, message in [
             (["--labels", "data"], "Expected --data with --labels data"),
-            (["--scheme", "int8"], "Expected `representative` images for scheme='int8'"),
+            (
+                ["--scheme", "int8"],
+                "Expected images for --scheme int8, whose ranges are measured on them: name them with --data",
+            ),
             (["--scheme", "int"], "Expected one of"),
             (["--calibration", "mse"], "`calibration` only with a scheme of"),
-            (["--labels", tmp_path / "no.txt"], "a file with one a line"),
+            (["--labels", tmp_path / "no.txt"], "no.txt', which does not exist"),
         ]:
             code, out, err = distiller("convert", keras_file, path, *options)
             assert (code, out) == (2, "")
