@@ -94,7 +94,7 @@ def benchmark(
     if not files and not imported:
         raise InputError("Expected TFLite files, or a file of benchmark_model with --import. Received: none")
     if delegate in ("gpu", "nnapi") and not (android or tool or imported):
-        raise InputError(f"Expected --android with --delegate {delegate}, which is on phones. Received it alone")
+        raise InputError(f"Expected --android with --delegate {delegate}. Received it alone")
     if phones.wanted(android, serial, tool, imported, cores):
         if data or precision:
             raise InputError("Expected --data and --precision without --android, --tool and --import. Received both")

@@ -68,6 +68,8 @@ def execute(
     try:
         pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force)
     except InputError as error:
+        if _IN_PYTHON not in str(error):
+            raise
         raise InputError(str(error).replace(_IN_PYTHON, bridge)) from error
     found = report.read(out)
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 110)

@@ -102,7 +102,9 @@ def _change(content: dict[str, Any], change: str) -> None:
         raise InputError(f"Expected a change as place=value, such as training.epochs=3. Received: {change!r}")
     *sections, key = place.split(".")
     for section in sections:
-        content = content.setdefault(section, {})
+        if content.get(section) is None:
+            content[section] = {}
+        content = content[section]
         if not isinstance(content, dict):
             raise InputError(f"Cannot change {place!r}: {section!r} is not a section")
     try:

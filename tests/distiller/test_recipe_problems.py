@@ -103,6 +103,11 @@ def test_the_tags_of_unions_are_no_places():
     assert "arms.distilled.weights.soft.end: input should be greater" in message
 
 
+def test_a_section_that_is_taken_away_can_be_given_again():
+    recipe = recipes.read_run("demo", ["bridge=null", "bridge.name=probe"])
+    assert recipe.bridge.name == "probe"
+
+
 def test_several_problems_are_told():
     message = problem("training.epoch=3", "student.nam=x", "data.name=null")
     assert message.count("; ") == 2
