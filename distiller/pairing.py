@@ -116,7 +116,9 @@ class Pairing:
         if self.outputs != [LOGITS]:
             raise InputError(f"Expected a student of one output with a bridge. Received: outputs {self.outputs}")
         network = bridge.teacher(whole, student.output[LOGITS].shape[-1])
-        shapes = [[tuple(tensor.shape) for tensor in each.inputs] for each in (network, student)]
+        shapes = [
+            [tuple(tensor.shape) for tensor in each.inputs] for each in (functional(network, role="teacher"), student)
+        ]
         if shapes[0] != shapes[1]:
             raise InputError(
                 f"Expected the teacher behind {type(bridge).__name__} to take the student's input. "

@@ -1,6 +1,7 @@
 """What networks and bridges have to have in common."""
 
 import keras
+import numpy as np
 import pytest
 
 from distiller import Distiller, bridges, objectives
@@ -35,3 +36,38 @@ def test_one_input_in_a_list_is_that_input():
         teacher=teacher, student=student, objectives={"soft": objectives.Hinton()}, bridge=bridges.Subset([0, 2, 4])
     )
     assert made.teacher.output_shape == (None, 3)
+
+
+@keras.saving.register_keras_serializable("test_pairing")
+class Subclassed(keras.Model):
+    def __init__(self, classes, **kwargs):
+        super().__init__(**kwargs)
+        self.classes, self.flat, self.head = classes, keras.layers.Flatten(), keras.layers.Dense(classes)
+
+    def call(self, inputs):
+        return self.head(self.flat(inputs))
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes}
+
+
+def test_a_saved_distiller_keeps_a_subclassed_teacher(tmp_path):
+    teacher, x = Subclassed(3), np.random.default_rng(0).normal(size=(4, 6, 6, 1)).astype("float32")
+    taught = np.asarray(teacher(x))
+    made = Distiller(teacher=teacher, student=network(6, 3), objectives={"soft": objectives.Hinton()})
+    made.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    made.save(tmp_path / "d.keras")
+    np.testing.assert_array_equal(np.asarray(keras.saving.load_model(tmp_path / "d.keras").teacher(x)), taught)
+
+
+def test_a_bridge_may_answer_with_a_subclassed_network():
+    class Other(bridges.Bridge):
+        def teacher(self, teacher, classes):
+            return other
+
+    other = Subclassed(3)
+    other(np.zeros((1, 9, 9, 1), "float32"))
+    with pytest.raises(InputError, match=r"behind Other to take the student's input. Received: .*9, 9.* and .*6, 6"):
+        Distiller(
+            teacher=network(6, 7), student=network(6, 3), objectives={"soft": objectives.Hinton()}, bridge=Other()
+        )
