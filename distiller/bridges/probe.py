@@ -60,6 +60,7 @@ class Probe(Fitted):
         scaler, classifier = self._fit(features, labels)
         self.accuracy = float(classifier.score(scaler.transform(held[0]), held[1]))
         self.network = _with_head(teacher, _layers(scaler, classifier))
+        self._fitted_on(teacher)
         return self
 
     def _fit(self, features: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:

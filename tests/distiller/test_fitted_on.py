@@ -24,6 +24,8 @@ class Remembering(bridges.Fitted):
 FIT = {
     "remembering": lambda teacher, data: Remembering().fit(teacher),
     "transport": lambda teacher, data: bridges.Transport().fit(teacher, data, data, COARSE),
+    "probe": lambda teacher, data: bridges.Probe().fit(teacher, data, data, COARSE),
+    "fine_tune": lambda teacher, data: bridges.FineTune().fit(teacher, data, COARSE, verbose=0),
 }
 
 
