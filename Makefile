@@ -9,13 +9,17 @@ JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,objectives.
 	auxiliary_head.py bridges.py class_map.py transport.py hidden_probe.py saving.py taps.py training_modes.py \
 	ensemble.py mean_teacher.py virtual.py generations.py mutual.py)
 
-.PHONY: demo test test-jax lint clean adb
+.PHONY: demo test test-benchmarks test-jax lint clean adb
 
 demo: $(VENV)/installed
 	$(BIN)/distiller demo --force --out runs/demo
 
 test: $(VENV)/installed-dev adb
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests --ignore tests/benchmarks
+
+# Experiments and measurements at a tiny size.
+test-benchmarks: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/benchmarks
 
 # A program of the system that the tests of phones drive.
 adb:

@@ -49,7 +49,11 @@ def test_the_file_answers_as_the_model(aware, file, held_out):
     found = tflite.compare(aware, file.path, held_out.images)
     assert found.agreement >= 0.995
     assert found.mean_lsb < 0.5
-    assert tflite.evaluate(file.path, (held_out.images, held_out.labels)).accuracy > 0.9
+    right = aware.predict(held_out.images.astype("float32"), verbose=0).argmax(-1) == held_out.labels
+    of_file = tflite.evaluate(file.path, (held_out.images, held_out.labels)).accuracy
+    # How much so little training reaches differs between processors by a few images.
+    assert of_file == pytest.approx(right.mean(), abs=0.005)
+    assert of_file > 0.85
 
 
 @pytest.mark.parametrize("name", NETWORKS)
