@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,objectives.py objectives_logits.py \
 	objectives_features.py objectives_features_own.py objectives_singular_vectors.py objectives_relations.py \
 	smoothed.py restart.py distiller.py frozen.py outputs.py schedules.py first_step.py \
-	auxiliary_head.py bridges.py class_map.py transport.py hidden_probe.py saving.py taps.py training_modes.py \
-	ensemble.py mean_teacher.py virtual.py generations.py mutual.py)
+	auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py pairing.py class_map.py transport.py \
+	hidden_probe.py saving.py taps.py training_modes.py ensemble.py mean_teacher.py virtual.py generations.py mutual.py)
 
 .PHONY: demo test test-benchmarks test-jax lint clean adb
 
