@@ -2,6 +2,7 @@
 
 ValueError
 └── InputError      the call or its input is wrong                  exit code 2
+    └── NoBridgeError   teacher and student have other classes
 RuntimeError
 └── WorkError       the call was right and the work failed          exit code 1
 """
@@ -9,6 +10,14 @@ RuntimeError
 
 class InputError(ValueError):
     """The call or its input is wrong; the message says what was expected and what was received."""
+
+
+class NoBridgeError(InputError):
+    """A teacher and a student of other classes, and no bridge; `advice` says how the caller names one."""
+
+    def __init__(self, teacher: int, student: int, advice: str = "Pass a bridge from `distiller.bridges`"):
+        super().__init__(f"The teacher has {teacher} classes and the student {student}. {advice}")
+        self.teacher, self.student = teacher, student
 
 
 class WorkError(RuntimeError):

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from distiller.errors import InputError
+from distiller.errors import InputError, NoBridgeError
 
 
 class Bridge:
@@ -23,10 +23,7 @@ class Bridge:
             InputError: this teacher and that number of classes cannot be bridged so.
         """
         if teacher.output_shape[-1] != classes:
-            raise InputError(
-                f"The teacher has {teacher.output_shape[-1]} classes and the student {classes}. "
-                "Pass a bridge from `distiller.bridges`"
-            )
+            raise NoBridgeError(teacher.output_shape[-1], classes)
         return teacher
 
     def head(self, teacher: keras.Model) -> keras.Layer | None:

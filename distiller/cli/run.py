@@ -20,10 +20,6 @@ distiller run my_recipe.yaml --out runs/mine --resume --set "seeds=[0, 1, 2, 3, 
 """
 
 
-# What a bridge's error advises, in the words of who calls the library.
-_IN_PYTHON = "Pass a bridge from `distiller.bridges`"
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("run", epilog=EPILOG)(run)
@@ -58,7 +54,7 @@ def execute(
     from rich.console import Console
 
     from distiller.cli.backend import load_backend
-    from distiller.errors import InputError
+    from distiller.errors import NoBridgeError
     from distiller.folder import RunFolder
 
     RunFolder.check(out, resume=resume, force=force)
@@ -67,10 +63,8 @@ def execute(
 
     try:
         pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force)
-    except InputError as error:
-        if _IN_PYTHON not in str(error):
-            raise
-        raise InputError(str(error).replace(_IN_PYTHON, bridge)) from error
+    except NoBridgeError as error:
+        raise NoBridgeError(error.teacher, error.student, bridge) from error
     found = report.read(out)
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 110)
     console.print(report.rich_table(found))

@@ -17,7 +17,7 @@ def verdict(report: Report) -> str:
     subject = Measure.of([s.accuracy for s in _of(report, name)])
     reached = f"{_named(name)} reaches {percent(subject)} % on {report.data.test:,} test images"
     comparison = _comparison(report, name, subject)
-    return f"{reached}{comparison}. {_distances(report, name, subject)}"
+    return f"{reached}{comparison}. {_distances(report, name, subject)}".rstrip()
 
 
 def _subject(report: Report) -> str:
@@ -47,31 +47,20 @@ def _comparison(report: Report, name: str, subject: Measure) -> str:
 
 
 def _distances(report: Report, name: str, subject: Measure) -> str:
-    if report.teacher.accuracy is None:
-        return _own_distance(report, name)
-    gap = subject.mean - report.teacher.accuracy
-    teacher = f"the teacher ({100 * report.teacher.accuracy:.2f} %)"
-    if _points(gap) == "0.00":
-        sentence = f"It equals {teacher}"
-    else:
-        sentence = f"It is {_points(gap)} points {'above' if gap > 0 else 'below'} {teacher}"
+    """How far a teacher of the same classes is, and what integers cost, where there are any."""
+    parts = []
+    if report.teacher.accuracy is not None:
+        gap = subject.mean - report.teacher.accuracy
+        teacher = f"the teacher ({100 * report.teacher.accuracy:.2f} %)"
+        side = "above" if gap > 0 else "below"
+        equal = _points(gap) == "0.00"
+        parts.append(f"It equals {teacher}" if equal else f"It is {_points(gap)} points {side} {teacher}")
     cost = _cost_of_integers(report, name)
-    if cost is None:
-        return f"{sentence}."
-    if _points(cost) == "0.00":
-        return f"{sentence}, and {SCHEME} costs it nothing against float."
-    change = "costs it" if cost < 0 else "gains"
-    return f"{sentence}, and {SCHEME} {change} {_points(cost)} points against float."
-
-
-def _own_distance(report: Report, name: str) -> str:
-    """What integers cost, where the teacher's accuracy is not known: it answers in classes of its own."""
-    cost = _cost_of_integers(report, name)
-    if cost is None:
-        return ""
-    if _points(cost) == "0.00":
-        return f"{SCHEME} costs it nothing against float."
-    return f"{SCHEME} {'costs it' if cost < 0 else 'gains'} {_points(cost)} points against float."
+    if cost is not None:
+        change = "costs it" if cost <= 0 or _points(cost) == "0.00" else "gains"
+        amount = "nothing" if _points(cost) == "0.00" else f"{_points(cost)} points"
+        parts.append(f"{SCHEME} {change} {amount} against float")
+    return f"{', and '.join(parts)}." if parts else ""
 
 
 def _cost_of_integers(report: Report, name: str) -> float | None:

@@ -172,6 +172,14 @@ class TestVerdict:
             f"It is {gap:.2f} points below the teacher (95.00 %), and int8 costs it 0.20 points against float."
         )
 
+    def test_a_teacher_of_other_classes_has_no_distance(self):
+        content = made()
+        content["teacher"]["accuracy"] = None
+        said = report.verdict(Report.model_validate(content))
+        assert said.endswith("more than both deviations together (0.42). int8 costs it 0.20 points against float.")
+        content["tflite"] = []
+        assert report.verdict(Report.model_validate(content)).endswith("together (0.42).")
+
     def test_within_noise(self):
         said = report.verdict(checked(hard=[0.90, 0.92], distilled=[0.915, 0.91]))
         assert "0.25 points above hard labels" in said
