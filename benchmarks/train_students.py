@@ -2,8 +2,9 @@
 
     KERAS_BACKEND=jax python -m benchmarks.train_students label_spaces --processes 12 --work DIR
 
-For a machine with a GPU, which a single small student leaves idle. `benchmarks.run` with the same `--work`, there or on
-another machine, goes on from these students: it converts, tests, measures and records them.
+For a machine that a single small student leaves partly idle: a GPU, or processor cores of which each trains a student
+by itself (`TF_NUM_INTRAOP_THREADS=1`). `benchmarks.run` with the same `--work`, there or on another machine, goes on from these
+students: it converts, tests, measures and records them.
 """
 
 import argparse
@@ -28,12 +29,14 @@ class Asked(NamedTuple):
     tiny: bool
     data_dir: Path | None
     work: Path
+    seeds: tuple[int, ...] = ()  # the recipe's where there are none
 
     def recipe(self) -> "RunRecipe":
         """The checked recipe."""
         from benchmarks import experiments
 
-        return experiments.read(self.experiment).asked(self.variant, tiny=self.tiny)
+        recipe = experiments.read(self.experiment).asked(self.variant, tiny=self.tiny)
+        return recipe.model_copy(update={"seeds": list(self.seeds)}) if self.seeds else recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("experiment", nargs="+")
     parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(), help="only these", metavar="SEED")
     parser.add_argument("--processes", type=int, default=1, help="students trained at a time")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
@@ -76,7 +80,7 @@ def asked_for(given: argparse.Namespace) -> list[Asked]:
     from distiller.nearest import unknown
 
     every = [
-        Asked(name, variant, given.tiny, given.data_dir, given.work)
+        Asked(name, variant, given.tiny, given.data_dir, given.work, tuple(given.seeds))
         for name in given.experiment
         for variant in experiments.read(name).variants
     ]

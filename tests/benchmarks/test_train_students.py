@@ -33,6 +33,12 @@ def test_an_experiment_goes_on_from_its_students(asked, tmp_path, monkeypatch, c
     assert [line["seed"] for line in lines.read(tmp_path / "demo.jsonl")] == [0, 1]
 
 
+def test_only_some_seeds_are_trained(asked, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        assert train_students.train([asked._replace(seeds=(5,))], pool) == 0
+    assert {path.name for path in (tmp_path / "work").rglob("hard_labels*.keras")} == {"hard_labels-5.keras"}
+
+
 def test_a_student_that_fails_is_told_and_the_others_are_trained(asked, monkeypatch, capsys):
     train_student = Stages.train_student
 
@@ -67,6 +73,11 @@ def test_what_does_not_exist_is_told(arguments, message, capsys):
 
 def test_a_variant_is_of_one_of_the_experiments(tmp_path):
     given = argparse.Namespace(
-        experiment=["demo", "label_spaces"], variant=["5 labels a class"], tiny=True, data_dir=None, work=tmp_path
+        experiment=["demo", "label_spaces"],
+        variant=["5 labels a class"],
+        seeds=(),
+        tiny=True,
+        data_dir=None,
+        work=tmp_path,
     )
     assert [asked.experiment for asked in train_students.asked_for(given)] == ["demo"]
