@@ -3,8 +3,8 @@
     KERAS_BACKEND=jax python -m benchmarks.train_students label_spaces --processes 12 --work DIR
 
 For a machine that a single small student leaves partly idle: a GPU, or processor cores of which each trains a student
-by itself (`TF_NUM_INTRAOP_THREADS=1`). `benchmarks.run` with the same `--work`, there or on another machine, goes on from these
-students: it converts, tests, measures and records them.
+by itself (`TF_NUM_INTRAOP_THREADS=1`). `benchmarks.run` with the same `--work`, there or on another machine, goes on
+from these students: it converts, tests, measures and records them.
 """
 
 import argparse
