@@ -1,5 +1,6 @@
 """What an experiment is: a recipe, and the variants of it that are compared."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -33,11 +34,12 @@ class Experiment(BaseModel):
     published: dict[str, float] = {}
     tiny: list[str]
 
-    def asked(self, variant: str, *, tiny: bool) -> recipes.RunRecipe:
-        """The checked recipe of a variant."""
+    def asked(self, variant: str, *, tiny: bool, seeds: Sequence[int] = ()) -> recipes.RunRecipe:
+        """The checked recipe of a variant, with its own seeds where none are given."""
         if variant not in self.variants:
             raise InputError(unknown("variant", variant, self.variants))
         changes = [*self.changes, *self.variants[variant], *(self.tiny if tiny else [])]
+        changes += [f"seeds={list(seeds)}"] if seeds else []
         own = FOLDER / "recipes" / f"{self.recipe}.yaml"
         recipe = recipes.read_run(own if own.is_file() else self.recipe, changes)
         kept = {arm: recipe.arms[arm] for arm in self.arms.get(variant, recipe.arms)}

@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("experiment")
     parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
-    parser.add_argument("--seeds", type=int, nargs="+", help="these first; others can be added", metavar="SEED")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=(), help="these first; others can be added", metavar="SEED"
+    )
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
     parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
@@ -59,9 +61,7 @@ def execute(asked: argparse.Namespace) -> None:
     experiment = experiments.read(asked.experiment)
     results = asked.results / f"{asked.experiment}.jsonl"
     for variant in asked.variant or experiment.variants:
-        recipe = experiment.asked(variant, tiny=asked.tiny)
-        if asked.seeds:
-            recipe = recipe.model_copy(update={"seeds": asked.seeds})
+        recipe = experiment.asked(variant, tiny=asked.tiny, seeds=asked.seeds)
         recorded = {lines.key_of(line) for line in lines.read(results)}
         keys = {(arm, seed): lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
         missing = {student: key for student, key in keys.items() if key not in recorded}

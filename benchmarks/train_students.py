@@ -35,8 +35,7 @@ class Asked(NamedTuple):
         """The checked recipe."""
         from benchmarks import experiments
 
-        recipe = experiments.read(self.experiment).asked(self.variant, tiny=self.tiny)
-        return recipe.model_copy(update={"seeds": list(self.seeds)}) if self.seeds else recipe
+        return experiments.read(self.experiment).asked(self.variant, tiny=self.tiny, seeds=self.seeds)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,6 +83,8 @@ def asked_for(given: argparse.Namespace) -> list[Asked]:
         for name in given.experiment
         for variant in experiments.read(name).variants
     ]
+    for asked in every:
+        asked.recipe()
     for variant in given.variant or ():
         if variant not in {asked.variant for asked in every}:
             raise InputError(unknown("variant", variant, {asked.variant for asked in every}))

@@ -39,6 +39,11 @@ def test_only_some_seeds_are_trained(asked, tmp_path):
     assert {path.name for path in (tmp_path / "work").rglob("hard_labels*.keras")} == {"hard_labels-5.keras"}
 
 
+def test_seeds_are_checked_before_the_work(capsys):
+    assert train_students.main(["demo", "--tiny", "--seeds", "-1"]) == 2
+    assert "seeds" in capsys.readouterr().err
+
+
 def test_a_student_that_fails_is_told_and_the_others_are_trained(asked, monkeypatch, capsys):
     train_student = Stages.train_student
 
