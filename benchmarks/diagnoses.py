@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=run.WORK, help="folder of the runs themselves")
     parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
     asked = parser.parse_args(arguments)
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
     from distiller.errors import InputError
 
     load_backend()

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.tiny and asked.out == lines.RESULTS / NAME:
         parser.error("a tiny run is no result: give --out another file")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from benchmarks import timing

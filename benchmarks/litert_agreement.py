@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code: 1 where a verdict is no."""
     asked = _parsed(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from distiller.errors import InputError, WorkError

@@ -209,7 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="where the files go")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     asked = parser.parse_args(arguments)
-    from distiller.cli.backend import one_operation_at_a_time
+    from distiller.backend import one_operation_at_a_time
 
     one_operation_at_a_time()
     from distiller import data

@@ -22,7 +22,7 @@ WORK = Path("runs/experiments")
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.cli.backend import one_operation_at_a_time
+    from distiller.backend import one_operation_at_a_time
 
     one_operation_at_a_time()
     from benchmarks import experiments, lines
@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=(), help="these first; others can be added", metavar="SEED"
     )
+    parser.add_argument("--processes", type=int, default=1, help="students trained at a time", metavar="N")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
     parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
@@ -77,7 +78,8 @@ def execute(asked: argparse.Namespace) -> None:
                 "seeds": sorted({*recipe.seeds, *seeds}),
             }
         )
-        report = pipeline.run(recipe, out, data_dir=asked.data_dir, resume=(out / "run.json").exists())
+        resume = (out / "run.json").exists()
+        report = pipeline.run(recipe, out, data_dir=asked.data_dir, resume=resume, processes=asked.processes)
         recorded = json.loads((out / "run.json").read_text())
         made = lines.lines_of(report, recipe, asked.experiment, variant, recorded)
         lines.append(results, [line for line in made if lines.key_of(line) in missing.values()])

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     asked = _parsed(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from distiller.errors import InputError, WorkError

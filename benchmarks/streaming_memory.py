@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the line to")
     asked = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from distiller.provenance import provenance

@@ -93,7 +93,7 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
     """The steps of this package in every precision, by "loop; precision"."""
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     import keras

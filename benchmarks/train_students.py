@@ -2,19 +2,20 @@
 
     KERAS_BACKEND=jax python -m benchmarks.train_students label_spaces --processes 12 --work DIR
 
-For a machine that a single small student leaves partly idle: a GPU, or processor cores of which each trains a student
-by itself (`TF_NUM_INTRAOP_THREADS=1`). `benchmarks.run` with the same `--work`, there or on another machine, goes on
-from these students: it converts, tests, measures and records them.
+For several variants at once, and for a machine with JAX and no TensorFlow. `benchmarks.run` with the same `--work`,
+there or on another machine, goes on from these students: it converts, tests, measures and records them. What it trains
+itself, a variant after the other, can be side by side too: `--processes`.
 """
 
 import argparse
-import os
 import sys
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from distiller.processes import pool
+from distiller.recipes.arms import chains
 
 if TYPE_CHECKING:
     from distiller.recipes import RunRecipe
@@ -62,10 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    # By default the first process that asks takes most of the GPU's memory.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
-        return int(train(wanted, pool) > 0)
+    with pool(given.processes) as workers:
+        return int(train(wanted, workers) > 0)
 
 
 def asked_for(given: argparse.Namespace) -> list[Asked]:
@@ -91,36 +90,21 @@ def asked_for(given: argparse.Namespace) -> list[Asked]:
     return [asked for asked in every if not given.variant or asked.variant in given.variant]
 
 
-def train(wanted: list[Asked], pool: ProcessPoolExecutor) -> int:
+def train(wanted: list[Asked], workers: Executor) -> int:
     """Train what is not trained yet, in the order of what is wanted; returns how many works failed."""
     failed = 0
-    prepared = [(asked, pool.submit(prepare, asked)) for asked in wanted]
+    prepared = [(asked, workers.submit(prepare, asked)) for asked in wanted]
     students: list[tuple[str, Future[None]]] = []
     for asked, preparation in prepared:
         failed += not _succeeded(f"{asked.variant}: teacher and bridges", preparation)
         recipe = asked.recipe()
         for seed in recipe.seeds:
-            for chain in chains({name: arm.start for name, arm in recipe.arms.items()}):
+            for chain in chains(recipe.arms):
                 title = f"{asked.experiment}, {asked.variant}, seed {seed}: {', '.join(chain)}"
-                students.append((title, pool.submit(_train, asked, chain, seed)))
+                students.append((title, workers.submit(_train, asked, chain, seed)))
     for title, student in students:
         failed += not _succeeded(title, student)
     return failed
-
-
-def chains(starts: dict[str, str | None]) -> list[list[str]]:
-    """Arms with those that go on with their students, which one process trains one after the other.
-
-    >>> chains({"alone": None, "taught": None, "aware": "taught"})
-    [['alone'], ['taught', 'aware']]
-    """
-    found: dict[str, list[str]] = {}
-    for name in starts:
-        first = name
-        while (before := starts[first]) is not None:
-            first = before
-        found.setdefault(first, []).append(name)
-    return list(found.values())
 
 
 def _succeeded(title: str, work: Future[None]) -> bool:
@@ -138,9 +122,8 @@ def prepare(asked: Asked) -> None:
 
 def _train(asked: Asked, chain: list[str], seed: int) -> None:
     stages = _stages(asked)
-    for name in stages.in_order:
-        if name in chain:
-            stages.train_student(name, seed)
+    for name in chain:
+        stages.train_student(name, seed)
 
 
 @lru_cache(maxsize=1)

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         if name not in STUDENTS:
             parser.error(f"unknown student {name!r}; expected one of {', '.join(STUDENTS)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from distiller.progress import Reporter

@@ -5,8 +5,10 @@ from typing import Any
 
 from distiller import recipes
 from distiller.building import load_data, new_network
+from distiller.errors import InputError
 from distiller.folder import RunFolder
 from distiller.progress import Reporter
+from distiller.side_by_side import train_students
 from distiller.stages import Stages, train_teacher
 from distiller.summary import write_metrics
 
@@ -44,13 +46,24 @@ def run(
     resume: bool = False,
     force: bool = False,
     reporter: Reporter | None = None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """The whole way of a recipe into the folder `out`; returns the content of its `report.json`.
+
+    With more than one of `processes`, so many students are trained at a time: in a script, below
+    `if __name__ == "__main__":`, which Python's `multiprocessing` asks for.
 
     Raises:
         InputError: the recipe, the data, the teacher or the folder is wrong; nothing has been written then.
         WorkError: a stage failed; the stages before it are kept, and `resume` goes on from there.
     """
-    stages = Stages(recipe, data_dir, reporter or Reporter())
+    if processes < 1:
+        raise InputError(f"Expected 1 or more for `processes`. Received: {processes}")
+    reporter = reporter or Reporter()
+    stages = Stages(recipe, data_dir, reporter)
     stages.rehearse()
-    return stages.into(RunFolder.open(out, recipe, resume=resume, force=force))
+    folder = RunFolder.open(out, recipe, resume=resume, force=force)
+    if processes > 1:
+        stages.prepare(folder)
+        train_students(recipe, folder, data_dir, reporter, processes)
+    return stages.into(folder)

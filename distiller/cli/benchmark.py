@@ -171,7 +171,7 @@ def _numbers(text: str) -> list[int]:
 
 def _images(data: str, data_dir: Path | None, size: int) -> Any:
     """A few validation images."""
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     return images.load(data, data_dir, None, size).validation.images[:_IMAGES]

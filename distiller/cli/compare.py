@@ -42,7 +42,7 @@ def compare(
 ) -> None:
     """How far a TFLite file is from its Keras model, on validation images."""
     import tflite
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     tflite.check(file, use="run")
     load_backend()

@@ -58,7 +58,7 @@ def convert(
     json: Json = False,
 ) -> None:
     """Write a Keras model as a TFLite file; integer schemes need images for their ranges, or an aware model."""
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
     from distiller.errors import InputError
 
     if labels == "data" and data is None:

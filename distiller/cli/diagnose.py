@@ -58,7 +58,7 @@ def diagnose(
     json: Json = False,
 ) -> None:
     """Is this teacher fit to teach? Label smoothing, mutual information, calibration, soft targets, capacity gap."""
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
     from distiller.folder import check_output
 
     if out is not None:

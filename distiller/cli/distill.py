@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from distiller.cli import images
-from distiller.cli.options import DataDir, Force, Out, Resume, check_folder
+from distiller.cli.options import DataDir, Force, Out, Processes, Resume, check_folder
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -64,13 +64,14 @@ def distill(
     flip: Annotated[bool, typer.Option("--flip", help="Random mirror images.")] = False,
     seed: Annotated[int, typer.Option(help="Of the student's weights and of the batches.")] = 0,
     alone: Annotated[bool, typer.Option("--alone", help="Do not also train the same student on hard labels.")] = False,
+    processes: Processes = 1,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
     """Teach a student from a teacher; writes student, TFLite files and a report that compares it with hard labels."""
     check_folder(resume, force)
     from distiller import recipes
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
     from distiller.cli.run import execute
     from distiller.folder import RunFolder
 
@@ -100,7 +101,7 @@ def distill(
     load_backend()
     _check_objectives(objective or [])
     advice = "Choose a --bridge, or --classes"
-    execute(asked, out, data_dir, resume=resume, force=force, bridge=advice)
+    execute(asked, out, data_dir, resume=resume, force=force, processes=processes, bridge=advice)
 
 
 def _check_objectives(names: list[str]) -> None:

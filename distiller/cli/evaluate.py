@@ -39,7 +39,7 @@ def evaluate(
 ) -> None:
     """Accuracy of a TFLite file through the interpreter, or on a phone with --android."""
     import tflite
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     tflite.check(file, use="run")
     load_backend()

@@ -67,7 +67,7 @@ def _backend() -> "Part":
     from tflite.android import Part
 
     try:
-        from distiller.cli.backend import load_backend
+        from distiller.backend import load_backend
 
         load_backend()
         import keras

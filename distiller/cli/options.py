@@ -12,6 +12,12 @@ DataDir = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder that the run is written to; new or empty.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")]
 Force = Annotated[bool, typer.Option("--force", help="Delete the run in the output folder and start anew.")]
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Students trained at a time, each on its share of the cores or of a GPU: sooner, with more memory."
+    ),
+]
 Change = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PLACE=VALUE", help="Change the recipe: --set training.epochs=3. May be repeated."),

@@ -52,7 +52,7 @@ def quantize(
     ] = None,
 ) -> None:
     """Train a model quantization-aware and write its integer TFLite file."""
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from distiller import quantizing

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from distiller.cli.options import Change, DataDir, Force, Out, Resume, check_folder
+from distiller.cli.options import Change, DataDir, Force, Out, Processes, Resume, check_folder
 
 EPILOG = """[bold]Examples[/bold]
 
 distiller run cifar100_to_cifar10 --data-dir ~/tensorflow_datasets --out runs/cifar
 
 distiller run cifar100_to_cifar10 --set labels.fraction=0.2 --set "seeds=[0, 1, 2]" --out runs/few-labels
+
+distiller run cifar100_to_cifar10 --set "seeds=[0, 1, 2]" --processes 2 --out runs/seeds
 
 distiller run my_recipe.yaml --out runs/mine --resume
 
@@ -30,6 +32,7 @@ def run(
     out: Out = Path("runs/latest"),
     data_dir: DataDir = None,
     change: Change = None,
+    processes: Processes = 1,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -38,7 +41,7 @@ def run(
 
     check_folder(resume, force)
     asked = recipes.read_run(recipe, change or [])
-    execute(asked, out, data_dir, resume=resume, force=force)
+    execute(asked, out, data_dir, resume=resume, force=force, processes=processes)
 
 
 def execute(
@@ -48,12 +51,13 @@ def execute(
     *,
     resume: bool,
     force: bool,
+    processes: int = 1,
     bridge: str = "Give the recipe a bridge, such as bridge.name=subset",
 ) -> None:
     """Run a recipe and print its table and verdict; `bridge` says how a command names one."""
     from rich.console import Console
 
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
     from distiller.errors import NoBridgeError
     from distiller.folder import RunFolder
 
@@ -62,7 +66,7 @@ def execute(
     from distiller import pipeline, report
 
     try:
-        pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force)
+        pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force, processes=processes)
     except NoBridgeError as error:
         raise NoBridgeError(error.teacher, error.student, bridge) from error
     found = report.read(out)

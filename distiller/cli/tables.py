@@ -17,7 +17,7 @@ def models(
     size: Annotated[int, typer.Option(min=8, help="Height and width of the images that the counts are for.")] = 32,
 ) -> None:
     """The networks of the zoo with their parameters and multiply-adds, and the trained weights in the package."""
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from distiller import models as zoo
@@ -36,7 +36,7 @@ def models(
 
 def objectives() -> None:
     """What a student can be made to match of its teacher, with the defaults."""
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
 
     load_backend()
     from distiller.objectives import OBJECTIVES, get

@@ -33,7 +33,7 @@ def train(
 
     check_folder(resume, force)
     asked = recipes.read_train(recipe, change or [])
-    from distiller.cli.backend import load_backend
+    from distiller.backend import load_backend
     from distiller.folder import RunFolder
 
     RunFolder.check(out, resume=resume, force=force)

@@ -91,3 +91,18 @@ def in_order(arms: Mapping[str, Arm]) -> list[str]:
     for name in arms:
         add(name, ())
     return list(found)
+
+
+def chains(arms: Mapping[str, Arm]) -> list[list[str]]:
+    """The names of arms in lists: those that go on with one another's students together, each after the one before it.
+
+    >>> chains({"aware": Arm(start="taught", quantize=Quantize()), "alone": Arm(), "taught": Arm()})
+    [['taught', 'aware'], ['alone']]
+    """
+    found: dict[str, list[str]] = {}
+    for name in in_order(arms):
+        first = name
+        while (before := arms[first].start) is not None:
+            first = before
+        found.setdefault(first, []).append(name)
+    return list(found.values())

@@ -10,7 +10,7 @@ from distiller.folder import RunFolder, check_output
 @pytest.fixture
 def no_work(monkeypatch):
     """No backend is loaded, and so nothing slow has begun."""
-    monkeypatch.setattr("distiller.cli.backend.load_backend", lambda: pytest.fail("the work has begun"))
+    monkeypatch.setattr("distiller.backend.load_backend", lambda: pytest.fail("the work has begun"))
 
 
 @pytest.fixture

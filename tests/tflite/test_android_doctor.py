@@ -82,7 +82,7 @@ def test_something_is_missing(doctor, monkeypatch):
 
 
 def test_a_backend_and_an_interpreter_that_are_broken(doctor, monkeypatch):
-    monkeypatch.setattr("distiller.cli.backend.load_backend", lambda: 1 / 0)
+    monkeypatch.setattr("distiller.backend.load_backend", lambda: 1 / 0)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     found = parts(doctor("--json")[1])
     assert found["backend"]["found"] == "ZeroDivisionError: division by zero"
