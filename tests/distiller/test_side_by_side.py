@@ -108,6 +108,7 @@ def test_a_single_student_is_left_to_the_caller(recipe, prepared, monkeypatch):
     monkeypatch.setattr(side_by_side, "pool", lambda _: pytest.fail("a process for one student"))
     one = recipe.model_copy(update={"arms": {"hard_labels": recipe.arms["hard_labels"]}})
     side_by_side.train_students(one, prepared, None, Reporter(), 2)
+    assert not prepared.stage("hard_labels-3").exists()
 
 
 def test_without_processes_there_is_no_run(recipe, tmp_path):
