@@ -145,6 +145,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
             check_targets(self, batch)
+        if self.compiled:
+            self.build_before_tracing(batch)
         watch = FirstStep(self, batch)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(watch)

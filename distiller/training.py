@@ -58,6 +58,13 @@ def entropy(plan: Training) -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
+def accuracy(plan: Training) -> keras.metrics.Metric:
+    """The share of images whose highest logit is that of their label, which may be mixed."""
+    if plan.mixing:
+        return keras.metrics.CategoricalAccuracy(name="accuracy")
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
 def steps_an_epoch(plan: Training, samples: int) -> int:
     """Batches an epoch where the whole data set has `samples` images."""
     return plan.steps_per_epoch or max(1, samples // plan.batch_size)
@@ -122,7 +129,9 @@ def fit(
         WorkError: the loss is no longer a number.
     """
     steps = batches.steps
-    model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=["accuracy"])
+    model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=[accuracy(plan)])
+    # TensorFlow traces a step a second time where it makes variables.
+    model.optimizer.build(model.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
     with reporter.task(title, plan.epochs * steps) as task:

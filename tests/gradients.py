@@ -31,7 +31,7 @@ def _on_jax(objective, teacher, student, labels, adapters, reduce):
             return reduce(objective(teacher, student, labels))
 
     sides = (keras.tree.map_structure(ops.convert_to_tensor, side) for side in (teacher, student))
-    return jax.grad(loss, argnums=(0, 1, 2))(*sides, adapters)
+    return jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*sides, adapters)
 
 
 def value_and_gradients(objective, teacher, student, labels):

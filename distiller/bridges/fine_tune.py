@@ -58,8 +58,10 @@ class FineTune(Fitted):
         network.compile(
             optimizer or keras.optimizers.SGD(0.02, momentum=0.9, nesterov=True),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         )
+        # TensorFlow traces a step a second time where it makes variables.
+        network.optimizer.build(network.trainable_variables)
         network.fit(train, **fit)
         return self
 

@@ -46,6 +46,9 @@ class JaxStep:
             logs = self.update_metrics(loss, terms, outputs, targets)
         return logs, (trainable, fixed, slots, _now(scope, self.metrics_variables, counts))
 
+    def build_before_tracing(self: Any, batch: Any) -> None:
+        """Nothing: on JAX Keras makes all variables before it traces a step."""
+
     def test_step(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
         """Evaluate the student on one batch; `state` holds trainable, other and metric variables."""
         trainable, fixed, counts = state

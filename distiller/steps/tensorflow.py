@@ -28,6 +28,20 @@ class TensorFlowStep:
         optimizer.apply(two.pack(gradients[0], gradients[1], variables) if two else gradients[0], variables)
         return self.update_metrics(loss, parts.terms, outputs, targets)
 
+    def build_before_tracing(self: Any, batch: Any) -> None:
+        """Make the variables of the optimiser and the metrics: a step that makes variables is traced a second time.
+
+        `batch` is one of those to come, or None. With several replicas Keras does it.
+        """
+        if self.run_eagerly or self.distribute_strategy.num_replicas_in_sync > 1:
+            return
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        if batch is not None:
+            x, targets = self.targets(batch)
+            self.update_metrics(0.0, {}, self.student_outputs(x), targets)
+            self.reset_metrics()
+
     def test_step(self: Any, data: Any) -> dict[str, Any]:
         """Evaluate the student on one batch; returns the metrics so far."""
         return self.evaluate_student(*self.targets(data))

@@ -45,6 +45,8 @@ def on_jax(tmp_path_factory):
         **os.environ,
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
+        # Most of its time is that of compiling.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
         "PYTHONPATH": os.pathsep.join([here, os.path.dirname(here), *sys.path]),
     }
     call = subprocess.run([sys.executable, "-c", ON_JAX, path], env=environment, capture_output=True, text=True)
