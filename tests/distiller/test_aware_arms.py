@@ -22,7 +22,7 @@ teacher:
     model: {name: wide, options: {widths: [8, 8], stem: 4}}
     training: {epochs: 2, steps_per_epoch: 8}
 bridge: {name: subset}
-student: {name: resnet8, options: {width: 8}}
+student: {name: wide, options: {widths: [8, 8], stem: 4}}
 training: {epochs: 4, batch_size: 32}
 arms:
   aware:

@@ -28,7 +28,7 @@ teacher:
     data: {name: digits}
     model: {name: wide, options: {widths: [8, 8], stem: 4}}
     training: {epochs: 1, steps_per_epoch: 4}
-student: {name: resnet8, options: {width: 4}}
+student: {name: wide, options: {widths: [4, 4], stem: 4}}
 training: {epochs: 2, batch_size: 32, steps_per_epoch: 3, crop: 1}
 cache: {layers: true}
 seeds: [3]
