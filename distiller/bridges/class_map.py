@@ -207,13 +207,10 @@ def _listed(members: Any) -> list[Any]:
 def _mapping(file: Traversable) -> dict[Any, Any]:
     import yaml
 
+    from distiller import yaml_text
+
     try:
-        loader = yaml.SafeLoader(file.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        own = [key for key, _ in pairs if not key.tag.endswith(":merge")]
-        content = None if node is None else loader.construct_document(node)
-        keys = [loader.construct_object(key, deep=True) for key in own]
+        content = yaml_text.load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"The class map {str(file)!r} cannot be read as YAML: {error}") from None
     if not isinstance(content, dict):
@@ -221,9 +218,4 @@ def _mapping(file: Traversable) -> dict[Any, Any]:
             f"Class map {str(file)!r}: expected a mapping of the student's classes to the teacher's. "
             f"Received: {content!r}"
         )
-    for number, key in enumerate(keys):
-        if key in keys[:number]:  # of which YAML keeps the last
-            raise InputError(
-                f"Class map {str(file)!r}: expected each class of the student once. Received twice: {key!r}"
-            )
     return content

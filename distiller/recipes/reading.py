@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from distiller import yaml_text
 from distiller.errors import InputError
 from distiller.nearest import unknown
 from distiller.recipes.problems import problems
@@ -91,7 +92,7 @@ def _load(name: str | Path) -> Any:
     else:
         raise InputError(unknown("recipe", name, names()) + " A path of a YAML file is welcome too.")
     try:
-        return yaml.safe_load(text)
+        return yaml_text.load(text)
     except yaml.YAMLError as error:
         raise InputError(f"Recipe {str(name)!r} is not YAML: {error}") from None
 
@@ -102,12 +103,12 @@ def _change(content: dict[str, Any], change: str) -> None:
         raise InputError(f"Expected a change as place=value, such as training.epochs=3. Received: {change!r}")
     *sections, key = place.split(".")
     for section in sections:
-        if content.get(section) is None:
-            content[section] = {}
-        content = content[section]
-        if not isinstance(content, dict):
+        inner = {} if content.get(section) is None else content[section]
+        if not isinstance(inner, dict):
             raise InputError(f"Cannot change {place!r}: {section!r} is not a section")
+        # A copy: what has an anchor in the file is also elsewhere, and stays as it is there.
+        content[section] = content = dict(inner)
     try:
-        content[key] = yaml.safe_load(value)
+        content[key] = yaml_text.load(value)
     except yaml.YAMLError as error:
         raise InputError(f"The value in {change!r} is not YAML: {error}") from None

@@ -45,6 +45,7 @@ def test_changes_are_read_as_yaml():
         ("training.epochs", "place=value"),
         ("training.epochs.more=1", "'epochs' is not a section"),
         ("training={", "not YAML"),
+        ("training={epochs: 3, crop: 1, epochs: 4}", "found the key 'epochs' twice"),
         ("kind=x", "expected kind 'run' or 'train'. Received: 'x'"),
     ],
 )
@@ -59,6 +60,45 @@ def test_missing_keys_are_named(tmp_path):
     path.write_text("kind: train\nsummary: mine\ndata: {name: digits}\n")
     with pytest.raises(InputError, match="model is missing; training is missing"):
         recipes.read(path)
+
+
+ANCHORED = """
+kind: run
+summary: sections that are written once
+data: {name: digits}
+teacher: {load: wide_cifar100}
+bridge: {name: auxiliary_head}
+student: {name: resnet8}
+training: {epochs: 2}
+arms:
+  half: &half
+    objectives: {soft: {name: hinton}}
+    weights: &weights {labels: 0.5, soft: 0.5}
+  same: *half
+  more: {<<: *half, weights: {labels: 0.1, soft: 0.9}}
+  other: {<<: *half}
+"""
+
+
+def test_a_change_stays_where_it_is_made(tmp_path):
+    path = tmp_path / "anchored.yaml"
+    path.write_text(ANCHORED)
+    changes = ["arms.half.weights.soft=0.7", "arms.other.objectives.soft.temperature=2"]
+    arms = recipes.read_run(path, changes).arms
+    assert {name: arm.weights["soft"] for name, arm in arms.items()} == {
+        "half": 0.7,
+        "same": 0.5,
+        "more": 0.9,
+        "other": 0.5,
+    }
+    assert [name for name, arm in arms.items() if "temperature" in arm.objectives["soft"]] == ["other"]
+
+
+def test_a_key_that_comes_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text(ANCHORED + "  half: {objectives: {}}\n")
+    with pytest.raises(InputError, match=r"(?s)found the key 'half' twice.*line 16"):
+        recipes.read_run(path)
 
 
 @pytest.mark.parametrize(

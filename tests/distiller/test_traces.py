@@ -59,7 +59,7 @@ def test_of_a_recipe(tmp_path, mixing):
 
 
 def test_of_a_bridge():
-    teacher, layer = traced()
+    teacher, _ = traced()
     bridge = FineTune()
     bridge.fit(teacher, batch(classes=3), 3, batch_size=4, epochs=2, verbose=0)
     (copied,) = (found for found in bridge.network._flatten_layers() if isinstance(found, Traced))
