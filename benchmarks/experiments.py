@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from distiller import recipes
+from distiller import recipes, yaml_text
 from distiller.errors import InputError
 from distiller.nearest import unknown
 
@@ -56,6 +55,6 @@ def read(name: str) -> Experiment:
     if name not in names():
         raise InputError(unknown("experiment", name, names()))
     try:
-        return Experiment.model_validate(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
+        return Experiment.model_validate(yaml_text.load((FOLDER / f"{name}.yaml").read_text()))
     except ValidationError as error:
         raise InputError(f"Experiment {name!r}: {error}") from None
