@@ -1,5 +1,6 @@
 """From a file to numbers of a phone, with the real adb client and a phone on loopback."""
 
+import shutil
 import statistics
 
 import pytest
@@ -161,6 +162,23 @@ def test_cores_that_do_not_tell_their_clock(phone, model, tmp_path):
     (got,) = tflite.android.benchmark(model, tool=tool.make(tmp_path), cores="big")
     assert got.phone["megahertz"] == [1800, 0, 2800, 2800]
     assert phone.masks == ["c"]
+
+
+def test_cores_that_tell_nothing_keep_their_place(phone, model, tmp_path):
+    """Those that the system has switched off have no folder of clocks."""
+    for core in (0, 1):
+        shutil.rmtree(phone.root / f"sys/devices/system/cpu/cpu{core}/cpufreq")
+    (got,) = tflite.android.benchmark(model, tool=tool.make(tmp_path), cores="big")
+    assert (got.phone["cores"], got.phone["megahertz"]) == (4, [0, 0, 2800, 2800])
+    assert got.phone["governors"] == ["schedutil"] * 2
+    assert phone.masks == ["c"]
+
+
+def test_more_threads_than_cores(phone, model, tmp_path):
+    """Two of the four cores are big."""
+    with pytest.raises(ModelError, match=r"Expected a core for each thread. Received: threads=4 on 2 of the cores"):
+        tflite.android.benchmark(model, tool=tool.make(tmp_path), cores="big", threads=(1, 4))
+    assert phone.masks == []
 
 
 def test_a_model_and_a_tool_with_spaces_and_quotes(phone, model, tmp_path):

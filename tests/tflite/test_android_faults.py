@@ -206,6 +206,20 @@ def test_another_program_of_the_same_number_lives_on(phone, model, tmp_path):
     bystander.wait()
 
 
+def test_the_time_for_a_copy_grows_with_all_of_a_folder(phone, tmp_path, monkeypatch):
+    """Sixty megabytes of images over a wireless connection, at a megabyte a second."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("0", "1"):
+        (images / name).touch()
+        os.truncate(images / name, 30_000_000)
+    device, allowed = Device(), []
+    monkeypatch.setattr(device.adb, "call", lambda *call, seconds: allowed.append(seconds) or (0, b"", ""))
+    device.push(images, "/data/local/tmp/images")
+    device.push(images / "0", "/data/local/tmp/image")
+    assert allowed == [90.0, 60.0]
+
+
 def test_a_folder_that_stays_is_told(phone):
     told = []
     with folder.PhoneFolder(Device(), tell=told.append) as opened:

@@ -6,6 +6,7 @@ from tflite.tool.delegation import Delegation, parse_delegation
 
 XNNPACK_CREATED = "Created TensorFlow Lite XNNPACK delegate for CPU."
 APPLIED = "Explicitly applied {} delegate, and the model graph will be {} executed by the delegate"
+EARLY = "Applied {} delegate, and the model graph will be {} executed w/ the delegate."
 IN_VAIN = "Though {} delegate is explicitly applied, the model graph will not be executed by the delegate."
 
 
@@ -37,6 +38,14 @@ IN_VAIN = "Though {} delegate is explicitly applied, the model graph will not be
         (
             ["Replacing 58 out of 58 node(s) with delegate (TfLiteGpuDelegateV2) node, yielding 1 partitions."],
             Delegation("gpu", True),
+        ),
+        # A build of 2020 has other words, and XNNPACK off says nothing of the GPU.
+        (["Use gpu : [1]", "Use xnnpack : [0]", EARLY.format("GPU", "completely")], Delegation("gpu", True)),
+        (["Use gpu : [1]", "Use xnnpack : [0]"], Delegation("unknown")),
+        (["Use gpu : [0]", "Use xnnpack : [0]"], Delegation("none")),
+        (
+            [EARLY.format("NNAPI", "partially")],
+            Delegation("nnapi", False, "nnapi ran a part of the model, in several pieces"),
         ),
         (["Explicitly applied GPU delegate, and the model gra"], Delegation("unknown")),
     ],

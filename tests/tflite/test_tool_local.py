@@ -149,6 +149,11 @@ def test_masks(cores, mask):
     assert affinity_mask(cores) == mask
 
 
+def test_more_threads_than_cores(model, tmp_path):
+    with pytest.raises(ModelError, match=r"Expected a core for each thread. Received: threads=2 on 1 of the cores"):
+        tflite.tool.benchmark(model, tool=tool.make(tmp_path), threads=2, cores="0")
+
+
 @pytest.mark.parametrize("cores", [[], [-1], ["1"], [2000], "", "x", "1-", "3-1", "0x", "0x0", "1;reboot", "1,,2"])
 def test_masks_that_are_none(cores):
     with pytest.raises(ModelError, match="Expected processor cores as in"):

@@ -58,12 +58,12 @@ class Device:
         return output
 
     def push(self, local: Path, remote: str) -> None:
-        """Copy a file to the phone.
+        """Copy a file, or a folder of files, to the phone.
 
         Raises:
             MeasurementError: there is no space, the phone was lost, or it refused.
         """
-        seconds = _SHORT + _SECONDS_A_BYTE * local.stat().st_size
+        seconds = _SHORT + _SECONDS_A_BYTE * _bytes(local)
         status, output, complaints = self.adb.call("push", str(local.absolute()), remote, seconds=seconds)
         if status:
             reason = _last_line(output.decode(errors="replace"), complaints)
@@ -102,6 +102,10 @@ def with_status(command: str, mark: str) -> str:
     '( ls ) 2>&1; echo "\\n__rc=$?"'
     """
     return f'( {command} ) 2>&1; echo "\n{mark}$?"'
+
+
+def _bytes(local: Path) -> int:
+    return sum(path.stat().st_size for path in local.iterdir()) if local.is_dir() else local.stat().st_size
 
 
 def _last_line(output: str, complaints: str) -> str:

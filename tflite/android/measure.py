@@ -11,7 +11,7 @@ from tflite.android.program import Program, find_program
 from tflite.benchmark.result import BenchmarkResult
 from tflite.errors import ModelError
 from tflite.files import read_model
-from tflite.tool.affinity import affinity_mask
+from tflite.tool.affinity import affinity_mask, check_threads
 from tflite.tool.flags import Options
 from tflite.tool.measuring import measure
 from tflite.tool.termination import orderly
@@ -48,7 +48,7 @@ def benchmark(
         threads: of the tool; a result for each.
         delegate: "xnnpack", "gpu", "nnapi" or "none"; another one than this is an error, not a number.
         cores: processor cores that the tool may use, numbered from 0: `[4, 5]`, "4-7", the mask "0xf0", or "big" for
-            those with the highest clock; all where None.
+            those with the highest clock, which is one core on many phones; all where None.
         runs: at least this many are measured.
         warmup_runs: at least this many before, and half a second of them.
         min_seconds: measured time, at least.
@@ -73,6 +73,8 @@ def benchmark(
     device = Device(serial)
     phone = read_phone(device)
     mask = cores_mask(cores, phone)
+    if mask is not None:
+        check_threads(max(numbers), mask)
     program = find_program(device, phone, tool)
     results = []
     with orderly(), PhoneFolder(device, mask=mask, tell=say) as folder:

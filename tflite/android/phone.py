@@ -15,7 +15,7 @@ _READ = (
     '$(cat $c/cpufreq/cpuinfo_max_freq 2>/dev/null)"; done'
 )
 _PROPERTY = re.compile(r"\[([^\]]+)\]: \[(.*)\]")
-_CORE = re.compile(r"core=([0-9]+) ([\w-]*) ?([0-9]*)")
+_CORE = re.compile(r"core=([0-9]+) ?([A-Za-z][\w-]*)? ?([0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,11 @@ def read_phone(device: Device) -> Phone:
     """
     lines = device.shell(_READ)[1].splitlines()
     found = {match[1]: printable(match[2].strip()) for line in lines if (match := _PROPERTY.fullmatch(line.strip()))}
-    cores = sorted((int(match[1]), match[2], match[3]) for line in lines if (match := _CORE.fullmatch(line.strip())))
+    cores = sorted(
+        (int(match[1]), match[2] or "", int(match[3] or 0))
+        for line in lines
+        if (match := _CORE.fullmatch(line.strip()))
+    )
     abis = found.get("ro.product.cpu.abilist") or found.get("ro.product.cpu.abi") or ""
     return Phone(
         serial=device.serial,
@@ -78,7 +82,7 @@ def read_phone(device: Device) -> Phone:
         abis=tuple(abi for abi in abis.split(",") if abi),
         cores=len(cores),
         governors=tuple(governor for _, governor, _ in cores if governor),
-        megahertz=tuple(int(kilohertz or 0) // 1000 for _, _, kilohertz in cores),
+        megahertz=tuple(kilohertz // 1000 for _, _, kilohertz in cores),
     )
 
 

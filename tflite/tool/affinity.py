@@ -29,6 +29,19 @@ def affinity_mask(cores: Sequence[int] | str, *, available: int | None = None) -
     return f"{sum(1 << core for core in set(numbers)):x}"
 
 
+def check_threads(threads: int, mask: str) -> None:
+    """Whether each thread has a core of its own: threads that share one are slower than fewer would be.
+
+    Raises:
+        ModelError: there are fewer cores in the mask.
+    """
+    cores = int(mask, 16).bit_count()
+    if threads > cores:
+        raise ModelError(
+            f"Expected a core for each thread. Received: threads={threads} on {cores} of the cores, mask {mask}"
+        )
+
+
 def _numbers(text: str) -> list[int]:
     """The cores that a text names; none where it is none of the known forms."""
     text = text.strip().lower()

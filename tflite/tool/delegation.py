@@ -11,8 +11,8 @@ from tflite.tool.lines import printable
 from tflite.tool.statistics import COUNT
 
 _APPLIED = re.compile(
-    r"Explicitly applied (?P<name>\S+) delegate, and the model graph will be (?P<part>completely|partially) executed "
-    rf"by the delegate(?: w/ (?P<kernels>{COUNT}) delegate kernels)?\."
+    r"(?:Explicitly a|A)pplied (?P<name>\S+) delegate, and the model graph will be (?P<part>completely|partially) "
+    rf"executed (?:by|w/) the delegate(?: w/ (?P<kernels>{COUNT}) delegate kernels)?\."
 )
 _IN_VAIN = re.compile(
     r"Though (?P<name>\S+) delegate is explicitly applied, the model graph will not be executed by the delegate\.?"
@@ -47,7 +47,7 @@ class Delegation:
 def parse_delegation(lines: list[str]) -> Delegation:
     """The delegate that a log shows."""
     applied: dict[str, Delegation] = {}
-    created, refused, off = [], [], False
+    created, refused, switched = [], [], {}
     for line in lines:
         if match := _APPLIED.fullmatch(line):
             name = _known(match["name"])
@@ -61,7 +61,7 @@ def parse_delegation(lines: list[str]) -> Delegation:
         elif match := _CREATED.fullmatch(line):
             created.append(_known(match["cpu"] or match["name"]))
         elif match := _SWITCH.fullmatch(line):
-            off = off or (_known(match["name"]) == "xnnpack" and match["on"] == "0")
+            switched[_known(match["name"])] = match["on"] == "1"
     refusals = tuple(dict.fromkeys(refused))
     chosen = [found for name, found in applied.items() if name not in refusals]
     # What is left of a model after a GPU goes to XNNPACK: the first is the one that was asked for.
@@ -72,6 +72,7 @@ def parse_delegation(lines: list[str]) -> Delegation:
     for name in ("gpu", "nnapi", "xnnpack"):
         if name in created and name not in refusals:
             return Delegation(name, refused=refusals)
+    off = switched.get("xnnpack") is False and not any(on for name, on in switched.items() if name not in refusals)
     return Delegation("none" if off or "xnnpack" in refusals else "unknown", refused=refusals)
 
 

@@ -13,7 +13,7 @@ from tflite.benchmark.machine import processor
 from tflite.benchmark.result import BenchmarkResult
 from tflite.errors import MeasurementError, ModelError
 from tflite.files import read_model
-from tflite.tool.affinity import affinity_mask
+from tflite.tool.affinity import affinity_mask, check_threads
 from tflite.tool.flags import Options
 from tflite.tool.lines import last_words
 from tflite.tool.measuring import measure
@@ -95,6 +95,8 @@ def benchmark(
     """
     options = Options(threads, runs, warmup_runs, min_seconds, max_seconds, delegate)
     mask = None if cores is None else affinity_mask(cores, available=os.cpu_count())
+    if mask is not None:
+        check_threads(threads, mask)
     content = read_model(path)
     program = local_tool(tool)
     if mask is not None and shutil.which("taskset") is None:
