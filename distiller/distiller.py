@@ -12,7 +12,7 @@ from distiller.adjustable import Adjustable, Number, as_number
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
 from distiller.errors import InputError
-from distiller.first_step import FirstStep, check_targets, first_batch
+from distiller.first_step import FirstStep, check_stored, check_targets, first_batch
 from distiller.labels import LabelsTerm, counts, may_be_marked
 from distiller.models.normalization import fuse
 from distiller.nearest import unknown
@@ -140,8 +140,10 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """As `keras.Model.fit`. The first batch is looked at before the training, and its loss after the first step.
 
         Raises:
-            InputError: labels out of range, or a teacher or images that hold no numbers.
+            InputError: labels out of range, a teacher or images that hold no numbers, or stored answers of another
+                teacher.
         """
+        check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
             check_targets(self, batch)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from distiller.data.batches import Batches
 from distiller.errors import InputError
 from distiller.targets import Targets
 
@@ -16,6 +17,12 @@ def first_batch(x: Any, y: Any, batch_size: int) -> Any:
     if y is None:
         return next(iter(x), None) if hasattr(x, "element_spec") else None  # a tf.data.Dataset starts anew each time
     return keras.tree.map_structure(lambda part: part[:batch_size], (x, y))
+
+
+def check_stored(distiller: Any, x: Any) -> None:
+    """Raise InputError where `x` are `Batches` with stored answers of other teachers than the distiller's."""
+    if isinstance(x, Batches) and x.taught:
+        x.taught.match(distiller.teachers, distiller.pairing.layers)
 
 
 def check_targets(distiller: Any, batch: Any) -> None:

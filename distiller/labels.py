@@ -10,6 +10,12 @@ from distiller.errors import InputError
 from distiller.taps import LOGITS, MASK
 from distiller.targets import Targets, known, rows, without_marks
 
+_CROSS_ENTROPIES = {
+    keras.losses.SparseCategoricalCrossentropy: keras.losses.sparse_categorical_crossentropy,
+    keras.losses.CategoricalCrossentropy: keras.losses.categorical_crossentropy,
+    keras.losses.CategoricalFocalCrossentropy: keras.losses.categorical_focal_crossentropy,
+}
+
 
 class LabelsTerm:
     """The mean over labelled rows of mask · weight · loss; for several outputs, the weighted sum of theirs.
@@ -20,11 +26,11 @@ class LabelsTerm:
         outputs: names of the student's outputs.
 
     Raises:
-        InputError: losses or weights are not those of the outputs.
+        InputError: losses or weights are not those of the outputs, or a loss takes probabilities, which are no logits.
     """
 
     def __init__(self, loss: Any, shares: Any, outputs: Sequence[str]):
-        self.losses = {name: keras.losses.get(one) for name, one in _by_output("loss", loss, outputs).items()}
+        self.losses = {name: _of_logits(one) for name, one in _by_output("loss", loss, outputs).items()}
         self.shares = _by_output("loss_weights", shares, outputs) if shares is not None else {}
 
     def __call__(self, targets: Targets, outputs: Mapping[str, Any], mean_over_replicas: Callable[[Any], Any]) -> Any:
@@ -55,6 +61,18 @@ def counts(targets: Targets, output: str, outputs: Mapping[str, Any], like: Any,
 def may_be_marked(labels: Any, output: str) -> bool:
     """Whether −1 marks a label as unknown: of several outputs only integers, since others may be any number."""
     return output == LOGITS or "int" in keras.backend.standardize_dtype(labels.dtype)
+
+
+def _of_logits(loss: Any) -> Any:
+    """The loss, if it may be one of logits: cross-entropies of probabilities take them without an error."""
+    found = keras.losses.get(loss)
+    for kind, function in _CROSS_ENTROPIES.items():
+        if found is function or (isinstance(found, kind) and not found.from_logits):
+            raise InputError(
+                f"Expected a loss of logits, such as keras.losses.{kind.__name__}(from_logits=True). "
+                f"Received: {loss!r}, which takes probabilities"
+            )
+    return found
 
 
 def _by_output(argument: str, given: Any, outputs: Sequence[str]) -> dict[str, Any]:

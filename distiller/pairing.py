@@ -33,6 +33,7 @@ class Pairing:
         outputs: names of the student's outputs that have labels.
         first: of each objective, the first that has the same bridge.
         networks: the bridged teachers, by those first objectives.
+        layers: names of the layers that are tapped of each, by the same.
         heads: the student's auxiliary heads, by the same; they are trained and not exported.
 
     Raises:
@@ -48,6 +49,7 @@ class Pairing:
         self.outputs = [LOGITS] if LOGITS in tapped.output else output_names(student)
         self.heads: dict[str, keras.Layer] = {}
         self.networks: dict[str, keras.Model] = {}
+        self.layers: dict[str, list[str]] = {}
         self.first: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         taps: list[keras.Model] = []
@@ -63,7 +65,8 @@ class Pairing:
                 continue
             sharing = [o for n, o in objectives.items() if self.bridges[n] is its_bridge]
             self.networks[name] = apart(self._bridged(its_bridge, teacher, whole, tapped, sharing))
-            taps.append(_tapped(self.networks[name], sharing, self._keys[name]))
+            self.layers[name] = _layers(sharing, "teacher_layer")
+            taps.append(_tapped(self.networks[name], self.layers[name], self._keys[name]))
             head = its_bridge.head(self.networks[name])
             if head is not None:
                 head = renamed(head, {layer.name: layer for layer in (*tapped.operations, *self.heads.values())})
@@ -139,15 +142,16 @@ def _by_objective(bridge: Bridges, objectives: Mapping[str, Objective]) -> dict[
 
 
 def _layers(objectives, side: str) -> list[str]:
-    names: list[str] = []
+    """The layers that objectives compare of one of the two networks, each once."""
+    names: dict[str, None] = {}
     for objective in objectives:
         taps: Taps = getattr(objective, side)
-        names.extend([taps] if isinstance(taps, str) else taps or [])
-    return names
+        names |= dict.fromkeys([taps] if isinstance(taps, str) else taps or [])
+    return list(names)
 
 
-def _tapped(network: keras.Model, objectives: list[Objective], key: str) -> keras.Model:
-    tapped = tap(network, _layers(objectives, "teacher_layer"), role="teacher")
+def _tapped(network: keras.Model, layers: list[str], key: str) -> keras.Model:
+    tapped = tap(network, layers, role="teacher")
     if not key:
         return tapped
     return keras.Model(entry(tapped), {f"{key}{name}": value for name, value in tapped.output.items()})

@@ -54,7 +54,7 @@ class StoredAnswers:
         plan, bridge = self.recipe.plan(arm), self.recipe.bridges_of(arm)[first]
         # Of other labels the teacher behind a fitted bridge is another, and so are images that must have labels.
         bound = learns_from_labels(bridge) or not self.recipe.arms[arm].unlabelled
-        layers = _layers_of(learner, first)
+        layers = learner.pairing.layers[first]
         asked = [
             bridge.model_dump(mode="json") if bridge else None,
             self.recipe.labels_seed(seed) if bound else None,
@@ -76,25 +76,15 @@ def rehearse(section: Cache, learner: Distiller, *, mixing: bool) -> None:
         return
     with TemporaryDirectory() as folder:
         for first, network in learner.teachers.items():
-            layers = _layers_of(learner, first)
+            layers = learner.pairing.layers[first]
             teachers.Cache(folder, network, layers, dtype=section.dtype, top_k=section.top_k)
 
 
 def stores(section: Cache, objectives: Mapping[str, Objective], *, mixing: bool) -> bool:
     """Whether a student of these objectives can learn from stored answers alone, as the recipe allows it."""
     asked = any(objective.needs_teacher for objective in objectives.values())
-    return asked and not mixing and (section.layers or not _layers(objectives.values()))
-
-
-def _layers_of(learner: Distiller, first: str) -> list[str]:
-    """The layers that objectives compare of one of the teachers."""
-    return _layers([o for name, o in learner.objectives.items() if learner.pairing.first[name] == first])
-
-
-def _layers(objectives: Any) -> list[str]:
-    """The teacher's layers that objectives compare, each once."""
-    found: dict[str, None] = {}
-    for objective in objectives:
-        taps = objective.teacher_layer
-        found |= dict.fromkeys([taps] if isinstance(taps, str) else taps or [])
-    return list(found)
+    return (
+        asked
+        and not mixing
+        and (section.layers or all(objective.teacher_layer is None for objective in objectives.values()))
+    )

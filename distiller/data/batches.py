@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from distiller.data.augmentation import Augmentation
-from distiller.data.mixing import Mixing
+from distiller.data.mixing import Mixing, one_hot
 from distiller.data.splits import Split
 from distiller.errors import InputError
 
@@ -168,7 +168,8 @@ class Replay(keras.callbacks.Callback):
 class InOrder(keras.utils.PyDataset):
     """Every sample of a split once, in order, as (pixels float32, labels int32): for evaluation.
 
-    With `classes` the labels are probabilities, float32 (batch, classes), for a loss that takes mixed labels.
+    With `classes` the labels are probabilities, float32 (batch, classes), for a loss that takes mixed labels; −1
+    throughout where a label is unknown.
     """
 
     def __init__(self, split: Split, batch_size: int = 256, *, classes: int | None = None):
@@ -188,5 +189,5 @@ class InOrder(keras.utils.PyDataset):
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         labels = self.split.labels[part]
         if self.classes:
-            labels = np.eye(self.classes, dtype="float32")[labels]
+            labels = one_hot(labels, self.classes)
         return self.split.images[part].astype("float32"), labels

@@ -132,14 +132,28 @@ def soft_labels(labels: np.ndarray, partners: np.ndarray, shares: np.ndarray, cl
     array([[ 0.,  1.],
            [-1., -1.]], dtype=float32)
     """
+    rows = one_hot(labels, classes)
+    share = shares.astype(np.float32)[:, None]
+    mixed = share * rows + (1 - share) * rows[partners]
+    unknown = rows[:, 0] < 0
+    unknown = (unknown & (shares > 0)) | (unknown[partners] & (shares < 1))
+    return np.where(unknown[:, None], np.float32(-1), mixed)
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Integer labels as probabilities, float32 (n, classes); a row is −1 throughout where the label is −1.
+
+    Raises:
+        InputError: the labels are not of shape (n,), or one is no class.
+
+    >>> one_hot(np.array([1, -1]), 2)
+    array([[ 0.,  1.],
+           [-1., -1.]], dtype=float32)
+    """
     labels = np.asarray(labels)
     if labels.ndim != 1 or (len(labels) and not -1 <= labels.min() <= labels.max() < classes):
         raise InputError(
             f"Expected integer labels (n,) of −1 … {classes - 1}. "
             f"Received: shape {labels.shape}, {labels.min(initial=0)} … {labels.max(initial=0)}"
         )
-    one_hot = np.concatenate([np.eye(classes, dtype=np.float32), np.zeros((1, classes), np.float32)])
-    share = shares.astype(np.float32)[:, None]
-    mixed = share * one_hot[labels] + (1 - share) * one_hot[labels[partners]]
-    unknown = ((labels < 0) & (shares > 0)) | ((labels[partners] < 0) & (shares < 1))
-    return np.where(unknown[:, None], np.float32(-1), mixed)
+    return np.concatenate([np.eye(classes), np.full((1, classes), -1)]).astype("float32")[labels]

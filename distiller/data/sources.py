@@ -9,6 +9,8 @@ from distiller.errors import InputError, WorkError
 from distiller.nearest import unknown
 
 NAMES = ("cifar10", "cifar100", "digits")
+# Names that a folder of validation images goes by.
+_HELD = ("val", "valid", "validation")
 # Splits are part of what a data set is here: the same for every seed of training.
 _SPLIT_SEED = 20240604
 
@@ -24,16 +26,18 @@ def load(
 
     Args:
         name: "cifar10", "cifar100" (through tensorflow_datasets), "digits" (scikit-learn's 1,797 handwritten digits,
-            8×8, no download), or the path of a folder. A folder with subfolders `train` and `test` keeps that
-            division; of any other a sixth is the test split.
+            8×8, no download), or the path of a folder. A folder with subfolders `train` and `test`, and perhaps `val`,
+            keeps that division; of any other a sixth is the test split.
         data_dir: where tensorflow_datasets keeps its data; its own default where None.
-        validation: share of the training images that is held out, the same in every class.
+        validation: share of the training images that is held out, the same in every class; of a folder with `val`,
+            none is.
         image_size: height and width that a folder's images are resized to; other sources have their own.
 
     Raises:
-        InputError: unknown name, missing folder, fewer than two classes.
+        InputError: unknown name, missing folder, fewer than two classes, or some of `train`, `val` and `test` alone.
         WorkError: the data could not be prepared.
     """
+    held = None
     if data_dir is not None and not Path(data_dir).is_dir():
         raise InputError(f"The data folder {str(data_dir)!r} does not exist")
     if str(name) in ("cifar10", "cifar100"):
@@ -41,12 +45,13 @@ def load(
     elif str(name) == "digits":
         train, test, classes = _digits()
     elif Path(name).is_dir():
-        train, test, classes = _from_folder(Path(name), image_size)
+        train, held, test, classes = _from_folder(Path(name), image_size)
     elif "/" in str(name) or isinstance(name, Path):
         raise InputError(f"The image folder {str(name)!r} does not exist")
     else:
         raise InputError(unknown("data set", name, NAMES) + " A folder of class folders is welcome too.")
-    train, held = hold_out(train, validation, _SPLIT_SEED)
+    if held is None:
+        train, held = hold_out(train, validation, _SPLIT_SEED)
     return Dataset(Path(name).name, train, held, test, classes)
 
 
@@ -75,25 +80,39 @@ def _digits() -> tuple[Split, Split, tuple[str, ...]]:
     return train, test, tuple(str(i) for i in range(10))
 
 
-def _from_folder(folder: Path, image_size: tuple[int, int]) -> tuple[Split, Split, tuple[str, ...]]:
-    if (folder / "train").is_dir() and (folder / "test").is_dir():
-        train, classes = _read_classes(folder / "train", image_size)
-        test, test_classes = _read_classes(folder / "test", image_size)
-        if test_classes != classes:
+def _from_folder(folder: Path, image_size: tuple[int, int]) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
+    there = _folders_in(folder)
+    division = there & {"train", "test", *_HELD}
+    if not division or (there - division and not {"train", "test"} <= there):
+        both, classes = _read_classes(folder, image_size)
+        train, test = hold_out(both, 1 / 6, _SPLIT_SEED)
+        return train, None, test, classes
+    held = sorted(division & set(_HELD))
+    if not {"train", "test"} <= division or len(held) > 1:
+        raise InputError(
+            f"Expected the folders train and test, and perhaps one of {' and '.join(_HELD)}, in {str(folder)!r}. "
+            f"Received: {', '.join(sorted(division))}"
+        )
+    train, classes = _read_classes(folder / "train", image_size)
+    others = {}
+    for part in (*held, "test"):
+        others[part], its_classes = _read_classes(folder / part, image_size)
+        if its_classes != classes:
             raise InputError(
-                f"Expected the same class folders in train and test of {str(folder)!r}. "
-                f"Received: {', '.join(sorted(set(classes) ^ set(test_classes)))} in one of them only"
+                f"Expected the same class folders in train and {part} of {str(folder)!r}. "
+                f"Received: {', '.join(sorted(set(classes) ^ set(its_classes)))} in one of them only"
             )
-        return train, test, classes
-    both, classes = _read_classes(folder, image_size)
-    train, test = hold_out(both, 1 / 6, _SPLIT_SEED)
-    return train, test, classes
+    return train, others[held[0]] if held else None, others["test"], classes
+
+
+def _folders_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
 
 
 def _read_classes(folder: Path, image_size: tuple[int, int]) -> tuple[Split, tuple[str, ...]]:
     import keras
 
-    classes = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
+    classes = tuple(sorted(_folders_in(folder)))
     if len(classes) < 2:
         raise InputError(
             f"Expected two or more class folders in {str(folder)!r}. Received: {', '.join(classes) or 'none'}"

@@ -55,6 +55,8 @@ class Dataset:
     def only(self, classes: Sequence[str]) -> "Dataset":
         """The data set of some classes, relabelled 0, 1, … in the given order.
 
+        Images without a label may be of any class, and are left out.
+
         Raises:
             InputError: fewer than two classes, one named twice, or an unknown name; the message has the nearest.
         """
@@ -68,7 +70,7 @@ class Dataset:
         codes[[self.classes.index(name) for name in wanted]] = np.arange(len(wanted))
 
         def pick(split: Split) -> Split:
-            labels = codes[split.labels]
+            labels = np.where(split.labels == UNLABELLED, UNLABELLED, codes[split.labels])
             kept = labels != UNLABELLED
             return Split(split.images[kept], labels[kept])
 

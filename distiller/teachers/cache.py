@@ -1,7 +1,7 @@
 """A teacher's answers, computed once for any number of students."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,29 @@ class Cache:
         if self._key is None:
             raise InputError(f"The cache in {str(self.folder)!r} is empty. Call its `build(split, …)` first")
         keys.compare(self.folder, self._key, keys.of_views(split, augmentation, seed))
+
+    def match(self, networks: Mapping[str, keras.Model], layers: Mapping[str, Iterable[str]]) -> None:
+        """Raise InputError unless a `Distiller` of these teachers and tapped layers finds its answers in here.
+
+        Args:
+            networks: what `Distiller.teachers` is.
+            layers: names of the tapped layers of each.
+        """
+        if len(networks) != 1:
+            raise InputError(f"Expected the `Caches` of the teachers {sorted(networks)}. Received: one Cache")
+        self.match_one(*networks.values(), *layers.values())
+
+    def match_one(self, network: keras.Model, layers: Iterable[str]) -> None:
+        """Raise InputError unless the cache is of this teacher, with these layers beside its logits."""
+        if self._key is not None:
+            remedy = "Give the Distiller the teacher that the cache was built with"
+            keys.compare(self.folder, self._key, keys.of_network(network), remedy)
+        missing = [name for name in layers if name not in self._rows.shapes]
+        if missing:
+            raise InputError(
+                f"The cache in {str(self.folder)!r} lacks the teacher's layers {missing}. "
+                f"Expected Cache(…, layers={[*self._layers, *missing]})"
+            )
 
     def require(self, passes: int) -> None:
         """Raise InputError unless so many passes are stored."""

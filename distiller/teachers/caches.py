@@ -1,11 +1,13 @@
 """Stored answers of several teachers, read as one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import keras
 import numpy as np
 
 from distiller.data.augmentation import Augmentation
 from distiller.data.splits import Split
+from distiller.errors import InputError
 from distiller.teachers.cache import Cache
 
 
@@ -33,6 +35,15 @@ class Caches:
         """Raise InputError unless every cache is of these images in these views."""
         for cache in self._caches.values():
             cache.check(split, augmentation, seed)
+
+    def match(self, networks: Mapping[str, keras.Model], layers: Mapping[str, Iterable[str]]) -> None:
+        """Raise InputError unless a `Distiller` of these teachers and tapped layers finds its answers in here."""
+        if networks.keys() != self._caches.keys():
+            raise InputError(
+                f"Expected a cache for each of the teachers {sorted(networks)}. Received: {sorted(self._caches)}"
+            )
+        for first, cache in self._caches.items():
+            cache.match_one(networks[first], layers[first])
 
     def require(self, passes: int) -> None:
         """Raise InputError unless every cache has so many passes."""

@@ -20,12 +20,19 @@ _NAME = "cache.json"
 _FORMAT = 1
 
 
-def of_teacher(teacher: keras.Model, taps: keras.Model, layers: list[str]) -> Key:
-    """The teacher as it is now, and what is taken of it."""
+def of_network(teacher: keras.Model) -> Key:
+    """The teacher as it is now."""
     return {
         "teacher's architecture": fingerprint.architecture(teacher),
         "teacher's weights": fingerprint.weights(teacher),
         "teacher's compute dtypes": fingerprint.precision(teacher),
+    }
+
+
+def of_teacher(teacher: keras.Model, taps: keras.Model, layers: list[str]) -> Key:
+    """The teacher as it is now, and what is taken of it."""
+    return {
+        **of_network(teacher),
         "layers": layers,
         # A name that Keras gave ("conv2d_7") may be another layer's next time.
         "places of the layers": fingerprint.architecture(taps) if layers else None,
@@ -78,7 +85,7 @@ def read(folder: Path) -> Key:
     return stored
 
 
-def compare(folder: Path, stored: Key, key: Key) -> None:
+def compare(folder: Path, stored: Key, key: Key, remedy: str = "Name another folder, or delete this one") -> None:
     """Raise InputError unless each part of `key` is as stored; the message says which are not."""
     differing = [
         f"{part} (stored: {stored.get(part)}, received: {value})"
@@ -87,8 +94,7 @@ def compare(folder: Path, stored: Key, key: Key) -> None:
     ]
     if differing:
         raise InputError(
-            f"The cache in {str(folder)!r} was built for something else. What differs: {'; '.join(differing)}. "
-            "Name another folder, or delete this one"
+            f"The cache in {str(folder)!r} was built for something else. What differs: {'; '.join(differing)}. {remedy}"
         )
 
 

@@ -1,5 +1,7 @@
 """Sources, splits, replayable views, batches."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,6 +32,12 @@ def test_splits_keep_the_shares_of_the_classes(digits):
 
 def test_splits_are_the_same_every_time(digits):
     np.testing.assert_array_equal(digits.validation.images, data.load("digits").validation.images)
+
+
+def test_only_leaves_unlabelled_images_out(digits):
+    hidden = data.Split(digits.train.images, np.where(np.arange(len(digits.train)) % 2, digits.train.labels, -1))
+    found = dataclasses.replace(digits, train=hidden).only(["3", "9"])  # 9 is the last class
+    np.testing.assert_array_equal(found.train.images, hidden.images[np.isin(hidden.labels, [3, 9])])
 
 
 def test_only_relabels_in_the_given_order(digits):
@@ -163,6 +171,11 @@ class TestBatches:
         batches = data.InOrder(self.split(10), 4)
         assert [len(batches[i][1]) for i in range(batches.num_batches)] == [4, 4, 2]
 
+    def test_in_order_as_probabilities(self):
+        split = self.split(3)
+        batches = data.InOrder(data.Split(split.images, np.array([2, -1, 0], "int32")), 4, classes=3)
+        np.testing.assert_array_equal(batches[0][1], [[0, 0, 1], [-1, -1, -1], [1, 0, 0]])
+
     def test_refuse_an_empty_split(self):
         with pytest.raises(InputError, match="0 samples"):
             data.Batches(self.split(0), 4)
@@ -193,6 +206,27 @@ class TestFolder:
         found = data.load(root, image_size=(8, 8))
         assert len(found.test) == 24
         assert len(found.train) + len(found.validation) == 24
+
+    @pytest.mark.parametrize("held", ["val", "validation"])
+    def test_a_folder_of_validation_images(self, folder, tmp_path_factory, held):
+        root = tmp_path_factory.mktemp("three")
+        for part in ("train", held, "test", ".cache"):
+            (root / part).symlink_to(folder)
+        found = data.load(root, image_size=(8, 8))
+        assert [len(part) for part in (found.train, found.validation, found.test)] == [24, 24, 24]
+        assert found.classes == ("cat", "dog")
+
+    @pytest.mark.parametrize("parts", [("train", "val"), ("train",), ("train", "val", "valid", "test")])
+    def test_parts_of_a_division_are_refused(self, folder, tmp_path_factory, parts):
+        root = tmp_path_factory.mktemp("some")
+        for part in parts:
+            (root / part).symlink_to(folder)
+        with pytest.raises(InputError, match=f"train and test, and perhaps one of .* {', '.join(sorted(parts))}$"):
+            data.load(root)
+
+    def test_a_class_may_be_called_train(self, folder):
+        (folder / "dog").rename(folder / "train")
+        assert data.load(folder, image_size=(8, 8)).classes == ("cat", "train")
 
     def test_one_class_is_refused(self, tmp_path):
         (tmp_path / "cat").mkdir()

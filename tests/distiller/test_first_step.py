@@ -55,6 +55,22 @@ class TestLabels:
             distiller().fit(*given(x, y), verbose=0, shuffle=False)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "sparse_categorical_crossentropy",
+        "categorical_crossentropy",
+        keras.losses.sparse_categorical_crossentropy,
+        keras.losses.SparseCategoricalCrossentropy(),
+        keras.losses.CategoricalFocalCrossentropy(),
+    ],
+)
+def test_a_loss_of_probabilities(loss):
+    """It would train on the logarithm of clipped logits, without an error."""
+    with pytest.raises(InputError, match=r"Crossentropy\(from_logits=True\). Received: .*, which takes probabilities"):
+        distiller().compile("sgd", loss=loss)
+
+
 def test_nan_in_soft_labels():
     x, y = batch()
     soft = np.eye(4, dtype="float32")[y]

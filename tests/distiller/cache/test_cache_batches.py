@@ -8,8 +8,10 @@ from caches import CLASSES, VIEWS, images, network
 from distiller import Distiller, data, objectives
 from distiller.data import Augmentation, Batches
 from distiller.errors import InputError
+from distiller.pairing import Pairing
 from distiller.taps import LOGITS
 from distiller.teachers.cache import Cache
+from distiller.teachers.caches import Caches
 
 
 class TestBatches:
@@ -109,15 +111,13 @@ class TestFit:
         callbacks = [data.Replay(batches)]
         return distiller.fit(batches, epochs=epochs, verbose=0, shuffle=False, callbacks=callbacks).history
 
-    def test_with_the_same_losses(self, build, teacher, split):
+    def test_with_the_same_losses(self, build, teacher, split, monkeypatch):
         labelled = data.Split(split.images, split.labels % CLASSES)
         cache = build(layers=["map"], dtype="float32", passes=3)
         options = {"seed": 2, "views": 0, "steps": 1, "augmentation": VIEWS}
         expected = self.fit(teacher, Batches(labelled, 10, **options), run_eagerly=True)
-        # A teacher that runs would make every loss NaN.
-        broken = keras.models.clone_model(teacher)
-        broken.set_weights([np.full_like(weight, np.nan) for weight in teacher.get_weights()])
-        found = self.fit(broken, Batches(labelled, 10, taught=cache, **options), jit_compile=False)
+        monkeypatch.delattr(Pairing, "taught")  # a teacher that runs would be an error
+        found = self.fit(teacher, Batches(labelled, 10, taught=cache, **options), jit_compile=False)
         assert set(found) == {"loss", "labels", "soft", "hint"}
         for name, values in expected.items():
             np.testing.assert_allclose(found[name], values, rtol=1e-5)
@@ -128,3 +128,20 @@ class TestFit:
         student.compile("sgd", run_eagerly=True)
         with pytest.raises(InputError, match="holds 2 passes over the data, and 4 are needed"):
             student.fit(batches, epochs=4, verbose=0, callbacks=[data.Replay(batches)])
+
+    def test_with_the_answers_of_another_teacher_does_not_begin(self, build, teacher, split):
+        other = keras.models.clone_model(teacher)
+        other.set_weights([weight + 0.5 for weight in teacher.get_weights()])
+        batches = Batches(split, 8, views=0, augmentation=VIEWS, taught=build(layers=["map"]))
+        with pytest.raises(InputError, match=r"What differs: teacher's weights .* Give the Distiller the teacher"):
+            self.fit(other, batches, epochs=1)
+
+    def test_without_the_answers_of_a_layer_does_not_begin(self, build, teacher, split):
+        batches = Batches(split, 8, views=0, augmentation=VIEWS, taught=build(layers=["vector"]))
+        with pytest.raises(InputError, match=r"lacks the teacher's layers \['map'\].*layers=\['vector', 'map'\]"):
+            self.fit(teacher, batches, epochs=1)
+
+    def test_with_caches_of_other_bridges_does_not_begin(self, build, teacher, split):
+        batches = Batches(split, 8, views=0, augmentation=VIEWS, taught=Caches({"other": build(layers=["map"])}))
+        with pytest.raises(InputError, match=r"for each of the teachers \['soft'\]. Received: \['other'\]"):
+            self.fit(teacher, batches, epochs=1)
