@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,23 +27,28 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, recipe: Section, *, resume: bool, force: bool) -> "RunFolder":
+    def open(
+        cls, path: Path, recipe: Section, *, resume: bool, force: bool, inputs: Mapping[str, str] | None = None
+    ) -> "RunFolder":
         """Start a run in `path`, or go on with the one that is there.
+
+        `inputs` are digests of what else the run is made from, by name: a run goes on with the same alone.
 
         Raises:
             InputError: the folder holds a run and neither `resume` nor `force` is given, or another recipe's run is
-                to be resumed (more seeds may be asked than before), or it holds other files, or cannot be made.
+                or one with other inputs is to be resumed (more seeds may be asked than before), or it holds other
+                files, or cannot be made.
         """
         folder = cls(path)
         with _told(path):
             folder._refuse(resume=resume, force=force)
             begun = folder.run_file.exists()
         if begun and resume:
-            folder._go_on(recipe)
+            folder._go_on(recipe, inputs or {})
             return folder
         asked = recipe.model_dump(mode="json")
         command = shlex.join(["distiller", *sys.argv[1:]])
-        run = {"recipe": asked, "command": command, **provenance()}
+        run = {"recipe": asked, "command": command, **provenance(), "inputs": dict(inputs or {})}
         with _told(path):
             if begun:
                 shutil.rmtree(path)
@@ -103,8 +108,8 @@ class RunFolder:
         """What `run.json` says."""
         return json.loads(self.run_file.read_text())
 
-    def _go_on(self, recipe: Section) -> None:
-        """Check that the same is asked as before, but for more seeds, which are noted."""
+    def _go_on(self, recipe: Section, inputs: Mapping[str, str]) -> None:
+        """Check that the same is asked of the same inputs as before, but for more seeds, which are noted."""
         run = self.run()
         asked = recipe.model_dump(mode="json")
         # What a recipe could not say when the run was started has its default.
@@ -118,8 +123,15 @@ class RunFolder:
                 f"The run in {str(self.path)!r} was started with another {' and '.join(sorted(changed))}. "
                 "Resume it as it was started or with more seeds, or use --force to start anew"
             )
-        if asked != run["recipe"]:
-            write_json(self.run_file, {**run, "recipe": asked})
+        known = {**inputs, **run.get("inputs", {})}
+        others = [name for name, digest in inputs.items() if known[name] != digest]
+        if others:
+            raise InputError(
+                f"The run in {str(self.path)!r} was started with other content of {' and '.join(others)}. "
+                "Resume it with what it was started with, or use --force to start anew"
+            )
+        if (asked, known) != (run["recipe"], run.get("inputs")):
+            write_json(self.run_file, {**run, "recipe": asked, "inputs": known})
 
 
 def check_output(path: Path) -> None:

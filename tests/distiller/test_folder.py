@@ -1,10 +1,13 @@
 """The folder of a run: what may be asked when it goes on."""
 
+import dataclasses
+
 import pytest
 
-from distiller import recipes
+from distiller import data, recipes
 from distiller.errors import InputError
 from distiller.folder import RunFolder, write_json
+from distiller.inputs import digests
 
 
 @pytest.fixture
@@ -55,3 +58,38 @@ def test_nothing_else_may_change_with_them(begun):
     with pytest.raises(InputError, match="another summary"):
         RunFolder.open(begun, demo([0, 1, 5], summary="another"), resume=True, force=False)
     assert RunFolder(begun).run()["recipe"]["seeds"] == [0, 1]
+
+
+class TestInputs:
+    """A run goes on with the files and images that it was started with."""
+
+    @staticmethod
+    def open(folder, inputs):
+        return RunFolder.open(folder, demo([0, 1]), resume=folder.exists(), force=False, inputs=inputs)
+
+    def test_others_are_refused(self, tmp_path):
+        self.open(tmp_path / "run", {"images": "a", "teacher.keras": "b"})
+        with pytest.raises(InputError, match=r"started with other content of teacher.keras. Resume"):
+            self.open(tmp_path / "run", {"images": "a", "teacher.keras": "c"})
+        self.open(tmp_path / "run", {"images": "a", "teacher.keras": "b"})
+
+    def test_a_run_that_does_not_say_takes_what_it_is_given(self, begun):
+        run = RunFolder(begun).run()
+        del run["inputs"]
+        write_json(begun / "run.json", run)
+        assert self.open(begun, {"images": "a"}).run()["inputs"] == {"images": "a"}
+
+    def test_are_the_files_that_a_recipe_names_and_the_images(self, tmp_path):
+        teacher, groups = tmp_path / "teacher.keras", tmp_path / "groups.yaml"
+        teacher.write_bytes(b"abc")
+        groups.write_bytes(b"")
+        changes = [f"teacher={{file: {teacher}}}", f"bridge={{name: class_map, file: {groups}}}"]
+        recipe = recipes.read_run("cifar100_to_cifar10", changes)
+        digits = data.load("digits")
+        found = digests(recipe, digits)
+        assert found.keys() == {"images", str(teacher), str(groups)}
+        # SHA-256 of "abc" and of nothing: FIPS 180-4's examples.
+        assert found[str(teacher)] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        assert found[str(groups)] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        hidden = dataclasses.replace(digits, train=data.hide_labels(digits.train, 0, fraction=0.5))
+        assert digests(recipe, hidden)["images"] != found["images"]

@@ -1,0 +1,34 @@
+"""What a run is made from besides its recipe, in digests: the same files and images as before, or others."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from distiller.data import Dataset
+from distiller.recipes.schema import Section
+from distiller.teachers import fingerprint
+
+
+def digests(recipe: Section, dataset: Dataset) -> dict[str, str]:
+    """A digest of the images with their labels, and of every file that the recipe names, by its path."""
+    splits = dataset.train, dataset.validation, dataset.test
+    parts = [fingerprint.images(array) for split in splits for array in (split.images, split.labels)]
+    found = {"images": hashlib.sha256("\n".join(parts).encode()).hexdigest()}
+    for path in _files(recipe.model_dump(mode="json")):
+        with Path(path).open("rb") as file:
+            found[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _files(part: Any) -> Iterator[str]:
+    """The paths that a recipe names, wherever a section of it says `file`."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == "file" and isinstance(value, str):
+                yield value
+            else:
+                yield from _files(value)
+    elif isinstance(part, list):
+        for item in part:
+            yield from _files(item)
