@@ -143,12 +143,13 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             InputError: labels out of range, a teacher or images that hold no numbers, or stored answers of another
                 teacher.
         """
+        if not self.compiled:
+            raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
             check_targets(self, batch)
-        if self.compiled:
-            self.build_before_tracing(batch)
+        self.build_before_tracing(batch)
         watch = FirstStep(self, batch)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(watch)

@@ -15,7 +15,8 @@ def first_batch(x: Any, y: Any, batch_size: int) -> Any:
     if isinstance(x, keras.utils.PyDataset):
         return x[0] if x.num_batches else None
     if y is None:
-        return next(iter(x), None) if hasattr(x, "element_spec") else None  # a tf.data.Dataset starts anew each time
+        # A tf.data.Dataset starts anew each time; of one that is distributed over replicas, a batch is in parts.
+        return next(iter(x), None) if hasattr(x, "element_spec") and hasattr(x, "take") else None
     return keras.tree.map_structure(lambda part: part[:batch_size], (x, y))
 
 

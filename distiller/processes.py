@@ -34,12 +34,16 @@ def pool(processes: int, begin: Callable[[], None] | None = None) -> Iterator[Pr
             executor.shutdown(cancel_futures=True)
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")  # not on macOS and Windows
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
 def _shares(processes: int) -> dict[str, str]:
     """What each of so many processes is told of the machine, before it loads TensorFlow or JAX."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     return {
-        "TF_NUM_INTRAOP_THREADS": str(max(1, cores // processes)),
+        "TF_NUM_INTRAOP_THREADS": str(max(1, cores() // processes)),
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # By default the first process that asks takes most of the GPU's memory.

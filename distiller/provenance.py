@@ -1,6 +1,5 @@
 """Where a result comes from: software, machine, commit."""
 
-import os
 import platform
 import shutil
 import subprocess
@@ -8,6 +7,8 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from distiller.processes import cores
 
 _PACKAGES = ("distiller", "keras", "tensorflow", "jax", "ai-edge-litert", "numpy", "tensorflow-datasets")
 
@@ -30,7 +31,7 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """Processor, cores that this process may use, and system; the GPUs that a driver lists, where there are any."""
-    found = {"processor": _processor(), "cores": len(os.sched_getaffinity(0)), "system": platform.system()}
+    found = {"processor": _processor(), "cores": cores(), "system": platform.system()}
     gpus = list(_gpus())
     return {**found, "gpus": gpus} if gpus else found
 

@@ -62,7 +62,7 @@ def quantize(
         if path is not None:
             check_writable(path)
     reporter = reporter or Reporter()
-    student = teachers.load(model)
+    student = teachers.load(model, role="model")
     _check(student, dataset, str(model))
     aware = aware_copy(student, asked)
     learner: keras.Model = aware

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import keras
 from keras import ops
 
 from distiller.objectives import Objective
@@ -33,6 +34,10 @@ def objective_term(
     if of_logits and len(student.shape) > 2:
         teacher, student, labels = _flat(teacher), _flat(student), ops.reshape(labels, (-1, *labels.shape[2:]))
         counted = None if counted is None else ops.reshape(counted, (-1,))
+    samples = keras.tree.flatten(student)[0].shape[0]
+    if isinstance(samples, int) and samples < objective.fewest:
+        # Not a plain zero, by which adapters would have no gradient and optimisers would complain.
+        return 0.0 * sum((ops.sum(weight) for weight in objective.trainable_variables), ops.zeros(()))
     per_sample = objective(teacher, student, labels, **also)
     if counted is None:
         return ops.mean(per_sample)

@@ -35,7 +35,7 @@ class Trained:
 
 
 def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum, or DOT, over `steps` steps; biases and normalisation do not decay."""
+    """SGD with Nesterov momentum, or DOT, over `steps` steps; biases, normalisation and variances do not decay."""
     warmup = int(plan.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.learning_rate / 25 if warmup else plan.learning_rate,
@@ -45,7 +45,7 @@ def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
     )
     options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": plan.weight_decay or None}
     sgd = keras.optimizers.SGD(rate, **options) if plan.dot is None else DOT(rate, delta=plan.dot, **options)
-    sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "offset"])
     return keras.optimizers.LossScaleOptimizer(sgd) if plan.precision == "mixed_float16" else sgd
 
 

@@ -13,12 +13,15 @@ from tflite.conversion.integer import check_integer
 from tflite.conversion.labelling import Numbers, metadata_of
 from tflite.conversion.representative import representative_images
 from tflite.conversion.schemes import CONVERTED, INTEGER, SCHEMES, types
+from tflite.errors import ConversionError, ModelError
 from tflite.files import check_writable, write_whole
 from tflite.float_graph import float_graph
 from tflite.inspect import inspect_content
+from tflite.interpreter import allocate, open_model
 from tflite.loading import keras_model
 from tflite.port import Port
 from tflite.quantization.export import exported, is_aware
+from tflite.quantization.floating import floating
 from tflite.record import Record
 from tflite.tfmot.plain import check_plain
 
@@ -86,8 +89,9 @@ def convert(
     Raises:
         ModelError: the model, the path or an argument is wrong; weights that are not finite; an integer scheme without
             representative images; a quantization-aware model whose ranges were never measured, or of another scheme.
-        ConversionError: the converter failed, or left floating-point operators in an integer file; the message names
-            their layers.
+        ConversionError: the converter failed, or wrote a file that the runtime refuses, or left floating-point
+            operators in an integer file that are not those of layers which `quantize_aware` was asked to exclude; the
+            message names their layers.
     """
     asked = input_type
     input_type, output_type = types(scheme, input_type, output_type)
@@ -99,6 +103,7 @@ def convert(
     shape = image_shape(graph)
     check_finite(graph)
     metadata = metadata_of(graph, labels, normalization)
+    excluded = floating(graph)
     if is_aware(graph):
         ready = exported(graph, scheme, asked, given=representative)
         graph, images, input_type = ready.graph, None, ready.input_type
@@ -117,7 +122,16 @@ def convert(
     content = finished(made.content, wide_biases=wide, metadata=metadata, image=len(shape) == 3, narrow=narrow)
     found = inspect_content(path, content)
     if scheme in INTEGER:
-        check_integer(found, scheme, graph, made.layers)
+        check_integer(found, scheme, graph, made.layers, allowed=excluded)
+    _check_runs(path, content)
     write_whole(path, content)
     ops = tuple(operator.name for operator in found.operators)
     return Conversion(path, scheme, len(content), found.inputs[0], found.outputs[0], ops)
+
+
+def _check_runs(path: Path, content: bytes) -> None:
+    """Raise ConversionError where the interpreter cannot prepare what the converter wrote."""
+    try:
+        allocate(open_model(path, content=content, delegate="none"), path)
+    except ModelError as error:
+        raise ConversionError(f"The converter wrote a file that the runtime refuses: {error}") from error

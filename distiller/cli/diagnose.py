@@ -88,7 +88,7 @@ def diagnose(
         found = teachers.diagnose(
             network,
             getattr(dataset, split),
-            student=None if student is None else teachers.load(student),
+            student=None if student is None else teachers.load(student, role="student"),
             classes=dataset.classes,
             augmentation=views,
             examples=samples,

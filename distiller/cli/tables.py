@@ -25,7 +25,7 @@ def models(
     table = _table("name", "parameters", "multiply-adds", "for")
     for name, entry in zoo.ZOO.items():
         network = zoo.build(name, classes, (size, size, 3))
-        table.add_row(name, f"{zoo.parameters(network):,}", f"{zoo.multiply_adds(network):,}", entry.summary)
+        table.add_row(name, f"{zoo.parameters(network):,}", f"{zoo.multiply_adds(network) or 0:,}", entry.summary)
     _show(table)
     trained = _table("trained weights", "network", "data", "test accuracy", "bytes")
     for name in zoo.packaged():

@@ -15,8 +15,9 @@ def fuse(model: keras.Model) -> keras.Model:
     """Let every batch normalisation of `model`, nested ones too, use the fused kernel; changes and returns `model`.
 
     Layers the kernel cannot take (another axis than the last, inputs that are not four-dimensional, renorm, masks,
-    `synchronized`), and every layer on another backend than TensorFlow, stay as they are. Outputs, gradients and
-    moving statistics are those of Keras within rounding. A loaded or cloned model has to be fused again.
+    `synchronized`, variables in another dtype than float32, float64), and every layer on another backend than
+    TensorFlow, stay as they are. Outputs, gradients and moving statistics are those of Keras within rounding. A loaded
+    or cloned model has to be fused again.
     """
     if keras.backend.backend() == "tensorflow":
         for layer in model._flatten_layers():
@@ -34,6 +35,8 @@ def _fusible(layer: layers.BatchNormalization) -> bool:
         and spec is not None
         and spec.ndim == 4
         and layer.axis in (-1, 3)
+        and layer.variable_dtype == "float32"
+        and layer.compute_dtype in ("float32", "float16", "bfloat16")
     )
 
 

@@ -32,6 +32,8 @@ class Objective(keras.layers.Layer):
     source: ClassVar[str] = ""
     # False where `call` asks the labels and the student alone.
     needs_teacher: bool = True
+    # Samples that a batch needs to hold; the rest of an epoch, where it is smaller, costs nothing.
+    fewest: int = 1
     # True of an instance whose `call` also takes `ids`, the integer ids of the samples (batch,).
     needs_ids: bool = False
     # What adapters `build` made, in plain words; empty where shapes agree.

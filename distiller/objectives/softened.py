@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from distiller.adjustable import Adjustable, Number, as_number
 from distiller.objectives.objective import Objective, positive
@@ -17,7 +18,7 @@ class Softened(Objective):
             that is compiled already then has it too.
 
     Raises:
-        InputError: the number is not above 0.
+        InputError: the number, or that at the start or end of a schedule, is not above 0.
     """
 
     def __init__(self, *, temperature: Number, **kwargs: Any):
@@ -44,7 +45,11 @@ class Softened(Objective):
         return {**super().get_config(), "temperature": written}
 
     def _checked(self, temperature: Any) -> Any:
-        return temperature if callable(temperature) else self.check_temperature(temperature)
+        if callable(temperature):
+            for step in (0, getattr(temperature, "decay_steps", 0)):
+                self.check_temperature(float(ops.convert_to_numpy(temperature(step))))
+            return temperature
+        return self.check_temperature(temperature)
 
     def check_temperature(self, temperature: float) -> float:
         """The temperature, or InputError where this objective has no use for it."""

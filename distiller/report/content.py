@@ -46,7 +46,7 @@ class Teacher(Section):
     name: str
     accuracy: Share | None
     parameters: Count
-    multiply_adds: Count
+    multiply_adds: Count | None
     bridge: str | None = None
 
 
@@ -61,7 +61,7 @@ class Student(Section):
     accuracy: Share
     validation_accuracy: Share
     parameters: Count
-    multiply_adds: Count
+    multiply_adds: Count | None
     agreement: Share | None
     seconds: Duration
 

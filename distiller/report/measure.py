@@ -58,12 +58,14 @@ def size(count: float) -> str:
     return f"{_three_digits(value)} GB"
 
 
-def count(value: float) -> str:
-    """A large count in short form.
+def count(value: float | None) -> str:
+    """A large count in short form; of one that is not known, nothing.
 
-    >>> count(272_474), count(40_551_000), count(950)
-    ('272 k', '40.6 M', '950')
+    >>> count(272_474), count(40_551_000), count(950), count(None)
+    ('272 k', '40.6 M', '950', '')
     """
+    if value is None:
+        return ""
     for unit in ("", " k", " M"):
         text = f"{value:.0f}" if not unit else _three_digits(value)
         if float(text) < 1000:

@@ -130,3 +130,19 @@ def test_relations_need_company(name):
     model = distiller(objectives={"it": {"name": name, "teacher_layer": "features", "student_layer": "features"}})
     with pytest.raises(InputError, match="'it' cannot compare a batch of 1"):
         model.fit(x, y, batch_size=1, verbose=0)
+
+
+@pytest.mark.parametrize("name", [n for n, kind in objectives.OBJECTIVES.items() if kind.compares == "relations"])
+def test_the_rest_of_an_epoch_may_be_too_few_to_relate(name):
+    """Nine samples in batches of eight: the last one has no company, and its term is 0."""
+    x, y = batch()
+    model = distiller(objectives={"it": {"name": name, "teacher_layer": "features", "student_layer": "features"}})
+    model.fit(np.concatenate([x, x[:1]]), np.concatenate([y, y[:1]]), batch_size=8, verbose=0)
+    alone = model.train_on_batch(x[:1], y[:1], return_dict=True)
+    assert np.isfinite(alone["loss"])
+
+
+def test_before_it_is_compiled():
+    model = Distiller(teacher=network(), student=network(), objectives={"soft": "hinton"})
+    with pytest.raises(InputError, match="Call `compile` before `fit`"):
+        model.fit(*batch(), verbose=0)

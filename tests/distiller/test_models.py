@@ -40,6 +40,23 @@ def test_multiply_adds_of_resnet20_are_those_of_its_layers():
     assert models.multiply_adds(models.build("resnet20", 10)) == stem + stages + skips + 64 * 10
 
 
+@pytest.mark.parametrize("hidden", ["wrapped", "subclassed"])
+def test_multiply_adds_of_what_does_not_show_are_unknown(hidden):
+    class Block(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.layers.Dense(3)
+
+        def call(self, x):
+            return self.inner(self.inner(x))
+
+    inputs = keras.Input((5, 3))
+    layer = keras.layers.TimeDistributed(keras.layers.Dense(3)) if hidden == "wrapped" else Block()
+    model = keras.Model(inputs, keras.layers.Dense(2)(layer(inputs)))
+    model(np.zeros((1, 5, 3)))
+    assert models.multiply_adds(model) is None
+
+
 def test_mobilenet_channels_are_multiples_of_8():
     model = models.build("mobilenet_v2", 10, width=0.35)
     channels = {layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
@@ -91,6 +108,17 @@ class TestFuse:
         fused(np.random.default_rng(0).normal(size=(5, 6, 6, 3)), training=True)
         for a, b in zip(before, fused.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+    @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "mixed_float16", "mixed_bfloat16"])
+    def test_in_other_precisions(self, dtype):
+        """It trains as Keras's own does, in the kernel or not."""
+        plain, fused = self.pair(dtype=dtype)
+        images = np.random.default_rng(0).normal(3.0, 2.0, (5, 6, 6, 3)).astype("float32")
+        for model in (plain, fused):
+            model(images, training=True)
+        for a, b in zip(plain.layers[2].get_weights(), fused.layers[2].get_weights(), strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(a.astype("float64"), b.astype("float64"), rtol=0.02, atol=0.02)
 
     def test_what_the_kernel_cannot_take_stays(self):
         inputs = keras.Input((6, 4))

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
+from distiller import training
 from distiller.errors import InputError
 from distiller.optimizers import DOT
+from distiller.recipes.training import Training
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 
@@ -185,3 +187,15 @@ def test_refuses_momenta_out_of_range(arguments):
 def test_refuses_missing_gradients():
     with pytest.raises(InputError, match="2 and 1 gradients for 2 variables"):
         DOT().apply_both([None, None], [None], variables())
+
+
+def test_what_adapters_normalise_with_does_not_decay():
+    """Without a gradient a kernel shrinks by rate × decay, and what scales or shifts stays."""
+    names = ["kernel", "bias", "gamma", "beta", "scale", "offset"]
+    variables = [keras.Variable([1.0], name=name) for name in names]
+    plan = Training(epochs=1, learning_rate=0.1, warmup=0.0, weight_decay=0.05)
+    chosen = training.optimizer(plan, 10)
+    chosen.build(variables)
+    chosen.apply([keras.ops.zeros(1)] * len(names))
+    found = {name: float(variable.value[0]) for name, variable in zip(names, variables, strict=True)}
+    assert found == pytest.approx({name: 1.0 if name != "kernel" else 1 - 0.1 * 0.05 for name in names})

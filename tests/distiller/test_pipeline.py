@@ -297,6 +297,8 @@ class TestCommands:
         code, _, errors = command("quantize", student, tmp_path / "no" / "s.tflite", "--data", "digits")
         assert code == 2
         assert "does not exist" in errors
+        _, _, errors = command("quantize", tmp_path / "none.keras", tmp_path / "s.tflite", "--data", "digits")
+        assert "The model file" in errors
 
     def test_a_missing_model_is_one_message(self, command, tmp_path):
         for arguments in (

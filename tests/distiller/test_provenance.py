@@ -28,3 +28,9 @@ def test_gpus_are_named(driver):
 def test_a_driver_without_a_gpu_names_none(driver):
     driver("echo 'No devices were found'; exit 6")
     assert "gpus" not in provenance.machine()
+
+
+def test_cores_where_the_system_has_no_affinity(monkeypatch):
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert provenance.machine()["cores"] == 6

@@ -160,6 +160,11 @@ class TestTemperature:
             loaded = keras.saving.load_model(tmp_path / "d.keras")
             assert self.soft(loaded) == pytest.approx(self.soft(model), rel=1e-5)
 
+    @pytest.mark.parametrize(("start", "end"), [(0.0, 4.0), (4.0, 0.0)])
+    def test_a_schedule_that_starts_or_ends_at_nothing(self, start, end):
+        with pytest.raises(InputError, match=r"positive number. Received: temperature=0\.0"):
+            objectives.Hinton(temperature=keras.optimizers.schedules.PolynomialDecay(start, 5, end))
+
     @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
     def test_it_is_positive(self, temperature):
         with pytest.raises(InputError, match="temperature"):

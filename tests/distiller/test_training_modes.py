@@ -22,14 +22,14 @@ def network(seed, dtype="float32"):
     return keras.Model(inputs, keras.layers.Dense(4, dtype="float32")(keras.layers.Flatten()(x)))
 
 
-def losses(labels=LABELS, batch_size=8, dtype="float32", optimizer=None, loss=SPARSE, fit=None, **compile):
-    """The loss of two epochs of a small Distiller."""
+def losses(labels=LABELS, batch_size=8, dtype="float32", optimizer=None, loss=SPARSE, fit=None, feed=None, **compile):
+    """The loss of two epochs of a small Distiller, on what `feed` makes of images and labels."""
     made = Distiller(
         teacher=network(2), student=network(1, dtype), objectives={"soft": objectives.Hinton(temperature=2.0)}
     )
     made.compile(optimizer or sgd(), loss=loss, metrics=["accuracy"], **compile)
-    history = made.fit(IMAGES, labels, batch_size=batch_size, epochs=2, shuffle=False, verbose=0, **(fit or {}))
-    return history.history["loss"]
+    given = feed(IMAGES, labels) if feed else (IMAGES, labels, batch_size)
+    return made.fit(*given, epochs=2, shuffle=False, verbose=0, **(fit or {})).history["loss"]
 
 
 def sgd(**options):
@@ -81,9 +81,14 @@ few = np.where(np.arange(32) % 3 == 0, -1, LABELS)
 alone = losses(), losses(few)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert strategy.num_replicas_in_sync == 2
+def distributed(images, labels):
+    batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(8)
+    return (strategy.experimental_distribute_dataset(batches),)
 with strategy.scope():
     together = losses(), losses(few)
+    apart = losses(feed=distributed), losses(few, feed=distributed)
 np.testing.assert_allclose(together, alone, rtol=1e-5)
+np.testing.assert_allclose(apart, alone, rtol=1e-5)
 print("same losses")
 """
 

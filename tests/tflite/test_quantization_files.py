@@ -8,7 +8,9 @@ from quantizable import NETWORKS
 
 import tflite
 from tflite import ModelError
+from tflite.conversion.integer import check_integer
 from tflite.interpreter import Runner
+from tflite.quantization.floating import floating
 
 
 def trained(model, digits, *, epochs=3):
@@ -223,3 +225,53 @@ def test_what_cannot_be_converted(network, aware, digits, tmp_path):
     with pytest.raises(ModelError, match="Expected no `representative` images: 'resnet8' is quantization-aware"):
         tflite.convert(aware, path, scheme="int8", representative=digits.images[:10])
     assert not path.exists()
+
+
+class TestExclude:
+    """What the integer runtime has no kernel for computes in floating point, and the rest in integers."""
+
+    @staticmethod
+    def network(odd):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((8, 8, 1))
+        x = layers.Rescaling(1 / 64, -2.0)(inputs)
+        x = layers.Conv2D(8, 3, activation="relu", name="first")(x)
+        attends = isinstance(odd, layers.MultiHeadAttention)
+        x = odd(y := layers.Reshape((-1, 8))(x), y) if attends else odd(x)
+        x = layers.Flatten()(x)
+        return keras.Model(inputs, layers.Dense(10, name="logits")(x))
+
+    @pytest.mark.parametrize("scheme", ["int8", "int16x8", "int4"])
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            (layers.ELU, {}),
+            (layers.LayerNormalization, {}),
+            (layers.Activation, {"activation": "mish"}),
+        ],
+    )
+    def test_of_a_layer_without_an_integer_kernel(self, kind, options, scheme, digits, tmp_path):
+        aware = ranged(self.network(kind(**options, name="odd")), digits.images[:200], scheme=scheme, exclude=["odd"])
+        made = tflite.convert(aware, tmp_path / "a.tflite", scheme=scheme)
+        in_float = {op.place.split("/")[0] for op in tflite.inspect(made.path).float_operators if op.place}
+        assert not in_float & {"first", "logits"}
+        assert {"CONV_2D", "FULLY_CONNECTED"} <= set(made.ops)
+        found = tflite.compare(aware, made.path, digits.images[200:400])
+        assert found.agreement >= 0.98
+        assert found.mean_lsb is None or found.mean_lsb < 0.6
+
+    def test_that_makes_a_file_which_does_not_run_is_refused(self, digits, tmp_path):
+        """The converter gives the inner products of attention integers and weights in floating point."""
+        attention = layers.MultiHeadAttention(2, 3, name="odd")
+        aware = ranged(self.network(attention), digits.images[:50], exclude=["odd"])
+        with pytest.raises(tflite.ConversionError, match=r"the runtime refuses.*fully_connected"):
+            tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
+        assert not (tmp_path / "a.tflite").exists()
+
+    def test_of_another_layer_is_no_excuse(self, digits, tmp_path):
+        """An operator that nobody excluded is refused still."""
+        aware = ranged(self.network(layers.ELU(name="odd")), digits.images[:50], exclude=["odd"])
+        assert floating(aware) == {"odd"}
+        made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
+        with pytest.raises(tflite.ConversionError, match="1× ELU; layers 'odd'"):
+            check_integer(tflite.inspect(made.path), "int8", aware, ("first", "odd", "logits"), allowed={"first"})

@@ -1,6 +1,7 @@
 """Whether an integer file computes with integers alone."""
 
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from tflite.conversion.names import layers_of
@@ -12,24 +13,33 @@ if TYPE_CHECKING:
     from tflite.inspect import Inspection
     from tflite.operators import Operator
 
+# The converter lets them move numbers before they are rounded.
+_MOVING = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
 
-def check_integer(found: "Inspection", scheme: str, graph: "keras.Model", layers: tuple[str, ...]) -> None:
-    """Raise where floating-point operators are left.
+
+def check_integer(
+    found: "Inspection", scheme: str, graph: "keras.Model", layers: tuple[str, ...], allowed: Collection[str] = ()
+) -> None:
+    """Raise where floating-point operators are left that nobody asked for.
 
     Args:
         found: what is in the file.
         scheme: that the file was converted to.
         graph: that it was converted from.
         layers: the paths of the layers in it.
+        allowed: names of those that were asked to stay in floating point.
 
     Raises:
         ConversionError: such operators; the message names them and their layers.
     """
     if found.is_integer:
         return
-    computing = [op for op in found.float_operators if op.name not in ("QUANTIZE", "DEQUANTIZE")]
+    floating = [op for op in found.float_operators if op.name not in ("QUANTIZE", "DEQUANTIZE")]
+    computing = [op for op in floating if not _asked(op, _layers(op, found, graph, layers), allowed)]
+    if floating and not computing:
+        return
     names = ", ".join(f"{n}× {name}" for name, n in Counter(op.name for op in computing).items())
-    places = list(dict.fromkeys(_layer(operator, found, graph, layers) for operator in computing))
+    places = list(dict.fromkeys(_layers(operator, found, graph, layers)[0] for operator in computing))
     more = f" and {len(places) - 5} more" if len(places) > 5 else ""
     raise ConversionError(
         f"Expected integer operators alone in an {scheme} file. Received floating-point ones: "
@@ -38,10 +48,17 @@ def check_integer(found: "Inspection", scheme: str, graph: "keras.Model", layers
     )
 
 
-def _layer(operator: "Operator", found: "Inspection", graph: "keras.Model", layers: tuple[str, ...]) -> str:
-    """The layer of an operator; the converter gives the last one the name of the model's output."""
+def _asked(operator: "Operator", places: tuple[str, ...], allowed: Collection[str]) -> bool:
+    """Whether an operator is of a layer that may stay in floating point, or moves the numbers of one."""
+    return any(path.split("/")[0] in allowed for path in places) or (bool(allowed) and operator.name in _MOVING)
+
+
+def _layers(
+    operator: "Operator", found: "Inspection", graph: "keras.Model", layers: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The layers of an operator; the converter gives the last one the name of the model's output."""
     named = layers_of(operator.place, layers)
     if named:
-        return named[0]
+        return named
     computing = [other for other in found.operators if other.name not in ("QUANTIZE", "DEQUANTIZE")]
-    return graph.outputs[0]._keras_history.operation.name if operator == computing[-1] else operator.place
+    return (graph.outputs[0]._keras_history.operation.name if operator == computing[-1] else operator.place,)

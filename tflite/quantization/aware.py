@@ -50,7 +50,9 @@ def quantize_aware(
             whose model is a single layer.
         scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits; "dynamic" rounds kernels
             alone, since its file rounds activations to the range of each image.
-        exclude: names of layers that stay in floating point, or patterns such as "block1_*".
+        exclude: names of layers that the training leaves in floating point, or patterns such as "block1_*". In the
+            file those compute in floating point that the integer runtime has no kernel for; the others the converter
+            rounds, as it does without training.
         overrides: pattern → scheme of the layers it matches; the last that matches counts. Activations have the bits
             of `scheme` throughout.
         input_range: lowest and highest number of the input, which holds zero; measured where it is not given. For a

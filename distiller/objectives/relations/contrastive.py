@@ -86,6 +86,7 @@ class Contrastive(Objective):
         self.negatives, self.size, self.momentum, self.samples = negatives, size, momentum, samples
         self.others = source(negatives, size, samples, momentum)
         self.needs_ids = self.others.needs_ids
+        self.fewest = 2 if negatives == "batch" else 1
         self.embed_teacher = keras.layers.Dense(self.dimensions, dtype="float32", name="embed_teacher")
         self.embed_student = keras.layers.Dense(self.dimensions, dtype="float32", name="embed_student")
 
@@ -108,7 +109,7 @@ class Contrastive(Objective):
         """One loss a sample, float32 (batch,)."""
         if self.needs_ids and ids is None:
             raise InputError("Expected `ids`, the integer ids of the samples (batch,), for the memory. Received: None")
-        teacher, student = compared(teacher, student, samples=2 if self.negatives == "batch" else 1)
+        teacher, student = compared(teacher, student, samples=self.fewest)
         samples = identified(unit(self.embed_teacher(teacher)), unit(self.embed_student(student)), labels, ids)
         others = self.others.draw(samples)
         known, kept = ops.convert_to_tensor(self.levels_known) > 0, ops.convert_to_tensor(self.levels)

@@ -56,6 +56,7 @@ class CorrelationCongruence(Objective):
     """The class of `correlation_congruence`."""
 
     compares = "relations"
+    fewest = 2
     source = "Peng et al. 2019, 1904.01802"
 
     def __init__(self, *, gamma: float = 0.4, order: int = 2, **kwargs: Any):

@@ -55,6 +55,7 @@ class ProbabilisticTransfer(Objective):
     """The class of `probabilistic_transfer`."""
 
     compares = "relations"
+    fewest = 2
     source = "Passalis & Tefas 2018, 1803.10837"
 
     def call(self, teacher, student, labels=None):

@@ -45,6 +45,7 @@ class RelationalAngle(Objective):
     """The class of `relational_angle`."""
 
     compares = "relations"
+    fewest = 3
     source = "Park et al. 2019, 1904.05068"
 
     def call(self, teacher, student, labels=None):

@@ -44,6 +44,7 @@ class RelationalDistance(Objective):
     """The class of `relational_distance`."""
 
     compares = "relations"
+    fewest = 2
     source = "Park et al. 2019, 1904.05068"
 
     def call(self, teacher, student, labels=None):

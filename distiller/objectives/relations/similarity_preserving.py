@@ -40,6 +40,7 @@ class SimilarityPreserving(Objective):
     """The class of `similarity_preserving`."""
 
     compares = "relations"
+    fewest = 2
     source = "Tung & Mori 2019, 1907.09682"
 
     def call(self, teacher, student, labels=None):

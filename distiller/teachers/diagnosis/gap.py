@@ -7,7 +7,6 @@ import keras
 
 from distiller.errors import InputError
 from distiller.models.cost import multiply_adds, parameters
-from distiller.subclassed import is_subclassed
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Capacity:
     @classmethod
     def of(cls, model: keras.Model, accuracy: float | None) -> "Capacity":
         """What `model` costs."""
-        return cls(parameters(model), None if is_subclassed(model) else multiply_adds(model), accuracy)
+        return cls(parameters(model), multiply_adds(model), accuracy)
 
 
 @dataclass(frozen=True)
