@@ -39,6 +39,11 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             "batch_size": recipe.training.batch_size,
             "epochs": recipe.training.epochs,
             "seeds": recipe.seeds,
+            "others": [
+                {"student": name, "steps": steps, "epochs": recipe.plan(name).epochs, "start": recipe.arms[name].start}
+                for name in recipe.arms
+                if (steps := fits[name, recipe.seeds[0]]["steps"]) != first["steps"] or recipe.arms[name].start
+            ],
         },
         "teacher": {
             "name": recipe.teacher.load or teacher.name,

@@ -118,6 +118,20 @@ class Runner:
         """
         return self.output.dequantize(self.integers(images))
 
+    @property
+    def classes(self) -> int:
+        """How many classes the outputs (batch, …, classes) are scores of.
+
+        Raises:
+            ModelError: fewer than two, of which the largest score says nothing.
+        """
+        if len(self.output.shape) < 2 or self.output.shape[-1] < 2:
+            raise ModelError(
+                "Expected a classifier with outputs (batch, classes) of two or more classes. "
+                f"Received: {str(self.path)!r} with {self.output.shape}"
+            )
+        return self.output.shape[-1]
+
     def integers(self, images: np.ndarray) -> np.ndarray:
         """Outputs of images in the output's own type."""
         images = np.asarray(images)

@@ -31,13 +31,23 @@ class Data(Section):
     test: Count
 
 
+class OtherBudget(Section):
+    """What one student was given in place of the others' budget, or, where it goes on from `start`, on top of it."""
+
+    student: str
+    steps: Count
+    epochs: Count
+    start: str | None = None
+
+
 class Budget(Section):
-    """What every student was given: `epochs` of `steps` batches in all, once a seed."""
+    """What every student was given: `epochs` of `steps` batches in all, once a seed; but for `others`."""
 
     steps: Count
     batch_size: Count
     epochs: Count
     seeds: list[int]
+    others: list[OtherBudget] = []
 
 
 class Teacher(Section):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tflite import BenchmarkResult, Benchmarks
 
 FOLDER = "latencies"
-HEAD = ("File, setting", "Median (ms)", "p90 (ms)", "First (ms)", "Memory (MiB)", "Runs", "Device")
+HEAD = ("File, setting", "Median (ms)", "Mean (ms)", "p90 (ms)", "First (ms)", "Memory (MiB)", "Runs", "Device")
 
 
 def add(folder: Path, found: "Benchmarks") -> Path:
@@ -80,7 +80,8 @@ def rows(results: "Sequence[BenchmarkResult]") -> list[tuple[str, ...]]:
     return [
         (
             label(results, i),
-            number(result.median_ms if result.median_ms is not None else result.mean_ms),
+            number(result.median_ms),
+            number(result.mean_ms),
             number(result.p90_ms),
             number(result.first_ms),
             "" if result.peak_memory_bytes is None else f"{result.peak_memory_bytes / 2**20:.1f}",

@@ -1,5 +1,6 @@
 """Benchmarks on the page of a run."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -35,6 +36,13 @@ def test_the_page_shows_them_with_figures(run):
     assert text.count("Time by operator.") == 1
     assert text.count("<strong>Latency.</strong>") == 1
     assert (run / "figures" / "latency.png").exists()
+
+
+def test_a_mean_is_no_median(run):
+    """Tools that give no percentiles leave them empty."""
+    result = dataclasses.replace(benchmarks("a.tflite", [1.0]).results[0], median_ms=None, p90_ms=None, mean_ms=3.25)
+    cells = dict(zip(measured.HEAD, measured.rows([result])[0], strict=True))
+    assert (cells["Median (ms)"], cells["Mean (ms)"], cells["p90 (ms)"]) == ("", "3.25", "")
 
 
 def test_the_same_benchmarks_are_kept_once(run):

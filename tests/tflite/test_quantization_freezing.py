@@ -86,3 +86,16 @@ def test_what_does_not_fit_is_refused(aware):
     plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     with pytest.raises(tflite.ModelError, match="quantization-aware model"):
         trained(plain, tflite.FreezeRanges(step=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"scheme": "dynamic"}, "of scheme='dynamic', whose file"), ({"engine": "tfmot"}, "of engine='tfmot', which")],
+)
+def test_a_model_without_ranges_to_hold_is_told_apart(options, message):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    aware = tflite.quantize_aware(model, **options)
+    with pytest.raises(tflite.ModelError, match=message):
+        trained(aware, tflite.FreezeRanges(step=1))
+    with pytest.raises(tflite.ModelError, match=message):
+        tflite.calibrate_ranges(aware, np.zeros((2, 4), "float32"))

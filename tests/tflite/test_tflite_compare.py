@@ -68,3 +68,14 @@ def test_inputs_that_do_not_fit(files, held_out, tmp_path):
         tflite.compare(tmp_path / "nowhere.keras", files["int8"].path, held_out.images)
     with pytest.raises(ModelError, match=r"nowhere\.tflite', which does not exist"):
         tflite.compare(wrong_outputs, tmp_path / "nowhere.tflite", held_out.images)
+
+
+def test_one_score_is_no_class(tmp_path):
+    """The largest of one number is always the first: every file would agree, and be right of class 0."""
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    path = tflite.convert(model, tmp_path / "one.tflite").path
+    images = np.zeros((3, 4, 4, 1), "float32")
+    with pytest.raises(tflite.ModelError, match=r"of two or more classes. Received: '.*one.tflite' with \(1, 1\)"):
+        tflite.compare(model, path, images)
+    with pytest.raises(tflite.ModelError, match="of two or more classes"):
+        tflite.evaluate(path, (images, np.zeros(3, int)))

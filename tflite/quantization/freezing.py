@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from tflite.errors import ModelError
-from tflite.quantization.ranges import fake_quants
+from tflite.quantization.ranges import check_ranges, fake_quants
 
 
 class FreezeRanges(keras.callbacks.Callback):
@@ -31,10 +31,7 @@ class FreezeRanges(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Called by Keras."""
-        if not fake_quants(self.model):
-            raise ModelError(
-                f"Expected a quantization-aware model. Received: {self.model.name!r}. Use tflite.quantize_aware"
-            )
+        check_ranges(self.model)
         self._frozen = None
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:

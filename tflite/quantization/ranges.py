@@ -22,9 +22,8 @@ def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
     Raises:
         ModelError: a model that is not quantization-aware, or no images.
     """
+    check_ranges(aware)
     layers = fake_quants(aware)
-    if not is_aware(aware):
-        raise ModelError(f"Expected a quantization-aware model. Received: {aware.name!r}. Use tflite.quantize_aware")
     for layer in layers:
         layer.measuring = True
     count = 0
@@ -37,6 +36,27 @@ def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
             layer.measuring = False
     if not count:
         raise ModelError("Expected images to measure ranges on. Received: none")
+
+
+def check_ranges(model: "keras.Model") -> None:
+    """Raise ModelError unless a model, or one inside of it, rounds activations in ranges of its own."""
+    from tflite.quantization.layers import FakeQuant
+    from tflite.tfmot.export import is_quantized
+
+    if any(isinstance(layer, FakeQuant) for layer in model._flatten_layers()):
+        return
+    name = repr(model.name)
+    if is_quantized(model):
+        raise ModelError(
+            f"Expected a model of quantize_aware(engine='native'). Received: {name} of engine='tfmot', which moves the "
+            "ranges of activations itself, with every batch of its training"
+        )
+    if is_aware(model):
+        raise ModelError(
+            f"Expected a model with ranges of activations. Received: {name} of scheme='dynamic', whose file measures "
+            "those of each image while it runs"
+        )
+    raise ModelError(f"Expected a quantization-aware model. Received: {name}. Use tflite.quantize_aware")
 
 
 def fake_quants(model: "keras.Model") -> list[Any]:
