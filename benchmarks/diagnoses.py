@@ -95,7 +95,9 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
 
 def table(name: str) -> str:
     """The diagnoses of an experiment in Markdown: a row a teacher, and what speaks against it."""
-    recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
+    # Of a teacher that was diagnosed again, what was said last.
+    found = {(line["variant"], *line["arms"]): line for line in lines.read(lines.RESULTS / f"{name}.jsonl")}
+    recorded = list(found.values())
     sentences = [f"- {_arms(line)}: {concern}" for line in recorded for concern in line["diagnosis"]["concerns"]]
     return markdown(HEAD, [_row(line) for line in recorded], sentences)
 

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import datetime
 import os
+import statistics
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,7 +115,7 @@ def table(path: Path | None = None) -> str:
     for line in last:
         own = usual[line["step"]]
         if line is own:
-            rows.append((line["step"], _in_words(line), f"{1000 * min(own['seconds']):.1f} ms", "", ""))
+            rows.append((line["step"], _in_words(line), f"{1000 * statistics.median(own['seconds']):.1f} ms", "", ""))
             continue
         ratio = timing.ratio(line["seconds"], own["seconds"])
         interval = f"{ratio.low:.2f}–{ratio.high:.2f}"

@@ -1,7 +1,6 @@
 """Times of several contestants that share a machine: in turn, in rounds, each compared with the others of its round."""
 
 import gc
-import math
 import random
 import statistics
 import time
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 
 from distiller.errors import WorkError
+from tflite.benchmark.intervals import median_interval
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,6 @@ def ratio(seconds: Sequence[float], *others: Sequence[float]) -> Ratio:
     Ratio(median=2.0, low=1.0, high=3.0)
     """
     found = sorted(own / sum(rest) for own, *rest in zip(seconds, *others, strict=True))
-    place = _place(len(found))
-    return Ratio(statistics.median(found), found[place], found[-1 - place])
-
-
-def _place(rounds: int) -> int:
-    """How many of the smallest and of the largest ratios lie outside of the interval.
-
-    The number of ratios below the median of their distribution is binomial with 1/2: David & Nagaraja 2003, "Order
-    Statistics", section 7.1.
-    """
-    outside = 0
-    while 2 * sum(math.comb(rounds, below) for below in range(outside + 2)) <= 0.05 * 2**rounds:
-        outside += 1
-    return outside
+    interval = median_interval(found, 0.95)  # None of fewer than six
+    low, high = (interval.low, interval.high) if interval else (found[0], found[-1])
+    return Ratio(statistics.median(found), low, high)

@@ -37,7 +37,7 @@ def same_answer(folder, label, probability):
     network.save(folder / "network.keras")
 
 
-def test_a_line_a_teacher_with_its_arms(arguments, tmp_path):
+def test_a_line_a_teacher_with_its_arms(arguments, tmp_path, monkeypatch):
     for stage, answer in SURE.items():
         same_answer(run.folder(tmp_path / "work", "demo", VARIANT) / "stages" / stage, *answer)
     assert diagnoses.main(arguments) == 0
@@ -53,6 +53,11 @@ def test_a_line_a_teacher_with_its_arms(arguments, tmp_path):
         assert said["calibration"]["error"] == pytest.approx(abs(probability - right), abs=1e-6)
         # An answer that does not depend on the image tells nothing of it.
         assert said["mutual_information"]["nats"] == pytest.approx(0, abs=1e-6)
+
+    monkeypatch.setattr(lines, "RESULTS", tmp_path / "results")
+    once = diagnoses.table("demo_diagnoses")
+    assert diagnoses.main(arguments) == 0
+    assert diagnoses.table("demo_diagnoses") == once  # a teacher that was diagnosed again has one row
 
 
 def test_a_missing_run_is_one_message(arguments, capsys):
