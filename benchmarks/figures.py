@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import experiments, lines
-from benchmarks.arms_table import BASELINE
-from benchmarks.grid_table import grid, validation
+from benchmarks.experiment_tables.arms import BASELINE
+from benchmarks.experiment_tables.grid import grid, validation
 from distiller.report.measure import Measure
 
 FOLDER = Path(__file__).parent / "figures"

@@ -13,27 +13,18 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import (
-    arms_table,
+from benchmarks import diagnoses, experiments, figures, lines
+from benchmarks.experiment_tables import arms, grid, pair, published, quantization
+from benchmarks.files import litert_agreement, networks_table, zoo_agreement
+from benchmarks.speed import (
     cache_saving,
-    diagnoses,
-    experiments,
-    figures,
     frozen_teacher,
-    grid_table,
     growth,
-    lines,
-    litert_agreement,
-    networks_table,
-    pair_table,
-    published_table,
-    quantization_table,
     side_by_side_saving,
     step_cost_table,
     step_profile,
     streaming_memory,
     torch_peers,
-    zoo_agreement,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -86,7 +77,7 @@ def table(name: str) -> str:
         "frozen_teacher": frozen_teacher.table,
         "networks": networks_table.table,
         "zoo_agreement": zoo_agreement.table,
-        "quantization": quantization_table.table,
+        "quantization": quantization.table,
     }
     source = "step_cost" if name == "faster" else name
     if not (lines.RESULTS / f"{source}.jsonl").exists():
@@ -94,10 +85,10 @@ def table(name: str) -> str:
     if name in made:
         return made[name]()
     forms = {
-        "pair": pair_table.table,
-        "arms": arms_table.table,
-        "grid": grid_table.table,
-        "published": published_table.table,
+        "pair": pair.table,
+        "arms": arms.table,
+        "grid": grid.table,
+        "published": published.table,
     }
     return forms[experiments.read(name).table](name)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import frozen_teacher
+from benchmarks.speed import frozen_teacher
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import pytest
 
-from benchmarks import growth, lines
-from benchmarks.setting import Setting
+from benchmarks import lines
+from benchmarks.speed import growth
+from benchmarks.speed.setting import Setting
 
 
 def made(step, setting, images, seconds):

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import lines, network_ways, networks, networks_table
+from benchmarks import lines
+from benchmarks.files import network_ways, networks, networks_table
 
 
 @pytest.fixture

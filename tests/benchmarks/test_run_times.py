@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import cache_saving, lines, side_by_side_saving
+from benchmarks import lines
+from benchmarks.speed import cache_saving, side_by_side_saving
 
 TINY = ["data={name: digits, classes: ['1', '2', '3']}", "training.steps_per_epoch=2", "labels={per_class: 2}"]
 NETWORK = "{name: wide, options: {widths: [4], stem: 4}}"

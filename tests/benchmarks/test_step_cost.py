@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import contestants, goals, lines, peers, step_cost, step_cost_table, timing
-from benchmarks.setting import Setting
+from benchmarks import lines
+from benchmarks.speed import contestants, goals, peers, step_cost, step_cost_table, timing
+from benchmarks.speed.setting import Setting
 from distiller import objectives
 from distiller.errors import WorkError
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import lines, streaming_memory
+from benchmarks import lines
+from benchmarks.speed import streaming_memory
 
 
 def test_a_small_run_records_its_memory(tmp_path, capsys):

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from benchmarks import lines, torch_peers, workers
+from benchmarks import lines
+from benchmarks.speed import torch_peers, workers
 from distiller.errors import WorkError
 
 

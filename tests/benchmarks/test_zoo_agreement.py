@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import lines, zoo_agreement
+from benchmarks import lines
+from benchmarks.files import zoo_agreement
 
 
 def test_a_line_a_file_and_their_table(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ import hostile_files
 import pytest
 from matplotlib import image
 
-from benchmarks import litert_agreement
+from benchmarks.files import litert_agreement
 from distiller.cli import latencies
 from distiller.errors import WorkError
 from distiller.report import operators

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import Contestant
-from benchmarks.setting import Setting
+from benchmarks.speed.contestants import Contestant
+from benchmarks.speed.setting import Setting
 from distiller import data, teachers
 
 BATCHES, STORED_BATCHES = "batches, crop and flip", "batches, crop and flip, stored answers"

@@ -1,7 +1,7 @@
 """What a step of distillation costs: every objective, the teacher alone and `keras.distillation`, in one run.
 
-    taskset -c 0,1 python -m benchmarks.step_cost
-    python -m benchmarks.step_cost --precision mixed_bfloat16
+    taskset -c 0,1 python -m benchmarks.speed.step_cost
+    python -m benchmarks.speed.step_cost --precision mixed_bfloat16
 
 All contestants are compiled first and take turns then, in rounds, so that the machine's moods fall on all of them
 alike. Times are of the function that `fit` calls for each batch, on batches in memory: no input pipeline, no callbacks.
@@ -20,11 +20,11 @@ from benchmarks import lines
 from benchmarks.arguments import whole
 
 if TYPE_CHECKING:
-    from benchmarks.contestants import Contestant
-    from benchmarks.setting import Setting
+    from benchmarks.speed.contestants import Contestant
+    from benchmarks.speed.setting import Setting
     from distiller.progress import Reporter
 
-EXAMPLE = "example: python -m benchmarks.step_cost --objectives hinton hint --rounds 5 --out runs/step_cost.jsonl"
+EXAMPLE = "example: python -m benchmarks.speed.step_cost --objectives hinton hint --rounds 5 --out runs/step_cost.jsonl"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.step_cost",
+        prog="python -m benchmarks.speed.step_cost",
         description="Time a step of every objective, of the teacher alone and of keras.distillation, taking turns, and "
         "record one JSON line a contestant and a goal.",
         epilog=EXAMPLE,
@@ -78,8 +78,8 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
     """
     import keras
 
-    from benchmarks import contestants, feeding, goals, peers
-    from benchmarks.setting import Setting
+    from benchmarks.speed import contestants, feeding, goals, peers
+    from benchmarks.speed.setting import Setting
     from distiller.errors import InputError
     from distiller.progress import Reporter
     from distiller.provenance import provenance
@@ -115,7 +115,7 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 def timed(field: "list[Contestant]", setting: "Setting", rounds: int, steps: int, reporter: "Reporter"):
     """Seconds a step, by contestant, one number a round; all are compiled before the first is timed."""
-    from benchmarks import timing
+    from benchmarks.speed import timing
 
     ready: dict[str, Callable[[], Any]] = {}
     with reporter.task("step cost", len(field) * (1 + rounds)) as task:
@@ -134,7 +134,7 @@ def show(run: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from benchmarks import step_cost_table
+    from benchmarks.speed import step_cost_table
 
     table = Table(box=None, pad_edge=False)
     for place, heading in enumerate(step_cost_table.HEAD):

@@ -1,6 +1,6 @@
 """Whether files answer as their quantization-aware models do: the zoo's students, trained on digits.
 
-    python -m benchmarks.zoo_agreement
+    python -m benchmarks.files.zoo_agreement
 
 Every student is trained in floating point and then, quantization-aware for kernels of 8 and of 4 bits, a fifth as long;
 its file is compared with it before and after `tflite.match_runtime`, on the images that it has not seen. One JSON
@@ -28,7 +28,7 @@ HEAD = ("student", "file", "accuracy of the file", "agreement", "steps of the ou
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code: 1 where the goal is missed."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.zoo_agreement",
+        prog="python -m benchmarks.files.zoo_agreement",
         description="Train the zoo's students on digits, quantization-aware, and compare their files with them.",
     )
     parser.add_argument("students", nargs="*", help=f"of {', '.join(STUDENTS)}; all by default")

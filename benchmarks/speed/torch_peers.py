@@ -1,7 +1,7 @@
 """A step of the Distiller beside a training loop in PyTorch, as torchdistill and RepDistiller have it.
 
     pip install torch --index-url https://download.pytorch.org/whl/cpu
-    python -m benchmarks.torch_peers
+    python -m benchmarks.speed.torch_peers
 
 The same networks, batch, loss and optimiser: alone, with a live teacher, and on its stored answers. Each framework has
 a process of its own and each precision and memory format is tried; they take turns. What is compared is the fastest of
@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks import lines
 from benchmarks.arguments import whole
 from benchmarks.markdown import Row, markdown
-from benchmarks.timing import ratio
+from benchmarks.speed.timing import ratio
 
 NAME = "torch_peers.jsonl"
 DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32, "resnet56": 56}
@@ -33,7 +33,7 @@ HEAD: Row = ("step", "× PyTorch", "interval", "ms", "PyTorch, ms", "way", "PyTo
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code: 1 where PyTorch is ahead."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.torch_peers",
+        prog="python -m benchmarks.speed.torch_peers",
         description="Time a step of the Distiller and of a training loop in PyTorch, taking turns.",
     )
     parser.add_argument("--student", default="resnet8", choices=DEPTHS, help="(%(default)s)")
@@ -63,7 +63,7 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
         InputError: PyTorch is not there.
         WorkError: a step failed, or the networks of the two frameworks are not the same.
     """
-    from benchmarks.workers import Worker, in_turn
+    from benchmarks.speed.workers import Worker, in_turn
     from distiller.errors import InputError
     from distiller.progress import Reporter
     from distiller.provenance import provenance
@@ -98,8 +98,8 @@ def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
     load_backend()
     import keras
 
-    from benchmarks.contestants import FROZEN, STORED, STUDENT, distillers, frozen, references, stored
-    from benchmarks.setting import Setting
+    from benchmarks.speed.contestants import FROZEN, STORED, STUDENT, distillers, frozen, references, stored
+    from benchmarks.speed.setting import Setting
 
     names = {STUDENT: LOOPS[0], "hinton": LOOPS[1], FROZEN: LOOPS[1], STORED: LOOPS[2]}
     made = {}
@@ -113,7 +113,7 @@ def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
 
 def theirs(student: str, teacher: str, batch: int) -> dict[str, Any]:
     """PyTorch's, by "loop; way"; WorkError unless its networks have the zoo's parameters and multiply-adds."""
-    from benchmarks import torch_loops
+    from benchmarks.speed import torch_loops
     from distiller import models
     from distiller.errors import WorkError
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 import tflite
-from benchmarks.setting import SAMPLES, Setting
+from benchmarks.speed.setting import SAMPLES, Setting
 from distiller import Distiller, objectives, teachers
 from distiller.errors import InputError
 from distiller.models import fuse

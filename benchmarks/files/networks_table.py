@@ -4,9 +4,9 @@ from collections import Counter
 from typing import Any
 
 from benchmarks import lines
+from benchmarks.files.network_ways import ASKED, BATCH, IMAGES, STEPS, WAYS
+from benchmarks.files.networks import NAME
 from benchmarks.markdown import markdown
-from benchmarks.network_ways import ASKED, BATCH, IMAGES, STEPS, WAYS
-from benchmarks.networks import NAME
 
 HEAD = ("network", "size", "way", "result", "float operators", "bytes", "accuracy", "agreement", "ms, one thread")
 _WORDS = {"ai_edge_quantizer": "ai-edge-quantizer", "post_training": "converter, from images"}

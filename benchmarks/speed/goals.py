@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks import contestants, feeding, peers
-from benchmarks.timing import Ratio, ratio
+from benchmarks.speed import contestants, feeding, peers
+from benchmarks.speed.timing import Ratio, ratio
 
 
 @dataclass(frozen=True)

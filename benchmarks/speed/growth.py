@@ -1,6 +1,6 @@
 """How the cost of a step grows with the number of classes, the size of the images, the batch and the data.
 
-    python -m benchmarks.growth
+    python -m benchmarks.speed.growth
 
 A plain step of the student, one with a live teacher, and a batch of the input pipeline, each beside the same with the
 usual setting: they take turns, in rounds. One JSON line a contestant is added to `results/growth.jsonl`.
@@ -21,7 +21,7 @@ from benchmarks.arguments import whole
 from benchmarks.markdown import Row, markdown
 
 if TYPE_CHECKING:
-    from benchmarks.setting import Setting
+    from benchmarks.speed.setting import Setting
 
 NAME = "growth.jsonl"
 USUAL = "usual"
@@ -33,9 +33,9 @@ _IMAGES = (4_096, 409_600)
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.growth",
+        prog="python -m benchmarks.speed.growth",
         description="Time steps of training in settings that grow, taking turns, and record one JSON line each.",
-        epilog="example: python -m benchmarks.growth --rounds 3 --out runs/growth.jsonl",
+        epilog="example: python -m benchmarks.speed.growth --rounds 3 --out runs/growth.jsonl",
     )
     parser.add_argument("--rounds", type=whole, default=11, help="measurements of each (%(default)s)")
     parser.add_argument("--steps", type=whole, default=4, help="steps a measurement (%(default)s)")
@@ -48,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     from distiller.backend import load_backend
 
     load_backend()
-    from benchmarks import timing
-    from benchmarks.setting import Setting
+    from benchmarks.speed import timing
+    from benchmarks.speed.setting import Setting
     from distiller.progress import Reporter
     from distiller.provenance import provenance
 
@@ -87,7 +87,7 @@ def growing(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Calla
     """The step, the setting in words, images a step, and what makes the step; of each step the usual setting first."""
     from functools import partial
 
-    from benchmarks import contestants, feeding
+    from benchmarks.speed import contestants, feeding
 
     live = contestants.distillers(["hinton"])
     for one in (contestants.references()[0], *live):
@@ -104,7 +104,7 @@ def growing(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Calla
 
 def table(path: Path | None = None) -> str:
     """The last recorded run, in Markdown."""
-    from benchmarks import timing
+    from benchmarks.speed import timing
 
     recorded = lines.read(lines.RESULTS / NAME if path is None else path)
     if not recorded:

@@ -1,6 +1,6 @@
 """Memory of a training that streams more images than the machine has memory.
 
-    python -m benchmarks.streaming_memory
+    python -m benchmarks.speed.streaming_memory
 
 The images are a file that is mapped, not read: as large as `--times` the machine's memory, and sparse, so that the disk
 need not hold it. `fit` goes over all of it once through `data.Batches`, with a live teacher. One JSON line is added to
@@ -26,9 +26,9 @@ _BATCH, _CLASSES = 32, 10
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.streaming_memory",
+        prog="python -m benchmarks.speed.streaming_memory",
         description="Train over more images than fit in memory, and record the memory of the process on the way.",
-        epilog="example: python -m benchmarks.streaming_memory --times 0.1 --out runs/streaming_memory.jsonl",
+        epilog="example: python -m benchmarks.speed.streaming_memory --times 0.1 --out runs/streaming_memory.jsonl",
     )
     parser.add_argument("--times", type=float, default=1.25, help="size of the data over the memory (%(default)s)")
     parser.add_argument("--size", type=whole, default=512, help="height and width of the images (%(default)s)")

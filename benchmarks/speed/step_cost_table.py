@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks import contestants, lines, peers
-from benchmarks.goals import verdict
+from benchmarks import lines
 from benchmarks.markdown import markdown
-from benchmarks.setting import Setting
-from benchmarks.timing import Ratio, ratio
+from benchmarks.speed import contestants, peers
+from benchmarks.speed.goals import verdict
+from benchmarks.speed.setting import Setting
+from benchmarks.speed.timing import Ratio, ratio
 
 RESULTS = "step_cost.jsonl"
 HEAD = ("step", "compares", "× student", "interval", "ms")

@@ -1,6 +1,6 @@
 """What it saves to train the students of a run several at a time: the same run in one process and in several, in turn.
 
-    python -m benchmarks.side_by_side_saving --seeds 4 --epochs 16 --data-dir DIR
+    python -m benchmarks.speed.side_by_side_saving --seeds 4 --epochs 16 --data-dir DIR
 
 One JSON line a run is added to `results/side_by_side_saving.jsonl`.
 """
@@ -9,8 +9,8 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks import run_times
-from benchmarks.run_times import Kind
+from benchmarks.speed import run_times
+from benchmarks.speed.run_times import Kind
 
 NAME = "side_by_side_saving.jsonl"
 ALONE, BESIDE = "one at a time", "side by side"
@@ -19,9 +19,9 @@ ALONE, BESIDE = "one at a time", "side by side"
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.side_by_side_saving",
+        prog="python -m benchmarks.speed.side_by_side_saving",
         description="Time the trainings of a run of several seeds in one process and in several.",
-        epilog="example: python -m benchmarks.side_by_side_saving --seeds 4 --rounds 1 --results runs/saving",
+        epilog="example: python -m benchmarks.speed.side_by_side_saving --seeds 4 --rounds 1 --results runs/saving",
     )
     parser.add_argument("--processes", type=int, default=2, help="students trained at a time (%(default)s)")
     return run_times.main(parser, arguments, NAME, kinds, sentence)

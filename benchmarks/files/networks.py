@@ -1,7 +1,7 @@
 """Which networks become integer files, and by which tool: our two engines, the converter alone, and ai-edge-quantizer.
 
     pip install '.[tfmot,peers]'
-    python -m benchmarks.networks --data-dir DIR
+    python -m benchmarks.files.networks --data-dir DIR
 
 One JSON line a network and way is added to `results/networks.jsonl`; what is recorded is not run again. Every network
 has a process of its own with a time limit, so that a tool that crashes or hangs is a result as well.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lines
-from benchmarks.network_ways import APPLICATIONS, WAYS, ZOO, size
+from benchmarks.files.network_ways import APPLICATIONS, WAYS, ZOO, size
 
 NAME = "networks.jsonl"
 SECONDS = 1800  # that a network may take
@@ -26,9 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     names = [*ZOO, *APPLICATIONS]
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.networks",
+        prog="python -m benchmarks.files.networks",
         description="Make networks integer files in every way, and record one JSON line each.",
-        epilog=f"networks: {', '.join(names)}. example: python -m benchmarks.networks resnet8 --results runs/networks",
+        epilog=f"networks: {', '.join(names)}. "
+        "example: python -m benchmarks.files.networks resnet8 --results runs/networks",
     )
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help="these alone; all by default")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps CIFAR-10")
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 def results_of(name: str, ways: list[str], data_dir: Path | None, seconds: float) -> list[dict[str, Any]]:
     """One line a way; a way that the process did not live to tell of has an `error`, those after it none."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.network_ways", name, *ways, "--folder", folder]
+        command = [sys.executable, "-m", "benchmarks.files.network_ways", name, *ways, "--folder", folder]
         command += ["--data-dir", str(data_dir)] if data_dir else []
         try:
             call = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)

@@ -1,4 +1,6 @@
-"""One network made an integer file in several ways, in a process of its own: `python -m benchmarks.network_ways …`.
+"""One network made an integer file in several ways, in a process of its own.
+
+    python -m benchmarks.files.network_ways …
 
 The networks are trained for a short, stated time: one that nobody trained makes each rounding larger from layer to
 layer, and no two computations of it agree. What converts and what a file costs does not depend on it.
@@ -202,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints one line of JSON a way, as soon as it is done."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.network_ways", description="Make one network an integer file in several ways."
+        prog="python -m benchmarks.files.network_ways", description="Make one network an integer file in several ways."
     )
     parser.add_argument("network", choices=[*ZOO, *APPLICATIONS])
     parser.add_argument("ways", choices=list(WAYS), nargs="+")

@@ -1,6 +1,6 @@
 """What stored answers of a teacher save in a run of several seeds: the same run with and without them, in turn.
 
-    python -m benchmarks.cache_saving --data-dir DIR
+    python -m benchmarks.speed.cache_saving --data-dir DIR
 
 The first student makes the answers for all. One JSON line a run is added to `results/cache_saving.jsonl`.
 """
@@ -9,8 +9,8 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks import run_times
-from benchmarks.run_times import Kind
+from benchmarks.speed import run_times
+from benchmarks.speed.run_times import Kind
 
 NAME = "cache_saving.jsonl"
 KINDS = {"live": Kind(["cache=null"]), "stored": Kind(["cache={}"])}
@@ -19,9 +19,9 @@ KINDS = {"live": Kind(["cache=null"]), "stored": Kind(["cache={}"])}
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cache_saving",
+        prog="python -m benchmarks.speed.cache_saving",
         description="Time the trainings of a run of several seeds with stored answers of the teacher and without.",
-        epilog="example: python -m benchmarks.cache_saving --rounds 1 --epochs 2 --results runs/saving",
+        epilog="example: python -m benchmarks.speed.cache_saving --rounds 1 --epochs 2 --results runs/saving",
     )
     return run_times.main(parser, arguments, NAME, lambda _: KINDS, sentence)
 

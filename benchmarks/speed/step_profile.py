@@ -1,6 +1,6 @@
 """Where the time of a step goes: TensorFlow's own profile of plain training, with a live teacher, quantization-aware.
 
-    python -m benchmarks.step_profile --precision mixed_bfloat16
+    python -m benchmarks.speed.step_profile --precision mixed_bfloat16
 
 One JSON line a step is added to `results/step_profile.jsonl`: for each kind of operator its runs a step and how long
 they take, from begin to end; an operator may use all cores, and several may run at a time.
@@ -29,7 +29,7 @@ _PLANE = "/host:CPU"
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.step_profile",
+        prog="python -m benchmarks.speed.step_profile",
         description="Profile a step of plain training, of the Distiller and of quantization-aware training.",
     )
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32", help="(%(default)s)")
@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     from distiller.backend import load_backend
 
     load_backend()
-    from benchmarks.contestants import aware, distillers, references
-    from benchmarks.setting import Setting
+    from benchmarks.speed.contestants import aware, distillers, references
+    from benchmarks.speed.setting import Setting
     from distiller.provenance import provenance
 
     tiny = dataclasses.replace(Setting.tiny(), eager=False)

@@ -1,6 +1,6 @@
 """How far a frozen teacher's answers are from the teacher's in float32, and how much sooner they are there.
 
-    python -m benchmarks.frozen_teacher --data-dir DIR
+    python -m benchmarks.speed.frozen_teacher --data-dir DIR
 
 The packaged teacher, and what `teachers.frozen` makes of it, answer the validation images of its own recipe. Batches of
 both take turns to be timed. One JSON line is added to `results/frozen_teacher.jsonl`.
@@ -25,9 +25,9 @@ AGREEMENT, DIVERGENCE, TEMPERATURE = 0.99, 1e-3, 4.0
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.frozen_teacher",
+        prog="python -m benchmarks.speed.frozen_teacher",
         description="Compare a frozen teacher's answers with those of the teacher in float32, and the time of both.",
-        epilog="example: python -m benchmarks.frozen_teacher --images 500 --out runs/frozen_teacher.jsonl",
+        epilog="example: python -m benchmarks.speed.frozen_teacher --images 500 --out runs/frozen_teacher.jsonl",
     )
     parser.add_argument("--teacher", default="wide_cifar100", help="packaged weights (%(default)s)")
     parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
@@ -55,7 +55,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     """The line of a run."""
     import tensorflow as tf
 
-    from benchmarks import timing
+    from benchmarks.speed import timing
     from distiller import models, recipes, teachers
     from distiller.building import load_data
     from distiller.provenance import provenance

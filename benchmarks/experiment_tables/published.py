@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks import experiments, lines
-from benchmarks.arms_table import BASELINE, gain
+from benchmarks.experiment_tables.arms import BASELINE, gain
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 

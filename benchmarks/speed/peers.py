@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from benchmarks.contestants import MIDDLE, Contestant
-from benchmarks.setting import Setting
+from benchmarks.speed.contestants import MIDDLE, Contestant
+from benchmarks.speed.setting import Setting
 
 PLAIN_BARE = "student, bare layers"
 LOGITS, LOGITS_BARE = "keras.distillation, logits", "keras.distillation, logits, bare layers"

@@ -1,7 +1,7 @@
 """Our latencies against those of the benchmark that comes with LiteRT: same file, same machine, one run.
 
-    taskset -c 0,1 python -m benchmarks.litert_agreement
-    python -m benchmarks.litert_agreement --rounds 3 --results runs/agreement
+    taskset -c 0,1 python -m benchmarks.files.litert_agreement
+    python -m benchmarks.files.litert_agreement --rounds 3 --results runs/agreement
 
 Both run a file in a process of their own and take turns, in rounds: `tflite.benchmark`, which times the interpreter,
 and `litert-benchmark` of the package ai-edge-litert, which times LiteRT's compiled model. What is compared is the
@@ -66,9 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.litert_agreement",
+        prog="python -m benchmarks.files.litert_agreement",
         description="Compare latencies of tflite.benchmark with those of litert-benchmark on the same files.",
-        epilog="example: python -m benchmarks.litert_agreement --rounds 3 --results runs/agreement",
+        epilog="example: python -m benchmarks.files.litert_agreement --rounds 3 --results runs/agreement",
     )
     parser.add_argument("--rounds", type=int, default=11, help="turns of both on each file (%(default)s)")
     parser.add_argument("--runs", type=int, default=1000, help="runs of a turn (%(default)s)")

@@ -4,7 +4,7 @@ import statistics
 from typing import Any
 
 from benchmarks import experiments, lines
-from benchmarks.arms_table import gain, how_sure
+from benchmarks.experiment_tables.arms import gain, how_sure
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, milliseconds, percent
 
