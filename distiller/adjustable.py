@@ -28,6 +28,7 @@ class Adjustable(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
         self.schedule: Schedule | None = value if callable(value) else None
         self.clock: Callable[[], Any] = _no_step
+        self.fetch: Callable[[], Any] = _nothing
         if self.schedule is None:
             start = keras.initializers.Constant(float(value))
             self.number = self.add_weight(shape=(), initializer=start, trainable=False, name="number")
@@ -36,7 +37,10 @@ class Adjustable(keras.layers.Layer):
     @property
     def value(self) -> Number:
         """The schedule, or the number as it is now."""
-        return self.schedule or float(ops.convert_to_numpy(self.number.value))
+        if self.schedule:
+            return self.schedule
+        self.fetch()
+        return float(ops.convert_to_numpy(self.number.value))
 
     def assign(self, value: float) -> None:
         """Change the number.
@@ -46,6 +50,7 @@ class Adjustable(keras.layers.Layer):
         """
         if self.schedule is not None:
             raise TypeError(f"Expected a number to change. It follows {type(self.schedule).__name__}")
+        self.fetch()
         self.number.assign(value)
 
     def now(self):
@@ -63,6 +68,34 @@ class Adjustable(keras.layers.Layer):
         return cls(**{**config, "value": as_number(config["value"])})
 
 
+def attach(model: keras.Model, clock: Callable[[], Any]) -> None:
+    """Let every such number in a model follow its steps, and be read and changed during its epochs.
+
+    Args:
+        model: which is trained.
+        clock: how often its optimiser has updated it.
+    """
+    for part in model._flatten_layers():
+        if isinstance(part, Adjustable):
+            part.clock = clock
+            # On JAX the variables do not hold the state while an epoch runs.
+            part.fetch = getattr(model, "jax_state_sync", _nothing)
+
+
+def corners(value: Number) -> list[float]:
+    """The number; of a schedule, its numbers at the start, at the end, and where it bends or jumps.
+
+    >>> corners(keras.optimizers.schedules.PiecewiseConstantDecay([10], [4.0, 1.0]))
+    [4.0, 4.0, 1.0]
+    """
+    if not callable(value):
+        return [value]
+    warm, long = (getattr(value, name, 0) or 0 for name in ("warmup_steps", "decay_steps"))
+    jumps = getattr(value, "boundaries", ())
+    steps = sorted({0, warm, long, warm + long, *jumps, *(step + 1 for step in jumps)})
+    return [float(ops.convert_to_numpy(value(step))) for step in steps]
+
+
 def as_number(value: Any) -> Number:
     """A number or schedule from itself or from what `serialize_keras_object` made of it."""
     return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
@@ -70,3 +103,7 @@ def as_number(value: Any) -> Number:
 
 def _no_step():
     return 0
+
+
+def _nothing() -> None:
+    return None

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from distiller import objectives as catalogue
-from distiller.adjustable import Adjustable, Number, as_number
+from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
 from distiller.errors import InputError
@@ -108,9 +108,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             _build(name, objective, self.pairing)
         self._also = {name: _also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
-        for part in self._flatten_layers():
-            if isinstance(part, Adjustable):
-                part.clock = self._step
+        attach(self, self._step)
         self.built = True
 
     def call(self, inputs, training=None, mask=None):
@@ -317,8 +315,9 @@ def _also_takes(objective: Objective) -> set[str]:
 
 
 def _term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Objective]) -> dict[str, Adjustable]:
-    if LABELS in objectives:
-        raise InputError(f"{LABELS!r} is the name of the hard labels' term. Name the objective otherwise")
+    for name, use in ((LABELS, "the hard labels' term"), ("loss", "the sum of all terms")):
+        if name in objectives:
+            raise InputError(f"{name!r} is the name of {use}. Name the objective otherwise")
     known = (LABELS, *objectives)
     for name in weights:
         if name not in known:
@@ -327,8 +326,11 @@ def _term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Object
 
 
 def _checked_weight(name: str, weight: Number) -> Number:
-    if not callable(weight) and not 0 <= weight < float("inf"):
-        raise InputError(f"Invalid weight for {name!r}. Expected a number ≥ 0 or a schedule. Received: {weight}")
+    for number in corners(weight):
+        if not 0 <= number < float("inf"):
+            raise InputError(
+                f"Invalid weight for {name!r}. Expected a number ≥ 0 or a schedule of such. Received: {number}"
+            )
     return weight
 
 

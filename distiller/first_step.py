@@ -40,8 +40,19 @@ def check_targets(distiller: Any, batch: Any) -> None:
                 f"Objective {name!r} remembers samples by their ids. "
                 'Expected y={"labels": …, "ids": …}. Received: no ids'
             )
+        if objective.needs_ids:
+            _check_ids(name, objective, targets.ids)
         if objective.compares == "relations" and not objective.needs_ids:
             _check_enough(name, objective, distiller.pairing, len(keras.tree.flatten(x)[0]))
+
+
+def _check_ids(name: str, objective: Any, given: Any) -> None:
+    ids, samples = keras.ops.convert_to_numpy(given), getattr(objective, "samples", None)
+    if samples and ids.size and not 0 <= ids.min() <= ids.max() < samples:
+        raise InputError(
+            f"Expected ids 0 … {samples - 1} for the {samples} samples that objective {name!r} remembers. "
+            f"Received: {ids.min()} … {ids.max()}"
+        )
 
 
 def _check_enough(name: str, objective: Any, pairing: Any, samples: int) -> None:

@@ -207,8 +207,11 @@ class Teaching:
 
 
 def _with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:
-    """The arguments of an objective, with ramps as schedules."""
-    ramps = {
-        key: training.schedule(Ramp.model_validate(value), steps) for key, value in objective.items() if is_ramp(value)
-    }
-    return {**objective, **ramps}
+    """The arguments of an objective, and of one inside of it, with ramps as schedules."""
+
+    def scheduled(value: Any) -> Any:
+        if is_ramp(value):
+            return training.schedule(Ramp.model_validate(value), steps)
+        return _with_schedules(value, steps) if isinstance(value, dict) else value
+
+    return {key: scheduled(value) for key, value in objective.items()}

@@ -50,7 +50,7 @@ def convert(
     scheme: str = "float32",
     representative: Any = None,
     calibration: str = "minmax",
-    percentile: float = 99.99,
+    percentile: float | None = None,
     input_type: str | None = None,
     output_type: str | None = None,
     labels: Sequence[str] | str | Path | None = None,
@@ -74,7 +74,8 @@ def convert(
         calibration: how the range of an activation follows from its numbers: "minmax" holds all of them;
             "percentile" leaves out the rare ones at both ends; "mse" makes the mean squared error of rounding and
             cutting off least. The last two take the layers that `quantize_aware` takes.
-        percentile: for "percentile", of the numbers that lie below the upper end, and above the lower one.
+        percentile: for "percentile", of the numbers that lie below the upper end, and above the lower one; 99.99 by
+            default.
         input_type: for "int8" and "int4", "uint8" (default: raw pixels go in as they are, scale 1 and zero point 0),
             "int8" or "float32" (both with the range that is measured). A quantization-aware model of other numbers
             than raw pixels has "int8" by default. For "int16x8", "float32" (default) or "int16".
@@ -112,7 +113,12 @@ def convert(
         # The converter measures ranges for 8-bit weights alone.
         if images is not None and (calibration != "minmax" or scheme in CONVERTED):
             ready = calibrated(
-                graph, images, scheme=scheme, calibration=calibration, percentile=percentile, input_type=input_type
+                graph,
+                images,
+                scheme=scheme,
+                calibration=calibration,
+                percentile=percentile or 99.99,
+                input_type=input_type,
             )
             graph, images, input_type = ready.graph, None, ready.input_type
     made = export(graph, shape, CONVERTED.get(scheme, scheme), images, input_type, output_type)

@@ -41,7 +41,10 @@ def convert(
         Literal["minmax", "percentile", "mse"],
         typer.Option(help="How ranges follow from the images: all numbers, without the rare ones, or least error."),
     ] = "minmax",
-    percentile: Annotated[float, typer.Option(help="Of the numbers that --calibration percentile keeps.")] = 99.99,
+    percentile: Annotated[
+        float | None,
+        typer.Option(help="Of the numbers that --calibration percentile keeps; 99.99 by default.", show_default=False),
+    ] = None,
     input_type: Annotated[
         str | None, typer.Option(help="uint8, int8, int16 or float32, where the scheme has it.", show_default=False)
     ] = None,

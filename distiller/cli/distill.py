@@ -111,6 +111,8 @@ def _check_objectives(names: list[str]) -> None:
     from distiller.objectives import OBJECTIVES
 
     for asked in names:
+        if names.count(asked) > 1:
+            raise InputError(f"Expected every objective once. Received: {asked!r}, {names.count(asked)} times")
         name, _, layer = asked.partition(":")
         if name not in OBJECTIVES:
             raise InputError(unknown("objective", name, OBJECTIVES))
@@ -139,6 +141,8 @@ def _arms(objectives: list[str], labels: float, soft: float, alone: bool) -> dic
     for asked in objectives:
         name, _, layer = asked.partition(":")
         layers = {"teacher_layer": layer, "student_layer": layer} if layer else {}
-        sections[asked.replace(":", "_").replace("/", "_")] = {"name": name, **layers}
+        key = asked.replace(":", "_").replace("/", "_")
+        others = sum(taken.partition("-")[0] == key for taken in sections)
+        sections[f"{key}-{others + 1}" if others else key] = {"name": name, **layers}
     arm = {"objectives": sections, "weights": {"labels": labels, **dict.fromkeys(sections, soft)}}
     return {"distilled": arm} if alone else {"hard_labels": {}, "distilled": arm}

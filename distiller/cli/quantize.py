@@ -40,8 +40,15 @@ def quantize(
     teacher: Annotated[
         Path | None, typer.Option(help="A .keras file with the same classes, to learn from.", show_default=False)
     ] = None,
-    temperature: Annotated[float, typer.Option(min=0.01, help="Of the teacher's soft targets.")] = 4.0,
-    soft: Annotated[float, typer.Option(min=0, max=1, help="Weight of the teacher; the labels have the rest.")] = 0.9,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.01, help="Of the teacher's soft targets; 4 by default.", show_default=False)
+    ] = None,
+    soft: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Weight of the teacher; the labels have the rest. 0.9 by default.", show_default=False
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 2,
     batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(min=1e-9, help="Highest rate; it falls to zero.")] = 0.01,
@@ -53,7 +60,10 @@ def quantize(
 ) -> None:
     """Train a model quantization-aware and write its integer TFLite file."""
     from distiller.backend import load_backend
+    from distiller.errors import InputError
 
+    if teacher is None and not (temperature is None and soft is None):
+        raise InputError("Expected --teacher with --temperature and --soft. Received none")
     load_backend()
     from distiller import quantizing
     from distiller.progress import Reporter
@@ -70,8 +80,8 @@ def quantize(
         plan,
         Quantize(engine=engine, scheme=scheme, exclude=exclude or []),
         teacher=teacher,
-        temperature=temperature,
-        soft=soft,
+        temperature=4.0 if temperature is None else temperature,
+        soft=0.9 if soft is None else soft,
         keep=aware,
         reporter=Reporter(),
     )

@@ -63,6 +63,13 @@ class Objective(keras.layers.Layer):
         return {**super().get_config(), **taps}
 
 
+def whole(name: str, value: int) -> int:
+    """`value`, or InputError unless it is a whole number of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 1:
+        raise InputError(f"Invalid value for `{name}`. Expected a whole number of 1 or more. Received: {name}={value}")
+    return int(value)
+
+
 def positive(name: str, value: float) -> float:
     """`value`, or InputError unless it is above 0 and finite."""
     if not 0 < value < float("inf"):

@@ -3,9 +3,8 @@
 from typing import Any
 
 import keras
-from keras import ops
 
-from distiller.adjustable import Adjustable, Number, as_number
+from distiller.adjustable import Adjustable, Number, as_number, corners
 from distiller.objectives.objective import Objective, positive
 
 
@@ -18,7 +17,7 @@ class Softened(Objective):
             that is compiled already then has it too.
 
     Raises:
-        InputError: the number, or that at the start or end of a schedule, is not above 0.
+        InputError: a number, also one of a schedule at its start, its end or a jump, is not above 0.
     """
 
     def __init__(self, *, temperature: Number, **kwargs: Any):
@@ -45,11 +44,9 @@ class Softened(Objective):
         return {**super().get_config(), "temperature": written}
 
     def _checked(self, temperature: Any) -> Any:
-        if callable(temperature):
-            for step in (0, getattr(temperature, "decay_steps", 0)):
-                self.check_temperature(float(ops.convert_to_numpy(temperature(step))))
-            return temperature
-        return self.check_temperature(temperature)
+        for number in corners(temperature):
+            self.check_temperature(number)
+        return temperature
 
     def check_temperature(self, temperature: float) -> float:
         """The temperature, or InputError where this objective has no use for it."""

@@ -37,9 +37,14 @@ class Arm(Section):
 
     @model_validator(mode="after")
     def _weights_of_objectives(self) -> "Arm":
+        for name in ("labels", "loss"):
+            if name in self.objectives:
+                raise ValueError(f"objectives: {name!r} is the name of another term. Name the objective otherwise")
         for name in self.weights:
             if name not in ("labels", *self.objectives):
                 raise ValueError(unknown("weight", name, ("labels", *self.objectives)))
+        if not self.objectives and self.weights.get("labels", 1.0) != 1.0:
+            raise ValueError("weights: expected objectives beside the labels; the labels alone have the weight 1")
         return self
 
     @model_validator(mode="after")
@@ -52,10 +57,17 @@ class Arm(Section):
     @model_validator(mode="after")
     def _ramps(self) -> "Arm":
         for name, arguments in self.objectives.items():
-            for key, value in arguments.items():
-                if is_ramp(value):
-                    _check_ramp(f"objectives.{name}.{key}", value)
+            _check_ramps(f"objectives.{name}", arguments)
         return self
+
+
+def _check_ramps(place: str, arguments: Mapping[str, Any]) -> None:
+    """Also those of an objective inside of another."""
+    for key, value in arguments.items():
+        if is_ramp(value):
+            _check_ramp(f"{place}.{key}", value)
+        elif isinstance(value, dict):
+            _check_ramps(f"{place}.{key}", value)
 
 
 def _check_ramp(place: str, value: Any) -> None:

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
@@ -51,10 +51,10 @@ class Training(Section):
 
     epochs: Count
     batch_size: Count = 128
-    learning_rate: Annotated[float, Field(gt=0)] = 0.1
+    learning_rate: Positive = 0.1
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 0.005
+    weight_decay: NotNegative = 0.005
     precision: Precision = "float32"
     crop: Annotated[int, Field(ge=0)] = 0
     flip: bool = False

@@ -1,6 +1,6 @@
 """The steps on JAX: the same, with all state passed in and out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -40,6 +40,12 @@ class JaxStep:
             backward([float(i == j) * jax.numpy.ones_like(s) for j, s in enumerate(scaled)])[0]
             for i in range(len(scaled))
         ]
+        if two:
+            reached = _reached(lambda values: scaled_losses(values)[0], trainable)
+            gradients = [
+                [gradient if reaches else None for gradient, reaches in zip(of_loss, of, strict=True)]
+                for of_loss, of in zip(gradients, reached, strict=True)
+            ]
         packed = two.pack(*gradients) if two else gradients[0]
         trainable, slots = self.optimizer.stateless_apply(slots, packed, trainable)
         with keras.StatelessScope(state_mapping=_pair((self.metrics_variables, counts))) as scope:
@@ -64,6 +70,26 @@ class JaxStep:
     def mean_over_replicas(self: Any, value: Any) -> Any:
         """`value`: on JAX a step sees the batch of all devices."""
         return value
+
+
+def _reached(losses: Callable[[list[Any]], list[Any]], values: list[Any]) -> list[list[bool]]:
+    """For each loss, which of the values it depends on: `jax.vjp` gives zeros for the others, and no None."""
+    import jax
+
+    jaxpr = jax.make_jaxpr(losses)(values).jaxpr
+    found = []
+    for loss in jaxpr.outvars:
+        needed = _variables([loss])
+        for equation in reversed(jaxpr.eqns):
+            if needed.intersection(equation.outvars):
+                needed |= _variables(equation.invars)
+        found.append([variable in needed for variable in jaxpr.invars])
+    return found
+
+
+def _variables(parts: Iterable[Any]) -> set[Any]:
+    """The variables of a jaxpr among what an equation takes; the others are literals, which have a value."""
+    return {part for part in parts if not hasattr(part, "val")}
 
 
 def _pair(*lists: tuple[Iterable[Any], Iterable[Any]]) -> list[tuple[Any, Any]]:

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from distiller import objectives
-from distiller.adjustable import Adjustable, Number, as_number
+from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.distiller import Loss
 from distiller.errors import InputError
 from distiller.labels import LabelsTerm
@@ -77,10 +77,12 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         self.objective = objectives.get(objective or objectives.Hinton(temperature=1.0))
         check_objective(self.objective, self.students)
         weight = as_number(peers)
-        self.peers = Adjustable(weight if callable(weight) else not_negative("peers", weight))
-        self.peers.clock = self._step
+        for number in corners(weight):
+            not_negative("peers", number)
+        self.peers = Adjustable(weight)
         terms = [f"{name}_{term}" for name in self.students for term in (LABELS, _PEERS)]
         self._trackers = {term: keras.metrics.Mean(name=term) for term in terms}
+        attach(self, self._step)
         self.built = True
 
     def call(self, inputs, training=None, mask=None):

@@ -29,6 +29,21 @@ def test_features_and_relations_need_a_layer(distill, name, compares):
     assert (code, len(asked)) == (0, 1)
 
 
+def test_every_objective_counts(distill):
+    code, _, errors = distill("--objective", "hinton", "--objective", "hinton")
+    assert code == 2
+    assert "every objective once. Received: 'hinton', 2 times" in errors
+    code, asked, _ = distill("--objective", "hint:a/b", "--objective", "hint:a_b")
+    assert code == 0
+    arm = asked[0].arms["distilled"]
+    found = arm.objectives
+    assert {name: arguments["student_layer"] for name, arguments in found.items()} == {
+        "hint_a_b": "a/b",
+        "hint_a_b-2": "a_b",
+    }
+    assert arm.weights.keys() == {"labels", *found}
+
+
 def test_an_unknown_objective_has_the_nearest(distill):
     code, _, errors = distill("--objective", "hintn")
     assert code == 2

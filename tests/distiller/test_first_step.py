@@ -105,6 +105,17 @@ def test_ids_are_asked_for():
         model.fit(*batch(), verbose=0)
 
 
+@pytest.mark.parametrize("ids", [[-1, 0], [0, 8]])
+def test_ids_beyond_what_is_remembered(ids):
+    bank = objectives.Contrastive(
+        negatives="memory", samples=8, teacher_layer="features", student_layer="features", dimensions=4
+    )
+    model = distiller(objectives={"pairs": bank})
+    x, y = batch(2)
+    with pytest.raises(InputError, match=rf"ids 0 … 7 for the 8 samples that objective 'pairs'.* {ids[0]} … {ids[1]}"):
+        model.fit(x, {"labels": y, "ids": np.array(ids)}, verbose=0)
+
+
 def test_an_unknown_part_of_the_targets_is_named():
     x, y = batch()
     with pytest.raises(InputError, match="Did you mean 'ids'"):

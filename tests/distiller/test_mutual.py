@@ -109,6 +109,16 @@ def test_the_weight_of_the_peers_may_follow_a_schedule():
         assert found == pytest.approx(hard.sum() + weight * of_peers.sum(), rel=1e-4)
 
 
+def test_the_temperature_may_follow_a_schedule():
+    ramp = keras.optimizers.schedules.PolynomialDecay(8.0, decay_steps=2, end_learning_rate=2.0)
+    mutual = compiled(three(), keras.optimizers.SGD(0.0), objective=objectives.Hinton(temperature=ramp))
+    for temperature in (8.0, 5.0, 2.0, 2.0):
+        mutual.reset_metrics()
+        found = mutual.train_on_batch(X, Y, return_dict=True)
+        _, peers = terms(mutual.students.values(), temperature=temperature)
+        assert [found[f"{name}_peers"] for name in mutual.students] == pytest.approx(peers, rel=1e-4)
+
+
 def test_goes_on_after_loading(tmp_path):
     mutual = Mutual([student(1), student(2)], peers=0.5)
     losses = {"student1": SPARSE, "student2": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}

@@ -303,6 +303,13 @@ class TestCommands:
         assert "does not exist" in errors
         _, _, errors = command("quantize", tmp_path / "none.keras", tmp_path / "s.tflite", "--data", "digits")
         assert "The model file" in errors
+        for option in ("--temperature", "--soft"):
+            code, _, errors = command("quantize", student, tmp_path / "s.tflite", "--data", "digits", option, "0.5")
+            assert (code, "Expected --teacher with" in errors) == (2, True)
+        asked = ["--scheme", "int8", "--data", "digits", "--classes", "3,5,6,8,9", "--percentile", "90"]
+        code, _, errors = command("convert", student, tmp_path / "s.tflite", *asked)
+        assert code == 2
+        assert "`percentile` only with calibration='percentile'" in errors
 
     def test_a_missing_model_is_one_message(self, command, tmp_path):
         for arguments in (

@@ -111,3 +111,21 @@ def test_a_section_that_is_taken_away_can_be_given_again():
 def test_several_problems_are_told():
     message = problem("training.epoch=3", "student.nam=x", "data.name=null")
     assert message.count("; ") == 2
+
+
+def test_what_would_be_ignored_is_refused():
+    assert "the labels alone have the weight 1" in problem("arms.hard_labels.weights={labels: 0.1}")
+    for name in ("labels", "loss"):
+        message = problem(f"arms.more={{objectives: {{{name}: {{name: hinton}}}}}}")
+        assert f"objectives: '{name}' is the name of another term" in message
+
+
+def test_infinite_numbers_are_refused():
+    for change in ("arms.distilled.weights.soft=.inf", "training.learning_rate=.inf", "training.weight_decay=.nan"):
+        assert "finite number" in problem(change)
+
+
+def test_a_ramp_inside_of_an_objective_has_a_place_too():
+    inner = "{name: standardized, objective: {name: hinton, temperature: {end: -1, epochs: 3}}}"
+    message = problem(f"arms.more={{objectives: {{soft: {inner}}}}}")
+    assert "objectives.soft.objective.temperature.end" in message

@@ -59,6 +59,24 @@ class TestDOT:
         history = model.fit(*batch(), epochs=4, verbose=0).history
         assert history["loss"][-1] < history["loss"][0]
 
+    def test_what_one_loss_alone_reaches_has_the_plain_momentum(self):
+        """After two equal gradients g the velocity is g + m·g: m is the plain 0.9 where one loss reaches a variable."""
+        hint = objectives.Hint(teacher_layer="stage1", student_layer="stage1")
+        found = []
+        for delta in (0.0, 0.09):
+            still = DOT(0.0, momentum=0.9, delta=delta)
+            hints = {"hint": hint.from_config(hint.get_config())}
+            model = distiller(network(width=4), objectives=hints, optimizer=still)
+            model.fit(*batch(), epochs=2, verbose=0)
+            pairs = zip(still.task_velocities, still.distillation_velocities, strict=True)
+            found.append([[np.linalg.norm(keras.ops.convert_to_numpy(each)) for each in pair] for pair in pairs])
+        plain, apart = np.array(found)
+        of_both = np.array(["stage1" in variable.path for variable in model.trainable_variables])
+        assert (plain[of_both] > 0).all()
+        np.testing.assert_allclose(apart[of_both] / plain[of_both], [[1.81 / 1.9, 1.99 / 1.9]] * 2, rtol=1e-4)
+        assert ((plain[~of_both] > 0).sum(axis=1) == 1).all()  # logits, and the adapter
+        np.testing.assert_allclose(apart[~of_both], plain[~of_both], rtol=1e-5)
+
     def test_a_saved_one_continues_the_same_trajectory(self, tmp_path):
         model = distiller(optimizer=DOT(0.05))
         model.fit(*batch(), epochs=2, shuffle=False, verbose=0)
@@ -93,6 +111,24 @@ class TestWeights:
         assert losses[0] > 0
         assert losses[1] == 0
 
+    @pytest.mark.parametrize("moment", ["on_train_batch_begin", "on_train_batch_end"])
+    def test_a_callback_changes_it_within_an_epoch(self, moment):
+        """Three batches a pass; from the second on the term is off, whichever backend holds the state."""
+        model = distiller(weights={"labels": 0.0, "soft": 1.0}, optimizer=keras.optimizers.SGD(0.0))
+        at = {"on_train_batch_begin": 1, "on_train_batch_end": 0}[moment]
+        seen = []
+
+        def change(step, logs=None):
+            if step == at:
+                model.set_weight("soft", 0.0)
+            seen.append(model.term_weights["soft"].value)
+
+        x, y = batch(24)
+        callbacks = [keras.callbacks.LambdaCallback(**{moment: change})]
+        history = model.fit(x, y, batch_size=8, verbose=0, shuffle=False, callbacks=callbacks).history
+        assert 0.1 * history["soft"][0] < history["loss"][0] < 0.6 * history["soft"][0]
+        assert seen[-1] == model.term_weights["soft"].value == 0.0
+
     def test_a_changed_number_is_saved(self, tmp_path):
         model = distiller(weights={"labels": 0.0})
         model.set_weight("soft", 0.125)
@@ -107,6 +143,11 @@ class TestWeights:
             model.set_weight("sotf", 1.0)
         with pytest.raises(InputError, match="number ≥ 0"):
             model.set_weight("labels", -1.0)
+        below = keras.optimizers.schedules.PolynomialDecay(1.0, 2, -1.0)
+        with pytest.raises(InputError, match=r"schedule of such. Received: -1\.0"):
+            distiller(weights={"soft": below})
+        with pytest.raises(InputError, match="'loss' is the name of the sum of all terms"):
+            distiller(objectives={"loss": "hinton"})
         with pytest.raises(TypeError, match="It follows PolynomialDecay"):
             model.set_weight("soft", 1.0)
 
@@ -160,10 +201,17 @@ class TestTemperature:
             loaded = keras.saving.load_model(tmp_path / "d.keras")
             assert self.soft(loaded) == pytest.approx(self.soft(model), rel=1e-5)
 
-    @pytest.mark.parametrize(("start", "end"), [(0.0, 4.0), (4.0, 0.0)])
-    def test_a_schedule_that_starts_or_ends_at_nothing(self, start, end):
+    @pytest.mark.parametrize(
+        "schedule",
+        [
+            keras.optimizers.schedules.PolynomialDecay(0.0, 5, 4.0),
+            keras.optimizers.schedules.PolynomialDecay(4.0, 5, 0.0),
+            keras.optimizers.schedules.PiecewiseConstantDecay([1, 2], [4.0, 0.0, 4.0]),
+        ],
+    )
+    def test_a_schedule_that_comes_to_nothing(self, schedule):
         with pytest.raises(InputError, match=r"positive number. Received: temperature=0\.0"):
-            objectives.Hinton(temperature=keras.optimizers.schedules.PolynomialDecay(start, 5, end))
+            objectives.Hinton(temperature=schedule)
 
     @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
     def test_it_is_positive(self, temperature):

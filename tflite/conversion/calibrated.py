@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _BATCH = 32
 
 
-def check_calibration(calibration: str, percentile: float, scheme: str) -> None:
+def check_calibration(calibration: str, percentile: float | None, scheme: str) -> None:
     """Raise what is wrong with the arguments.
 
     Raises:
@@ -29,6 +29,13 @@ def check_calibration(calibration: str, percentile: float, scheme: str) -> None:
         raise ModelError(
             f"Expected `calibration` only with a scheme of {list(INTEGER)}. Received: calibration={calibration!r} "
             f"with scheme={scheme!r}"
+        )
+    if percentile is None:
+        return
+    if calibration != "percentile":
+        raise ModelError(
+            f"Expected `percentile` only with calibration='percentile'. Received: percentile={percentile} with "
+            f"calibration={calibration!r}"
         )
     if not 50 < percentile <= 100:
         raise ModelError(

@@ -9,7 +9,7 @@ from distiller.objectives.adapters import FeatureObjective
 from distiller.objectives.features.fusion import Fusion
 from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, pool
-from distiller.objectives.objective import positive
+from distiller.objectives.objective import whole
 from distiller.objectives.shapes import check_pairs, describe
 
 LEVELS = (4, 2, 1)
@@ -80,7 +80,7 @@ class KnowledgeReview(FeatureObjective):
 
     def __init__(self, *, channels: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.channels = channels if channels is None else int(positive("channels", channels))
+        self.channels = channels if channels is None else whole("channels", channels)
 
     def build(self, teacher_shape, student_shape, labels_shape=None):
         """Make the fusion; InputError unless there are as many maps of both."""

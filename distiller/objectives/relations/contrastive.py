@@ -7,7 +7,7 @@ from keras import ops
 
 from distiller.errors import InputError
 from distiller.objectives.logits.checks import same_shape
-from distiller.objectives.objective import Objective, positive
+from distiller.objectives.objective import Objective, positive, whole
 from distiller.objectives.relations.estimation import Embeddings, identified, losses
 from distiller.objectives.relations.negatives import source
 from distiller.objectives.relations.vectors import compared, unit
@@ -81,7 +81,7 @@ class Contrastive(Objective):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.dimensions = int(positive("dimensions", dimensions))
+        self.dimensions = whole("dimensions", dimensions)
         self.temperature = positive("temperature", temperature)
         self.negatives, self.size, self.momentum, self.samples = negatives, size, momentum, samples
         self.others = source(negatives, size, samples, momentum)
