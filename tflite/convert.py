@@ -106,6 +106,11 @@ def convert(
     metadata = metadata_of(graph, labels, normalization)
     excluded = floating(graph)
     if is_aware(graph):
+        if calibration != "minmax":
+            raise ModelError(
+                "Expected calibration='minmax' with a model that has learned its ranges. Received: "
+                f"calibration={calibration!r} with {graph.name!r}"
+            )
         ready = exported(graph, scheme, asked, given=representative)
         graph, images, input_type = ready.graph, None, ready.input_type
     else:

@@ -158,6 +158,10 @@ class Runner:
 
     def _open(self) -> "Interpreter":
         interpreter = open_model(self.path, content=self._content, **self._options)
+        inputs = interpreter.get_input_details()
+        if len(inputs) == 1 and len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
+            # A file that was made for several images at once.
+            interpreter.resize_tensor_input(inputs[0]["index"], [1, *inputs[0]["shape"][1:]])
         allocate(interpreter, self.path)
         return interpreter
 

@@ -186,6 +186,7 @@ def test_schemes_and_patterns(network):
         ({"scheme": "int-8"}, r"`scheme`. Expected one of \['int8', .*Received: scheme='int-8'. Did you mean 'int8'\?"),
         ({"engine": "nativ"}, r"`engine`.*Did you mean 'native'\?"),
         ({"exclude": ["stage9*"]}, r"`exclude`.*Received: exclude='stage9\*'. Did you mean 'stage"),
+        ({"momentum": 5.0}, r"`momentum`. Expected 0 ≤ momentum < 1. Received: momentum=5.0"),
         ({"exclude": "logit"}, r"Received: exclude='logit'. Did you mean 'logits'\?"),
         ({"overrides": {"stem": "int4"}}, r"Received: overrides='stem'"),
         ({"overrides": {"logits": "int5"}}, r"Received: overrides\['logits'\]='int5'. Did you mean 'int"),

@@ -275,3 +275,83 @@ class TestExclude:
         made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
         with pytest.raises(tflite.ConversionError, match="1× ELU; layers 'odd'"):
             check_integer(tflite.inspect(made.path), "int8", aware, ("first", "odd", "logits"), allowed={"first"})
+
+
+def agreeing(model, digits, tmp_path, scheme="int8", steps=0.6):
+    """The file of a quantization-aware model, which answers as the model does."""
+    aware = ranged(model, digits.images[:100], scheme=scheme)
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme=scheme)
+    assert tflite.inspect(made.path).is_integer
+    found = tflite.compare(aware, made.path, digits.images[100:200])
+    exact = np.asarray(model(digits.images[100:200].astype("float32")))
+    assert found.mean_error < 0.02 * exact.std()
+    assert found.mean_lsb is None or found.mean_lsb < steps
+    return made
+
+
+def built(make):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Rescaling(1 / 8, -1.0)(inputs)
+    return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(make(layers.Conv2D(4, 3, padding="same")(x)))))
+
+
+def twice(layer, x):
+    return layers.Add()([layer(x), layer(layer(x))])
+
+
+def on_two(layer, x):
+    return layers.Add()([layer(layers.MaxPooling2D()(x)), layer(layers.AveragePooling2D(2)(x))])
+
+
+def normalized_apart(x):
+    """One convolution, and a normalisation of its own for each of its two calls."""
+    shared = layers.Conv2D(4, 3, padding="same", use_bias=False)
+    return layers.Add()([layers.BatchNormalization()(shared(x)), layers.BatchNormalization(epsilon=1.0)(shared(x))])
+
+
+SHARED = {
+    "convolution": lambda x: twice(layers.Conv2D(4, 3, padding="same"), x),
+    "convolution of sequences": lambda x: twice(layers.Conv1D(4, 3, padding="causal"), layers.Reshape((64, 4))(x)),
+    "convolution with two normalisations": normalized_apart,
+    "normalisation": lambda x: on_two(layers.BatchNormalization(), x),
+    "resizing": lambda x: on_two(layers.UpSampling2D(), x),
+}
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int16x8"])
+@pytest.mark.parametrize("name", SHARED)
+def test_layers_that_are_called_twice(name, scheme, digits, tmp_path):
+    agreeing(built(SHARED[name]), digits, tmp_path, scheme)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        layers.Activation("hard_swish"),
+        layers.Activation("hard_sigmoid"),
+        lambda x: x + 1.0,
+        lambda x: 1.0 + x,
+        lambda x: x - 1.0,
+        lambda x: 1.0 - x,
+        layers.Conv2DTranspose(4, 3, strides=2, padding="same"),
+    ],
+    ids=["hard_swish", "hard_sigmoid", "x + 1", "1 + x", "x - 1", "1 - x", "transposed"],
+)
+@pytest.mark.parametrize("scheme", ["int8", "int16x8"])
+def test_sums_with_a_number_and_transposed_convolutions(make, scheme, digits, tmp_path):
+    agreeing(built(make), digits, tmp_path, scheme)
+
+
+def test_padding_with_another_number_than_zero_is_refused():
+    """The range of the tensor need not hold it, and the file would pad with the nearest number that it does."""
+    padded = built(lambda x: keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=5.0))
+    with pytest.raises(ModelError, match=r"padding with zeros.*constant_values=5\.0.*exclude="):
+        tflite.quantize_aware(padded)
+    tflite.quantize_aware(built(lambda x: keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])))
+
+
+@pytest.mark.parametrize("layer", [layers.BatchNormalization(axis=1), layers.Normalization(axis=(1, 2, 3))])
+def test_normalisation_of_something_else_than_channels_is_refused(layer):
+    with pytest.raises(ModelError, match=r"normalisation along the last axis. Received: '.*normalization"):
+        tflite.quantize_aware(built(layer))

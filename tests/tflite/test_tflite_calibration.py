@@ -124,7 +124,7 @@ def test_ranges_of_files_are_those_of_the_numbers(outlying, tmp_path):
             scheme="int8",
             representative=images,
             calibration=calibration,
-            percentile=99.0,
+            percentile=99.0 if calibration == "percentile" else None,
         )
         # Zero is moved onto the grid, by half a step at most, and the converter measures with exact kernels.
         slack = 1.5 * made.output.scale
@@ -139,7 +139,9 @@ def test_16_bit_ranges_are_symmetric(outlying, tmp_path):
     most = {}
     for calibration in ("minmax", "percentile", "mse"):
         path = tmp_path / f"{calibration}.tflite"
-        options = {"input_type": "int16", "output_type": "int16", "calibration": calibration, "percentile": 99.0}
+        options = {"input_type": "int16", "output_type": "int16", "calibration": calibration}
+        if calibration == "percentile":
+            options["percentile"] = 99.0
         made = tflite.convert(model, path, scheme="int16x8", representative=images, **options)
         assert (made.input.dtype, made.output.dtype, made.output.zero_point) == ("int16", "int16", 0)
         most[calibration] = made.output.scale * 32767
@@ -173,6 +175,7 @@ def test_arguments(outlying, tmp_path):
     for options, message in [
         ({**int8, "calibration": "entropy"}, r"`calibration`. Expected one of \['minmax', 'percentile', 'mse'\]"),
         ({"calibration": "mse"}, r"`calibration` only with a scheme of \['int8'.*with scheme='float32'"),
+        ({**int8, "percentile": 99.0}, r"`percentile` only with calibration='percentile'. Received: percentile=99.0"),
         ({**int8, "calibration": "percentile", "percentile": 50}, "`percentile`. Expected above 50, at most 100"),
         ({"scheme": "int8", "calibration": "mse"}, "Expected `representative` images for scheme='int8'"),
     ]:
@@ -183,3 +186,26 @@ def test_arguments(outlying, tmp_path):
     with pytest.raises(ModelError, match="the layer 'bend'"):
         tflite.convert(bent, tmp_path / "a.tflite", **int8, calibration="mse")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("calibration", ["minmax", "percentile", "mse"])
+def test_images_in_a_unit_range_before_a_rescaling_layer(calibration, tmp_path):
+    """Only raw pixels have the range of raw pixels."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Rescaling(2.0, -1.0)(inputs)
+    x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(x))
+    model = keras.Model(inputs, keras.layers.Dense(6)(x))
+    images = np.random.default_rng(0).uniform(size=(64, 8, 8, 1)).astype("float32")
+    options = {"scheme": "int8", "representative": images, "calibration": calibration, "input_type": "int8"}
+    made = tflite.convert(model, tmp_path / "a.tflite", **options)
+    assert made.input.scale == pytest.approx(1 / 255, rel=0.02)
+    exact = np.asarray(model(images))
+    error = tflite.interpreter.Runner(made.path)(images) - exact
+    assert np.sqrt(np.mean(error**2)) < 0.05 * exact.std()
+
+
+def test_a_model_that_has_learned_its_ranges_takes_no_calibration(network, tmp_path):
+    aware = tflite.quantize_aware(network)
+    with pytest.raises(ModelError, match="calibration='minmax' with a model that has learned its ranges"):
+        tflite.convert(aware, tmp_path / "a.tflite", scheme="int8", calibration="mse")

@@ -81,6 +81,17 @@ def test_models_that_do_not_take_batches_run_one_image_at_a_time(tmp_path, name)
     assert not run.batched
 
 
+def test_a_file_for_several_images_at_once_takes_any_number(tmp_path):
+    import tensorflow as tf
+
+    function = tf.function(lambda x: tf.reduce_sum(x, axis=1), input_signature=[tf.TensorSpec((4, 3, 2))])
+    path = tmp_path / "four.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()]).convert())
+    images = np.arange(30, dtype="float32").reshape(5, 3, 2)
+    np.testing.assert_array_equal(Runner(path)(images), images.sum(axis=1))
+    np.testing.assert_array_equal(Runner(path)(images[:1]), images[:1].sum(axis=1))
+
+
 def test_noise_of_the_interpreter_is_not_shown(files, capfd):
     allocate(open_model(files["int8"].path), files["int8"].path)
     assert capfd.readouterr().err == ""

@@ -137,6 +137,9 @@ def test_normalization_travels(model, tmp_path):
 def test_labels_of_a_text_file(model, tmp_path):
     names = tmp_path / "names.txt"
     names.write_text("\n".join(NAMES) + "\n", encoding="utf-8")
+    marked = tmp_path / "marked.txt"
+    marked.write_text(names.read_text(encoding="utf-8"), encoding="utf-8-sig")  # as some editors write it
+    assert tflite.labels(tflite.convert(model, tmp_path / "a.tflite", labels=marked).path) == tuple(NAMES)
     assert tflite.labels(tflite.convert(model, tmp_path / "a.tflite", labels=names).path) == tuple(NAMES)
     assert tflite.labels(tflite.convert(model, tmp_path / "a.tflite", labels=str(names)).path) == tuple(NAMES)
 
@@ -147,6 +150,7 @@ def test_arguments(model, tmp_path):
         ({"labels": ["cat", "dog"]}, "as many `labels` as 'pets' has outputs, 3. Received: 2"),
         ({"labels": ["cat", "dog", 3]}, "one line of text each. Received: 3"),
         ({"labels": ["cat", "dog", "a\nb"]}, r"one line of text each. Received: 'a\\nb'"),
+        ({"labels": ["cat\n", "dog\n", "eel\n"]}, r"one line of text each. Received: 'cat\\n'"),
         ({"labels": ["cat", "dog", ""]}, "one line of text each. Received: ''"),
         ({"labels": tmp_path / "no.txt"}, r"a file with one a line. Received: '.*no\.txt'"),
         ({"normalization": (0.0, 0.0)}, "std not zero"),

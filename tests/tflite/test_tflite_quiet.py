@@ -1,5 +1,6 @@
 """Catching what C++ writes, and nothing else."""
 
+import logging
 import os
 import sys
 import threading
@@ -53,3 +54,12 @@ def test_threads_take_turns(capfd):
         thread.join()
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+def test_a_logger_that_is_made_meanwhile_goes_on(capfd):
+    """TensorFlow's is made where TensorFlow is loaded, and keeps the stream of that moment."""
+    logger = logging.getLogger("made while it was quiet")
+    with quiet():
+        logger.addHandler(logging.StreamHandler(sys.stderr))
+    logger.warning("a warning")
+    assert capfd.readouterr().err == "a warning\n"

@@ -72,10 +72,14 @@ def calibrated(
 
     from tflite.quantization.aware import quantize_aware
     from tflite.quantization.export import exported
+    from tflite.quantization.numerics import NARROWEST
     from tflite.quantization.ranges import fake_quants
 
     pixels = (0.0, 255.0) if input_type == "uint8" else None
     aware = quantize_aware(graph, scheme=scheme, input_range=pixels)
+    if pixels is None and _assumes(aware):
+        low, high = min(0.0, float(images.min())), max(NARROWEST, float(images.max()))
+        aware = quantize_aware(graph, scheme=scheme, input_range=(low, high))
     layers = fake_quants(aware)
     histograms = [Histogram() for _ in layers]
     if layers:
@@ -92,6 +96,16 @@ def calibrated(
             low, high = percentile_range(histogram, 100 if calibration == "minmax" else percentile)
         _set_range(layer, low, high)
     return exported(aware, scheme, input_type)
+
+
+def _assumes(aware: "keras.Model") -> bool:
+    """Whether the range of the input is one that was not measured, since the model rescales its input."""
+    from tflite.quantization.layers import FakeQuant
+
+    return any(
+        isinstance(layer, FakeQuant) and layer.fixed is not None and layer.input is aware.inputs[0]
+        for layer in aware.layers
+    )
 
 
 def _set_range(layer: Any, low: float, high: float) -> None:

@@ -40,12 +40,12 @@ def _labels(labels: "Sequence[str] | str | Path", classes: int | None, name: str
         if not path.is_file():
             raise ModelError(f"Expected `labels` to be names, or a file with one a line. Received: {str(path)!r}")
         try:
-            found = tuple(path.read_text(encoding="utf-8").splitlines())
+            found = tuple(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(f"Could not read the labels of {str(path)!r}: {error}") from error
     else:
         found = tuple(labels)
-    wrong = next((label for label in found if not isinstance(label, str) or len(label.splitlines()) != 1), None)
+    wrong = next((label for label in found if not isinstance(label, str) or label.splitlines() != [label]), None)
     if wrong is not None:
         raise ModelError(f"Expected `labels` of one line of text each. Received: {wrong!r}")
     if len(found) != classes:

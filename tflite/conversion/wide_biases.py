@@ -24,7 +24,8 @@ def widen_biases(model: Any) -> None:
         kind = kinds.get(max(code.builtinCode, code.deprecatedBuiltinCode))
         if kind is None or tensors[operator.outputs[0]].type != schema.TensorType.INT16:
             continue
-        bias = operator.inputs[3 if kind == "TRANSPOSE_CONV" else 2] if len(operator.inputs) > 2 else -1
+        place = 3 if kind == "TRANSPOSE_CONV" else 2
+        bias = operator.inputs[place] if len(operator.inputs) > place else -1
         if bias >= 0 and tensors[bias].type == schema.TensorType.INT32:
             _widen(model, tensors[bias])
         if hasattr(operator.builtinOptions, "quantizedBiasType"):

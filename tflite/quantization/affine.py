@@ -48,9 +48,13 @@ def _as_convolution(graph: Graph, call: Call) -> None:
 
     shape = tuple(call.inputs[0].symbol.shape[1:])
     channels = shape[-1]
-    factor, shift = (np.broadcast_to(np.ravel(part), (channels,)) for part in scale_and_shift(call.kind))
-    layer = keras.layers.DepthwiseConv2D(1, name=call.name)
-    made = Made(layer, [factor.reshape(1, 1, channels, 1).astype("float32"), unequal(shift)])
+
+    def convolution(name: str) -> Made:
+        factor, shift = (np.broadcast_to(np.ravel(part), (channels,)) for part in scale_and_shift(call.kind))
+        layer = keras.layers.DepthwiseConv2D(1, name=name)
+        return Made(layer, [factor.reshape(1, 1, channels, 1).astype("float32"), unequal(shift)])
+
+    made = graph.shared(call, convolution, also=channels)
     if len(shape) == 3:
         call.operation, call.args, call.kwargs = made, (call.inputs[0],), {}
     else:

@@ -61,9 +61,10 @@ def quantize_aware(
         preserve: for engine="tfmot", what is to stay of `tflite.prune` or `tflite.cluster`: "sparsity" or "clusters".
 
     Raises:
-        ModelError: an unknown engine, scheme or layer name; a model that is quantization-aware already, subclassed or
-            with a Lambda layer; weights that are not finite; an input that is not float32; a layer that the integer
-            runtime has no kernel for, which is named.
+        ModelError: an unknown engine, scheme or layer name; a momentum below 0, or of 1 or more; a model that is
+            quantization-aware already, subclassed or with a Lambda layer; weights that are not finite; an input that is
+            not float32; a layer that the integer runtime has no kernel for, or one that does not work channel by
+            channel, which is named.
     """
     if engine not in ENGINES:
         raise ModelError(unknown("engine", engine, ENGINES))
@@ -74,6 +75,8 @@ def quantize_aware(
 
     check_plain(model)
     check(model, input_range)
+    if not 0 <= momentum < 1:
+        raise ModelError(f"Invalid value for `momentum`. Expected 0 ≤ momentum < 1. Received: momentum={momentum}")
     if engine == "tfmot":
         from tflite.tfmot.quantize import quantize_aware as by_tfmot
 

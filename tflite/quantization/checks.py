@@ -1,6 +1,6 @@
 """What a model must be so that it can be made quantization-aware."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +42,8 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
             )
         if getattr(layer, "data_format", "channels_last") == "channels_first":
             raise ModelError(f"Expected channels in the last axis. Received: {layer.name!r} with 'channels_first'")
+        if _normalizes_another_axis(layer):
+            raise ModelError(f"Expected normalisation along the last axis. Received: {layer.name!r} with {layer.axis}")
         for weight in [] if isinstance(layer, keras.Model) else layer.weights:
             if not np.isfinite(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))).all():
                 raise ModelError(f"Expected finite weights. Received: {weight.path!r} with values that are not")
@@ -52,3 +54,15 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
             "Invalid value for `input_range`. Expected (low, high) with low ≤ 0 < high. "
             f"Received: input_range={input_range}"
         )
+
+
+def _normalizes_another_axis(layer: Any) -> bool:
+    """Whether a normalisation has numbers of its own for something else than channels."""
+    import keras
+
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return layer.input_spec is not None and layer.axis not in (-1, layer.input_spec.ndim - 1)
+    if isinstance(layer, keras.layers.Normalization):
+        rank = np.ndim(layer.mean)
+        return [axis % rank for axis in layer.axis] not in ([], [rank - 1])
+    return False

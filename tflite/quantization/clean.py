@@ -1,5 +1,6 @@
 """The float graph of a quantization-aware model that the converter turns into integers."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tflite.errors import ModelError
@@ -34,7 +35,7 @@ def clean(aware: "keras.Model", *, pixels: bool = False) -> "keras.Model":
         if role(call.kind) is Role.IDENTITY:
             graph.bypass(call)
         elif isinstance(call.kind, keras.layers.UpSampling2D) and call.kind.interpolation == "nearest":
-            _resize(call)
+            call.operation = graph.shared(call, partial(_resizing, call), also=call.output.symbol.shape[1:3])
         else:
             _rounding(graph, call, _PIXELS if inputs & set(call.inputs) else None)
     fold(graph)
@@ -63,12 +64,12 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
     call.operation = Made(FakeQuant(layer.bits, fixed=fixed, name=call.name))
 
 
-def _resize(call: Call) -> None:
+def _resizing(call: Call, name: str) -> Made:
     """Repeated pixels as one operator; Keras repeats by reshaping and tiling, which are five."""
     import keras
 
     height, width = call.output.symbol.shape[1:3]
-    call.operation = Made(keras.layers.Resizing(height, width, interpolation="nearest", name=call.name))
+    return Made(keras.layers.Resizing(height, width, interpolation="nearest", name=name))
 
 
 def _keep_ranges_apart(graph: Graph) -> None:

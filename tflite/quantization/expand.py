@@ -13,7 +13,7 @@ def expand(graph: Graph, *, bits: int | None = 8) -> None:
 
     Args:
         graph: changed in place.
-        bits: of the activations. The runtime's hard-swish, and its products with a number, have 8.
+        bits: of the activations. The runtime's hard-swish, and its sums and products with a number, have 8.
     """
     _Expansion(graph, bits).run()
 
@@ -56,6 +56,8 @@ class _Expansion:
             return lambda call: self._times(call, call.inputs[0], 1.0 / (_constant(call) or 1.0), "product")
         if type(kind).__name__ == "Multiply" and _constant(call) is not None and self.bits == 16:
             return lambda call: self._times(call, call.inputs[0], _constant(call) or 0.0, "product")
+        if type(kind).__name__ in ("Add", "Subtract") and _constant(call) is not None and self.bits == 16:
+            return self._shifted
         if isinstance(kind, keras.layers.Average):
             return self._average
         if isinstance(kind, tuple(_pairwise())) and len(call.inputs) > 2:
@@ -148,7 +150,10 @@ class _Expansion:
         def clip(name: str) -> Made:
             return Made(keras.layers.ReLU(6.0, dtype=call.output.symbol.dtype, name=name))
 
-        shifted = self._add(call, _operation(lambda x: x + 3.0), "shifted", *call.inputs, 3.0)
+        if self.bits == 16:
+            shifted = self._add(call, self._rescaling(call, 1.0, 3.0), "shifted", *call.inputs)
+        else:
+            shifted = self._add(call, _operation(lambda x: x + 3.0), "shifted", *call.inputs, 3.0)
         clipped = self._add(call, clip, "clipped", shifted)
         self._times(call, clipped, 1.0 / 6.0, "scaled")
 
@@ -173,10 +178,7 @@ class _Expansion:
 
         dtype = call.output.symbol.dtype
         if self.bits == 16:
-            rescaling = keras.layers.Rescaling
-            self._add(
-                call, lambda name: Made(rescaling(number, dtype=dtype, name=name)), part, value, output=call.output
-            )
+            self._add(call, self._rescaling(call, number), part, value, output=call.output)
         elif isinstance(call.kind, keras.layers.Layer):
             # Who knows the layer by its name finds one.
             identity = keras.layers.Identity
@@ -184,6 +186,21 @@ class _Expansion:
             self._add(call, lambda name: Made(identity(dtype=dtype, name=name)), "whole", product, output=call.output)
         else:
             self._add(call, _operation(lambda x: x * 2.0), part, value, number, output=call.output)
+
+    def _shifted(self, call: Call) -> None:
+        """A tensor and a number added, or one taken from the other: sums of 16 bits have two tensors alone."""
+        number, first = _constant(call) or 0.0, next(iter((*call.args, *call.kwargs.values())))
+        if type(call.kind).__name__ == "Add":
+            scale = 1.0
+        else:
+            scale, number = (1.0, -number) if isinstance(first, Value) else (-1.0, number)
+        self._add(call, self._rescaling(call, scale, number), "shifted", call.inputs[0], output=call.output)
+
+    def _rescaling(self, call: Call, scale: float, offset: float = 0.0) -> Callable[[str], Made]:
+        import keras
+
+        dtype = call.output.symbol.dtype
+        return lambda name: Made(keras.layers.Rescaling(scale, offset, dtype=dtype, name=name))
 
     def _average(self, call: Call) -> None:
         import keras

@@ -44,24 +44,30 @@ def _plain(layer: Any) -> Any:
 def _fold(graph: Graph, call: Call, plain: Any) -> None:
     import keras
 
-    layer = call.kind
-    kernel = keras.ops.convert_to_numpy(layer.rounded_kernel()).astype("float64")
-    shape = [size if axis - kernel.ndim in layer.channel_axes else 1 for axis, size in enumerate(kernel.shape)]
-    bias = np.zeros(int(np.prod(shape)))
-    if layer.bias is not None:
-        bias += keras.ops.convert_to_numpy(layer.bias)
     norm = norm_after(graph, call)
+
+    def folded(name: str) -> Made:
+        layer = call.kind
+        kernel = keras.ops.convert_to_numpy(layer.rounded_kernel()).astype("float64")
+        shape = [size if axis - kernel.ndim in layer.channel_axes else 1 for axis, size in enumerate(kernel.shape)]
+        bias = np.zeros(int(np.prod(shape)))
+        if layer.bias is not None:
+            bias += keras.ops.convert_to_numpy(layer.bias)
+        if norm is not None:
+            factor, shift = scale_and_shift(norm.kind)
+            kernel, bias = kernel * factor.reshape(shape), bias * factor + shift
+        config = {**layer.get_config(), "use_bias": True, "name": name}
+        del config["bits"]
+        return _plain_layer(plain, config, [kernel.astype("float32"), unequal(bias)])
+
+    layer = call.kind
+    made = graph.shared(call, folded, also=norm and id(norm.kind))
     if norm is not None:
-        factor, shift = scale_and_shift(norm.kind)
-        kernel, bias = kernel * factor.reshape(shape), bias * factor + shift
         graph.bypass(norm)
-    weights = [kernel.astype("float32"), unequal(bias)]
-    config = {**layer.get_config(), "use_bias": True, "name": call.name}
-    del config["bits"]
     if plain in (keras.layers.Conv1D, keras.layers.DepthwiseConv1D):
-        _in_two_dimensions(graph, call, plain, config, weights)
+        _in_two_dimensions(graph, call, layer, made)
     else:
-        call.operation = Made(plain.from_config(config), weights)
+        call.operation = made
 
 
 def norm_after(graph: Graph, call: Call) -> Call | None:
@@ -74,24 +80,29 @@ def norm_after(graph: Graph, call: Call) -> Call | None:
     return None
 
 
-def _in_two_dimensions(graph: Graph, call: Call, plain: Any, config: dict[str, Any], weights: list[np.ndarray]) -> None:
-    """A convolution of sequences as one of images that are one pixel wide."""
+def _plain_layer(plain: Any, config: dict[str, Any], weights: list[np.ndarray]) -> Made:
+    """A layer of Keras's; a convolution of sequences as one of images that are one pixel wide."""
     import keras
 
-    length, channels = call.inputs[0].symbol.shape[1:]
-    after, outputs = call.output.symbol.shape[1:]
-    layer = call.kind
+    if plain not in (keras.layers.Conv1D, keras.layers.DepthwiseConv1D):
+        return Made(plain.from_config(config), weights)
     kind = keras.layers.Conv2D if plain is keras.layers.Conv1D else keras.layers.DepthwiseConv2D
     for key in ("kernel_size", "strides", "dilation_rate"):
         (size,) = config[key] if isinstance(config[key], list | tuple) else (config[key],)
         config[key] = (size, 1 if key == "kernel_size" else size)
-    pad = 0
     if config["padding"] == "causal":
-        pad = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
         config["padding"] = "valid"
-    weights = [weights[0][:, None], weights[1]]
-    as_image(graph, call, Made(kind.from_config(config), weights), (length, 1, channels), (after, 1, outputs))
+    return Made(kind.from_config(config), [weights[0][:, None], weights[1]])
+
+
+def _in_two_dimensions(graph: Graph, call: Call, layer: Any, made: Made) -> None:
+    """Let a call of a convolution of sequences be one of `made`, with reshapes around it."""
+    import keras
+
+    length, channels = call.inputs[0].symbol.shape[1:]
+    after, outputs = call.output.symbol.shape[1:]
+    inner = as_image(graph, call, made, (length, 1, channels), (after, 1, outputs))
+    pad = layer.dilation_rate[0] * (layer.kernel_size[0] - 1) if layer.padding == "causal" else 0
     if pad:
-        inner = next(each for each in graph.calls if each.name == call.name)
         name = graph.unique(f"{call.name}_past")
         graph.insert_before(inner, Made(keras.layers.ZeroPadding2D(((pad, 0), (0, 0)), name=name)), name)

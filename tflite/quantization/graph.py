@@ -93,6 +93,19 @@ class Graph:
     outputs: Any
     calls: list[Call]
     names: set[str]
+    _shared: dict[tuple[int, Any], tuple[Any, "Made"]] = field(default_factory=dict)
+
+    def shared(self, call: Call, make: Callable[[str], "Made"], also: Any = None) -> "Made":
+        """What a call is to be, of its name: the calls of one layer with the same `also` become the same.
+
+        Those of one layer with another `also` get another name.
+        """
+        key = id(call.operation), also
+        if key not in self._shared:
+            first = all(operation is not call.operation for operation, _ in self._shared.values())
+            # The operation is kept: another one could get its id.
+            self._shared[key] = call.operation, make(call.name if first else self.unique(call.name))
+        return self._shared[key][1]
 
     def unique(self, name: str) -> str:
         """`name`, or with a number where an operation has it already; from now on it is taken."""

@@ -3,8 +3,8 @@
 from tflite.quantization.graph import Call, Graph, Made, Value
 
 
-def as_image(graph: Graph, call: Call, made: Made, before: tuple[int, ...], after: tuple[int, ...]) -> None:
-    """Let a call be one of `made` on images, with a reshape on each side.
+def as_image(graph: Graph, call: Call, made: Made, before: tuple[int, ...], after: tuple[int, ...]) -> Call:
+    """Let a call be one of `made` on images, with a reshape on each side; returns that call.
 
     Args:
         graph: changed in place.
@@ -23,6 +23,7 @@ def as_image(graph: Graph, call: Call, made: Made, before: tuple[int, ...], afte
     inner = Call(made, call.name, (image,), outputs=(output,))
     back = _reshape(graph, f"{call.name}_back", result, output, call.output)
     graph.calls[place : place + 1] = [entry, inner, back]
+    return inner
 
 
 def _reshape(graph: Graph, name: str, shape: tuple[int, ...], value: Value, output: Value) -> Call:

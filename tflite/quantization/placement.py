@@ -46,6 +46,12 @@ def place(
         for unit in found:
             if unit not in floating and not takes(unit.calls[0], scheme.activations):
                 raise ModelError(unsupported(unit.calls[0], scheme.activations))
+            if unit not in floating and _pads_with(unit.calls[0]):
+                raise ModelError(
+                    f"Expected padding with zeros, which every range holds. Received: {unit.calls[0].name!r} with "
+                    f"constant_values={_pads_with(unit.calls[0])}. Keep it in floating point with "
+                    f"exclude=({unit.calls[0].name!r},)"
+                )
         narrow = {call for call, own in kernels.items() if own.weights < 8}
         _Placing(graph, found, floating, scheme.activations, momentum, narrow).run(input_range)
     return kernels
@@ -217,3 +223,11 @@ def _on_grid(call: Call, known: tuple[float, float]) -> tuple[float, float] | No
         return None
     call.operation = remade(call, type(layer), offset=offset)
     return ends[0], ends[1]
+
+
+def _pads_with(call: Call) -> float:
+    """The number that a call of `keras.ops.pad` pads with."""
+    if type(call.kind).__name__ != "Pad":
+        return 0.0
+    given = [*call.args[1:], call.kwargs.get("constant_values")]
+    return next((float(number) for number in given if isinstance(number, int | float)), 0.0)
