@@ -52,13 +52,6 @@ class TestDOT:
         plain = distiller(optimizer="sgd").train_on_batch(x, y, return_dict=True)
         assert with_dot == pytest.approx(plain, rel=1e-5)
 
-    def test_an_adapter_has_the_plain_momentum(self):
-        """Only the distillation reaches it."""
-        hint = objectives.Hint(teacher_layer="stage1", student_layer="stage1")
-        model = distiller(network(width=4), objectives={"hint": hint}, optimizer=DOT(0.01))
-        history = model.fit(*batch(), epochs=4, verbose=0).history
-        assert history["loss"][-1] < history["loss"][0]
-
     def test_what_one_loss_alone_reaches_has_the_plain_momentum(self):
         """After two equal gradients g the velocity is g + m·g: m is the plain 0.9 where one loss reaches a variable."""
         hint = objectives.Hint(teacher_layer="stage1", student_layer="stage1")

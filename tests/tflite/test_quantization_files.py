@@ -241,13 +241,13 @@ class TestExclude:
         x = layers.Flatten()(x)
         return keras.Model(inputs, layers.Dense(10, name="logits")(x))
 
-    @pytest.mark.parametrize("scheme", ["int8", "int16x8", "int4"])
     @pytest.mark.parametrize(
-        ("kind", "options"),
+        ("kind", "options", "scheme"),
         [
-            (layers.ELU, {}),
-            (layers.LayerNormalization, {}),
-            (layers.Activation, {"activation": "mish"}),
+            (layers.ELU, {}, "int8"),
+            (layers.ELU, {}, "int4"),
+            (layers.LayerNormalization, {}, "int8"),
+            (layers.Activation, {"activation": "mish"}, "int16x8"),
         ],
     )
     def test_of_a_layer_without_an_integer_kernel(self, kind, options, scheme, digits, tmp_path):
@@ -319,10 +319,9 @@ SHARED = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["int8", "int16x8"])
 @pytest.mark.parametrize("name", SHARED)
-def test_layers_that_are_called_twice(name, scheme, digits, tmp_path):
-    agreeing(built(SHARED[name]), digits, tmp_path, scheme)
+def test_layers_that_are_called_twice(name, digits, tmp_path):
+    agreeing(built(SHARED[name]), digits, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -338,9 +337,8 @@ def test_layers_that_are_called_twice(name, scheme, digits, tmp_path):
     ],
     ids=["hard_swish", "hard_sigmoid", "x + 1", "1 + x", "x - 1", "1 - x", "transposed"],
 )
-@pytest.mark.parametrize("scheme", ["int8", "int16x8"])
-def test_sums_with_a_number_and_transposed_convolutions(make, scheme, digits, tmp_path):
-    agreeing(built(make), digits, tmp_path, scheme)
+def test_sums_with_a_number_and_transposed_convolutions_in_16_bits(make, digits, tmp_path):
+    agreeing(built(make), digits, tmp_path, "int16x8")
 
 
 def test_padding_with_another_number_than_zero_is_refused():
