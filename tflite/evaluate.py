@@ -58,7 +58,7 @@ def evaluate(
         raise ModelError(
             f"Expected a classifier with outputs (batch, classes). Received: {str(path)!r} with {run.output.shape}"
         )
-    classes = run.classes
+    classes = run.classes()
     total = samples.count(dataset)
     correct = seen = skipped = 0
     seconds = 0.0

@@ -118,7 +118,6 @@ class Runner:
         """
         return self.output.dequantize(self.integers(images))
 
-    @property
     def classes(self) -> int:
         """How many classes the outputs (batch, …, classes) are scores of.
 

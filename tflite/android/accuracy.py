@@ -96,7 +96,7 @@ def evaluate(
             f"Expected a classifier of one image with outputs (1, classes). Received: {str(path)!r} with inputs "
             f"{run.input.shape} and outputs {run.output.shape}"
         )
-    run.classes  # noqa: B018  one score has no largest
+    run.classes()  # one score has no largest
     images, labels = _first(dataset, count, run)
     expected = run.integers(images)
     device = Device(serial)
