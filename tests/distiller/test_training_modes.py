@@ -94,6 +94,7 @@ print("same losses")
 
 
 def test_two_mirrored_devices_give_the_losses_of_one():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+    path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path, "KERAS_BACKEND": "tensorflow"}
     call = subprocess.run([sys.executable, "-c", REPLICAS], env=environment, capture_output=True, text=True)
     assert call.stdout.strip().endswith("same losses"), call.stderr[-2000:]
