@@ -16,7 +16,7 @@ from distiller.taps import tap
 from distiller.teachers import key as keys
 from distiller.teachers.answers import answers
 from distiller.teachers.rows import Rows
-from distiller.teachers.store import read_rows, sweep, write_rows
+from distiller.teachers.store import read_rows, sweep, unfinished, write_rows
 
 _PASS = "pass-{}.npy"
 
@@ -91,7 +91,8 @@ class Cache:
     ) -> "Cache":
         """Compute what is missing of so many passes over `split`; returns this cache, checked and ready.
 
-        A build that was interrupted goes on with the pass it was in. Several processes may build at once.
+        A build that was interrupted goes on with the pass it was in. Several processes may build at once, and share the
+        passes.
 
         Args:
             split: the images; their labels do not matter.
@@ -116,18 +117,22 @@ class Cache:
         augmentation = augmentation or Augmentation()
         # The teacher's part anew: it may have been trained since.
         key = {**keys.of_views(split, augmentation, seed), **self._key_of_teacher()}
-        show = progress or (lambda done: None)
+        turns = range(1 if augmentation == Augmentation() else passes)
+        show = _rising(progress)
         try:
             self._open(key)
-            for turn in range(1 if augmentation == Augmentation() else passes):
-                if self._file(turn).exists():
-                    show((turn + 1) * len(split))
-                else:
-                    batches = answers(self._taps, split, augmentation, seed, turn, batch_size)
-                    rows = self._packed(batches, turn * len(split), show, key)
-                    write_rows(self._file(turn), rows, self._rows.dtype, len(split), self._salt(turn))
-                    self._belong(key)
+            for done, turn in enumerate(filter(self._stored, turns), start=1):
                 self._map(turn)
+                show(done * len(split))
+            for turn in self._missing(turns):
+                done = sum(map(self._stored, turns))
+                batches = answers(self._taps, split, augmentation, seed, turn, batch_size)
+                rows = self._packed(batches, done * len(split), show, key)
+                write_rows(self._file(turn), rows, self._rows.dtype, len(split), self._salt(turn))
+                self._belong(key)
+            for turn in turns:
+                self._map(turn)
+            show(len(turns) * len(split))
         except OSError as error:
             raise WorkError(
                 f"The cache in {str(self.folder)!r} cannot be built: {error.strerror or error}. "
@@ -243,6 +248,20 @@ class Cache:
         """Whether a pass is stored, any one; the folder of a build that failed before that is free."""
         return next(self.folder.glob(_PASS.format("*")), None) is not None
 
+    def _stored(self, turn: int) -> bool:
+        return self._file(turn).exists()
+
+    def _missing(self, turns: Iterable[int]) -> Iterator[int]:
+        """The passes that are not stored, those first that nobody else seems to be computing just now.
+
+        A process that was killed leaves the same traces as one that computes, so nothing is waited for: in the end
+        what is still missing is computed.
+        """
+        for whatever in (False, True):
+            for turn in turns:
+                if not self._stored(turn) and (whatever or not unfinished(self._file(turn))):
+                    yield turn
+
     def _file(self, turn: int) -> Path:
         return self.folder / _PASS.format(f"{turn:04d}")
 
@@ -256,3 +275,17 @@ class Cache:
 
     def _key_of_teacher(self) -> keys.Key:
         return {**keys.of_teacher(self._teacher, self._taps, self._layers), **self._form}
+
+
+def _rising(progress: Callable[[int], Any] | None) -> Callable[[int], None]:
+    """`progress`, called only where there is more than before."""
+    told = 0
+
+    def show(done: int) -> None:
+        nonlocal told
+        if done > told:
+            told = done
+            if progress:
+                progress(done)
+
+    return show

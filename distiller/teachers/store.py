@@ -72,6 +72,11 @@ def appearing(path: Path) -> Iterator[BinaryIO]:
         scratch.unlink(missing_ok=True)
 
 
+def unfinished(path: Path) -> bool:
+    """Whether somebody has begun to write a file that is to appear at `path`, and may still be at it."""
+    return any(path.parent.glob(f"{path.name}.*{_ENDING}"))
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed processes left behind: unfinished files that nobody has written to for a day."""
     for scratch in folder.glob(f"*{_ENDING}"):

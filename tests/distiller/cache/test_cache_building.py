@@ -69,6 +69,33 @@ class TestBuild:
             for cache in made:
                 assert_answers(cache, teacher, split, turn)
 
+    def test_two_at_once_share_the_passes(self, tmp_path, build, teacher, split):
+        """While another is in pass 0 the rest is built first, and what is missing then all the same."""
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "pass-0000.npy.another.part").write_bytes(b"half")
+        there, seen = [], []
+
+        def look(done):
+            seen.append(done)
+            there.append(sorted(int(path.stem[-4:]) for path in (tmp_path / "cache").glob("*.npy")))
+
+        cache = build(passes=3, progress=look)
+        assert there == [[]] * 3 + [[1]] * 3 + [[1, 2]] * 3
+        assert seen == [8, 16, 21, 29, 37, 42, 50, 58, 63]
+        for turn in range(3):
+            assert_answers(cache, teacher, split, turn)
+
+    def test_what_another_has_built_meanwhile_is_not_built_again(self, tmp_path, build, teacher, split):
+        seen = []
+
+        def meanwhile(done):
+            seen.append(done)
+            if done == 8:
+                build(passes=3)
+
+        assert_answers(build(passes=3, progress=meanwhile), teacher, split, turn=2)
+        assert seen == [8, 16, 21, 63]
+
     def test_two_different_ones_at_once(self, tmp_path, build, teacher, split):
         """The first has the folder; the second is told so before it computes anything, also while no pass is there."""
         seen = []
