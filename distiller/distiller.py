@@ -152,9 +152,10 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(watch)
         else:
+            # Before others write what such a training has left.
             callbacks = [
-                *(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []),
                 watch,
+                *(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []),
             ]
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks, **kwargs)
 

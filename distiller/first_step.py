@@ -85,18 +85,37 @@ def _check_labels(name: str, targets: Targets, shape: tuple, loss: Any) -> None:
 
 
 class FirstStep(keras.callbacks.Callback):
-    """Ends a training whose loss is no number after its first step, and says why."""
+    """Ends a training whose loss is no number after its first step, and says why.
+
+    It looks before the second step: after each one Keras would wait for the step's numbers, and a GPU for the next.
+    """
 
     def __init__(self, distiller: Any, batch: Any):
         super().__init__()
-        self.distiller, self.batch, self.done = distiller, batch, False
+        self.distiller, self.batch = distiller, batch
+        self.begun = self.done = False
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
         """Called by Keras."""
-        if self.done:
+        self._look()
+        self.begun = True
+
+    def on_test_begin(self, logs=None) -> None:
+        """Called by Keras, after an epoch of a single step too; the metrics are still those of the training."""
+        self._look()
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        """Called by Keras."""
+        self._look()
+
+    def _look(self) -> None:
+        if self.done or not self.begun:
             return
         self.done = True
-        wrong = [name for name, value in (logs or {}).items() if not np.isfinite(float(value))]
+        if hasattr(self.distiller, "jax_state_sync"):
+            self.distiller.jax_state_sync()  # within an epoch the state is not in the variables
+        numbers = self.distiller.get_metrics_result()
+        wrong = [name for name, value in numbers.items() if not np.isfinite(float(value))]
         if wrong:
             raise InputError(_reason(self.distiller, self.batch, wrong))
 
@@ -104,8 +123,6 @@ class FirstStep(keras.callbacks.Callback):
 def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
     if batch is not None:
         x, targets = distiller.targets(batch)
-        if hasattr(distiller, "jax_state_sync"):
-            distiller.jax_state_sync()  # within an epoch the state is not in the variables
         outputs = distiller.teacher_outputs(x, targets)
         for name, value in outputs.items():
             if not _finite(value):

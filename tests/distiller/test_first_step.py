@@ -1,5 +1,8 @@
 """What is wrong with the data shows before the training or at its first step, in words."""
 
+import threading
+import typing
+
 import keras
 import numpy as np
 import pytest
@@ -94,6 +97,40 @@ def test_a_loss_that_explodes_at_once_is_named():
     model = distiller(weights={"soft": 1e38}, objectives={"soft": objectives.MeanSquaredLogits()})
     with pytest.raises(InputError, match="Try a smaller"):
         model.fit(batch()[0] * 100, batch()[1], verbose=0)
+
+
+@pytest.mark.parametrize("batches", ["one", "several"])
+@pytest.mark.parametrize("validation", [False, True])
+def test_it_ends_after_the_first_step(batches, validation):
+    """Also of epochs of a single step, and before anything is evaluated or written."""
+    model = distiller(weights={"soft": 1e38}, objectives={"soft": objectives.MeanSquaredLogits()})
+    x, y = batch()[0] * 100, batch()[1]
+    steps, ends = [], []
+    told = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda step, logs: steps.append(step))
+    told.on_test_batch_begin = lambda step, logs=None: ends.append("evaluated")
+    told.on_epoch_end = lambda epoch, logs=None: ends.append("epoch")
+    size = len(x) if batches == "one" else 1
+    with pytest.raises(InputError, match="After the first step 'loss' is no finite number"):
+        model.fit(
+            x, y, batch_size=size, epochs=3, verbose=0, callbacks=[told], validation_data=(x, y) if validation else None
+        )
+    assert steps == [0]
+    assert ends == []
+
+
+def test_steps_are_not_waited_for():
+    """What a callback that is safe to call at any time hears of a step, it hears beside the training; in JAX."""
+
+    class Told(keras.callbacks.Callback):
+        async_safe = True
+        threads: typing.ClassVar = []
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.threads.append(threading.current_thread())
+
+    distiller().fit(*batch(), verbose=0, callbacks=[Told()])
+    beside = keras.backend.backend() == "jax"
+    assert [thread is not threading.main_thread() for thread in Told.threads] == [beside]
 
 
 def test_ids_are_asked_for():
