@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-Data = Annotated[str, typer.Option(help="Images: cifar10, cifar100, digits, or a folder of class folders.")]
+Data = Annotated[
+    str, typer.Option(help="Images: cifar10, cifar100, digits, a folder of class folders, or a file of arrays (.npz).")
+]
 Classes = Annotated[
     str | None, typer.Option(help="Only these classes, in the order of the model's outputs: 3,5,6.", show_default=False)
 ]

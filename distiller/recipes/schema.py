@@ -18,7 +18,7 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
 class Data(Section):
-    """Which images: a name of `data.load` or a folder, and the share of the training images held out."""
+    """Which images: a name of `data.load`, a folder or a file of arrays; and the share of them held out of training."""
 
     name: str
     validation: Share = 0.1

@@ -1,0 +1,96 @@
+"""Images in a file of arrays, named as in the files of `keras.datasets`."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from distiller.data.splits import Split, hold_out
+from distiller.errors import InputError, WorkError
+
+ENDING = ".npz"
+
+
+def read(path: Path, seed: int) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
+    """Train, validation (None where there is none) and test images of a file of `numpy.savez`, and their classes.
+
+    It holds `x_train`, uint8 (n, height, width, channels) or (n, height, width), and `y_train`, whole numbers (n,) or
+    (n, 1) from 0; perhaps `x_test` and `y_test`, else a sixth is the test split, drawn by `seed`; perhaps `x_val` and
+    `y_val`; and perhaps `classes`, the names, which are the numbers by default.
+
+    Raises:
+        InputError: no such file or none of arrays, arrays missing or of another type or shape, images of several
+            sizes, or labels that are no classes.
+    """
+    found = _arrays(path)
+    splits = {part: _split(found, part, path) for part in ("train", "val", "test") if f"x_{part}" in found}
+    if "train" not in splits:
+        raise InputError(
+            f"Expected the arrays x_train and y_train in {str(path)!r}. Received: {', '.join(sorted(found)) or 'none'}"
+        )
+    sizes = {split.images.shape[1:] for split in splits.values()}
+    if len(sizes) > 1:
+        raise InputError(f"Expected images of one size in {str(path)!r}. Received: {sorted(sizes)}")
+    classes = _classes(found, splits, path)
+    train, test = splits["train"], splits.get("test")
+    if test is None:
+        train, test = hold_out(train, 1 / 6, seed)
+    return train, splits.get("val"), test, classes
+
+
+def write(path: Path, splits: Mapping[str, Split | None], classes: tuple[str, ...]) -> None:
+    """Write a file that `read` reads; WorkError where that is not possible."""
+    found: dict[str, np.ndarray] = {"classes": np.array(classes)}
+    for part, split in splits.items():
+        if split is not None:
+            found |= {f"x_{part}": split.images, f"y_{part}": split.labels}
+    try:
+        with path.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **found)
+    except OSError as error:
+        raise WorkError(f"Could not write {str(path)!r}: {error.strerror or error}") from error
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise InputError(f"The file of arrays {str(path)!r} does not exist")
+    try:
+        # numpy leaves a file open that it opened itself and could not read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            return dict(found)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"Could not read the arrays in {str(path)!r}: {error}") from error
+
+
+def _split(found: Mapping[str, np.ndarray], part: str, path: Path) -> Split:
+    images, labels = found[f"x_{part}"], found.get(f"y_{part}")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
+        raise InputError(
+            f"Expected x_{part} in {str(path)!r} as uint8 (n, height, width, channels) with 1 or 3 channels. "
+            f"Received: {images.dtype} {found[f'x_{part}'].shape}"
+        )
+    if labels is not None and labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels is None or labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"Expected y_{part} in {str(path)!r} as whole numbers ({len(images)},). "
+            f"Received: {'none' if labels is None else f'{labels.dtype} {labels.shape}'}"
+        )
+    return Split(images, labels.astype("int32"))
+
+
+def _classes(found: Mapping[str, np.ndarray], splits: Mapping[str, Split], path: Path) -> tuple[str, ...]:
+    low = min(split.labels.min() for split in splits.values())
+    high = max(split.labels.max() for split in splits.values())
+    classes = tuple(map(str, found["classes"])) if "classes" in found else tuple(map(str, range(high + 1)))
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise InputError(f"Expected two or more different classes in {str(path)!r}. Received: {list(classes)}")
+    if low < 0 or high >= len(classes):
+        raise InputError(f"Expected the labels 0 … {len(classes) - 1} in {str(path)!r}. Received: {low} … {high}")
+    for code, name in enumerate(classes):
+        if np.sum(splits["train"].labels == code) < 3:
+            raise InputError(f"Expected at least 3 images of {name!r} in x_train of {str(path)!r}")
+    return classes

@@ -1,0 +1,77 @@
+"""Images in a folder of class folders."""
+
+from pathlib import Path
+
+import numpy as np
+
+from distiller.data.splits import Split, hold_out
+from distiller.errors import InputError
+
+# Names that a folder of validation images goes by.
+_HELD = ("val", "valid", "validation")
+
+
+def read(folder: Path, image_size: tuple[int, int], seed: int) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
+    """Train, validation (None where there is none) and test images of a folder, and their classes.
+
+    Where they are not divided, a sixth is the test split, drawn by `seed`.
+
+    Raises:
+        InputError: fewer than two classes, or images that cannot be read, or some of `train`, `val` and `test` alone.
+    """
+    there = _folders_in(folder)
+    division = there & {"train", "test", *_HELD}
+    if not division or (there - division and not {"train", "test"} <= there):
+        both, classes = _read_classes(folder, image_size)
+        train, test = hold_out(both, 1 / 6, seed)
+        return train, None, test, classes
+    held = sorted(division & set(_HELD))
+    if not {"train", "test"} <= division or len(held) > 1:
+        raise InputError(
+            f"Expected the folders train and test, and perhaps one of {' and '.join(_HELD)}, in {str(folder)!r}. "
+            f"Received: {', '.join(sorted(division))}"
+        )
+    train, classes = _read_classes(folder / "train", image_size)
+    others = {}
+    for part in (*held, "test"):
+        others[part], its_classes = _read_classes(folder / part, image_size)
+        if its_classes != classes:
+            raise InputError(
+                f"Expected the same class folders in train and {part} of {str(folder)!r}. "
+                f"Received: {', '.join(sorted(set(classes) ^ set(its_classes)))} in one of them only"
+            )
+    return train, others[held[0]] if held else None, others["test"], classes
+
+
+def _folders_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+
+
+def _read_classes(folder: Path, image_size: tuple[int, int]) -> tuple[Split, tuple[str, ...]]:
+    import keras
+
+    classes = tuple(sorted(_folders_in(folder)))
+    if len(classes) < 2:
+        raise InputError(
+            f"Expected two or more class folders in {str(folder)!r}. Received: {', '.join(classes) or 'none'}"
+        )
+    try:
+        batches = keras.utils.image_dataset_from_directory(
+            str(folder),
+            class_names=list(classes),
+            image_size=image_size,
+            shuffle=False,
+            batch_size=256,
+            verbose=False,
+        )
+        parts = [(np.asarray(x), np.asarray(y)) for x, y in batches]
+    except Exception as error:  # unreadable images surface as backend errors
+        raise InputError(f"Could not read the images in {str(folder)!r}: {error}") from error
+    images = np.clip(np.round(np.concatenate([x for x, _ in parts])), 0, 255).astype("uint8")
+    labels = np.concatenate([y for _, y in parts]).astype("int32")
+    for code, name in enumerate(classes):
+        if np.sum(labels == code) < 3:
+            raise InputError(
+                f"Expected at least 3 images in {str(folder / name)!r}. Received: {np.sum(labels == code)}"
+            )
+    return Split(images, labels), classes
