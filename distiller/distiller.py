@@ -11,6 +11,7 @@ from distiller import objectives as catalogue
 from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
+from distiller.class_weights import as_sample_weights
 from distiller.errors import InputError
 from distiller.first_step import FirstStep, check_stored, check_targets, first_batch
 from distiller.labels import LabelsTerm, counts, may_be_marked
@@ -134,7 +135,18 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs: Any):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        *,
+        class_weight=None,
+        **kwargs: Any,
+    ):
         """As `keras.Model.fit`. The first batch is looked at before the training, and its loss after the first step.
 
         Raises:
@@ -143,6 +155,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """
         if not self.compiled:
             raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
+        if class_weight and (weighted := as_sample_weights(x, class_weight)) is not None:
+            x, class_weight = weighted, None
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
@@ -157,7 +171,16 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                 watch,
                 *(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []),
             ]
-        return super().fit(x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks, **kwargs)
+        return super().fit(
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            class_weight=class_weight,
+            **kwargs,
+        )
 
     def set_weight(self, name: str, weight: float) -> None:
         """Change the weight of an objective or of "labels", also between the epochs of a training.

@@ -63,11 +63,19 @@ def test_the_losses_are_the_same(plain, options):
     np.testing.assert_allclose(losses(**options), plain, rtol=tolerance)
 
 
-def test_class_weights_are_those_of_keras():
-    """Doubling a class is the same as doubling the weight of its samples; unlabelled ones keep weight 1."""
+def in_batches(images, labels):
+    import tensorflow as tf
+
+    return (tf.data.Dataset.from_tensor_slices((images, labels)).batch(8),)
+
+
+@pytest.mark.parametrize("feed", [None, in_batches], ids=["arrays", "tf.data"])
+@pytest.mark.parametrize("column", [False, True])
+def test_class_weights_are_those_of_keras(feed, column):
+    """Doubling a class is the same as doubling the weight of its samples; unlabelled and unnamed ones keep weight 1."""
     labels = np.where(np.arange(32) % 3 == 0, -1, LABELS)
-    by_class = losses(labels, fit={"class_weight": {0: 2.0, 1: 1.0, 2: 1.0, 3: 1.0}})
-    by_sample = losses(labels, fit={"sample_weight": np.where(labels == 0, 2.0, 1.0)})
+    by_sample = losses(labels, fit={"sample_weight": np.where(labels == 1, 2.0, 1.0)})
+    by_class = losses(labels[:, None] if column else labels, feed=feed, fit={"class_weight": {0: 1.0, 1: 2.0}})
     np.testing.assert_allclose(by_class, by_sample, rtol=1e-5)
 
 
