@@ -41,4 +41,6 @@ def train(
     from distiller import pipeline
 
     result = pipeline.train(asked, out, data_dir=data_dir, resume=resume, force=force)
-    print(f"Test accuracy {result['test_accuracy']:.2%} after {len(result['epochs'])} epochs: {out / 'teacher.keras'}")
+    epochs = len(result["epochs"])
+    after = f"after {epochs} epoch{'s' * (epochs != 1)}"
+    print(f"Test accuracy {result['test_accuracy']:.2%} {after}: {out / 'teacher.keras'}")

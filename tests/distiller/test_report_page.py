@@ -197,6 +197,13 @@ class TestPage:
         for word in ("distiller run cifar", "c0ffee", "keras 3.15.0", "a desk", "85.00 ± 7.07", "robustness"):
             assert any(word in text for text in page.text), word
 
+    @pytest.mark.parametrize(("epochs", "words"), [(1, "in 1 epoch,"), (5, "in 5 epochs,")])
+    def test_one_epoch_is_one(self, tmp_path, epochs, words):
+        content = made()
+        content["budget"]["epochs"] = epochs
+        path = report.write(folder_of(tmp_path, content))
+        assert f"500 steps of 64 images {words} the same for every student" in path.read_text(encoding="utf-8")
+
     def test_little_content_makes_a_page_too(self, tmp_path):
         content = made(hard=[], distilled=[0.9], curves=[], commit=None, versions={}, machine={}, tflite=[], command="")
         page = Page(report.write(folder_of(tmp_path, content)).read_text(encoding="utf-8"))
