@@ -14,6 +14,7 @@ from distiller.data import Split
 from distiller.errors import InputError
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
+from distiller.saving import save_network
 
 Pair = tuple[Any, Any]
 
@@ -105,7 +106,7 @@ class Bridging:
             result["validation_accuracy"] = bridge.accuracy
         assert isinstance(bridge, bridges.Fitted)
         assert bridge.network is not None
-        bridge.network.save(stage / "network.keras")
+        save_network(bridge.network, stage / "network.keras")
         return result
 
     def answering(self, network: keras.Model, *, check: bool = True) -> keras.Model:

@@ -15,6 +15,7 @@ from distiller.building import accuracy, load_data, logits, new_network, share_r
 from distiller.folder import RunFolder, write_json
 from distiller.progress import Reporter
 from distiller.recipes.arms import in_order
+from distiller.saving import save_network
 from distiller.summary import summarize, write_metrics
 from distiller.teaching import Teaching
 from tflite.conversion.schemes import INTEGER
@@ -48,7 +49,7 @@ def train_teacher(
             reporter=reporter,
             title="teacher",
         )
-        model.save(folder.path / "teacher.keras")
+        save_network(model, folder.path / "teacher.keras")
         return {
             "epochs": trained.epochs,
             "seconds": trained.seconds,

@@ -19,6 +19,7 @@ from distiller.quantizing import aware_copy, freezing
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
 from distiller.recipes.training import Ramp, Training, is_ramp
+from distiller.saving import save_network
 from distiller.stored_answers import StoredAnswers, rehearse
 
 
@@ -101,7 +102,7 @@ class Teaching:
         trained = self._fit(learner, plan, batches, stage, f"{name}, seed {seed}", held)
         if arm.quantize:
             tflite.match_runtime(student)
-        student.save(folder.path / f"{name}-{seed}.keras")
+        save_network(student, folder.path / f"{name}-{seed}.keras")
         return {
             "epochs": trained.epochs,
             "seconds": trained.seconds,
