@@ -40,15 +40,18 @@ def read(path: Path, seed: int) -> tuple[Split, Split | None, Split, tuple[str, 
 
 
 def write(path: Path, splits: Mapping[str, Split | None], classes: tuple[str, ...]) -> None:
-    """Write a file that `read` reads; WorkError where that is not possible."""
+    """Write a file that `read` reads, whole or not at all; WorkError where that is not possible."""
     found: dict[str, np.ndarray] = {"classes": np.array(classes)}
     for part, split in splits.items():
         if split is not None:
             found |= {f"x_{part}": split.images, f"y_{part}": split.labels}
+    scratch = path.with_name(f"{path.name}.part")
     try:
-        with path.open("wb") as file:
+        with scratch.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **found)
+        scratch.replace(path)
     except OSError as error:
+        scratch.unlink(missing_ok=True)
         raise WorkError(f"Could not write {str(path)!r}: {error.strerror or error}") from error
 
 
@@ -57,7 +60,10 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"The file of arrays {str(path)!r} does not exist")
     try:
         # numpy leaves a file open that it opened itself and could not read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                raise ValueError("one array without a name, and no file of `numpy.savez`")
             return dict(found)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"Could not read the arrays in {str(path)!r}: {error}") from error
@@ -85,7 +91,8 @@ def _split(found: Mapping[str, np.ndarray], part: str, path: Path) -> Split:
 def _classes(found: Mapping[str, np.ndarray], splits: Mapping[str, Split], path: Path) -> tuple[str, ...]:
     low = min(split.labels.min() for split in splits.values())
     high = max(split.labels.max() for split in splits.values())
-    classes = tuple(map(str, found["classes"])) if "classes" in found else tuple(map(str, range(high + 1)))
+    named = found.get("classes", np.arange(high + 1))
+    classes = tuple(np.atleast_1d(named).astype(str).tolist())
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise InputError(f"Expected two or more different classes in {str(path)!r}. Received: {list(classes)}")
     if low < 0 or high >= len(classes):

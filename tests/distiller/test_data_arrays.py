@@ -70,6 +70,9 @@ class TestReading:
         assert found.classes == ("0", "1", "2")
         np.testing.assert_array_equal(found.test.images[..., 0], IMAGES[:6, ..., 0])
 
+    def test_names_in_bytes(self, saved):
+        assert data.load(saved(classes=np.array([b"cat", b"dog", b"eel"]))).classes == ("cat", "dog", "eel")
+
 
 class TestRefuses:
     @pytest.mark.parametrize(
@@ -91,6 +94,7 @@ class TestRefuses:
             ({"classes": np.array(["cat", "cat", "dog"])}, "different classes in .*'cat', 'cat', 'dog'"),
             ({"classes": np.array(["cat", "dog", "eel", "fox"])}, "at least 3 images of 'fox' in x_train"),
             ({"y_train": 0 * LABELS, "y_test": 0 * LABELS[:6]}, r"two or more different classes.*\['0'\]"),
+            ({"classes": np.array("cat")}, r"two or more different classes.*\['cat'\]"),
             ({"y_train": LABELS.astype(object)}, "Could not read the arrays in .*photos.npz"),
         ],
     )
@@ -101,6 +105,12 @@ class TestRefuses:
     def test_a_missing_file(self, tmp_path):
         with pytest.raises(InputError, match=r"The file of arrays '.*none.npz' does not exist"):
             data.load(str(tmp_path / "none.npz"))
+
+    def test_a_single_array(self, tmp_path):
+        np.save(tmp_path / "photos.npy", IMAGES)
+        (tmp_path / "photos.npy").rename(tmp_path / "photos.npz")
+        with pytest.raises(InputError, match=r"Could not read the arrays in .*: one array without a name"):
+            data.load(tmp_path / "photos.npz")
 
     @pytest.mark.parametrize("content", [b"", b"words", b"PK\x03\x04 cut short"])
     def test_a_file_of_something_else(self, tmp_path, content):
@@ -114,6 +124,7 @@ class TestExport:
         data.export("digits", tmp_path / "digits.npz")
         found, expected = data.load(tmp_path / "digits.npz"), data.load("digits")
         assert found.classes == expected.classes
+        assert [path.name for path in tmp_path.iterdir()] == ["digits.npz"]
         for part in ("train", "validation", "test"):
             np.testing.assert_array_equal(getattr(found, part).images, getattr(expected, part).images)
             np.testing.assert_array_equal(getattr(found, part).labels, getattr(expected, part).labels)
