@@ -1,6 +1,7 @@
 """Images in a file of arrays, named as in the files of `keras.datasets`."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             if isinstance(found, np.ndarray):
                 raise ValueError("one array without a name, and no file of `numpy.savez`")
             return dict(found)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"Could not read the arrays in {str(path)!r}: {error}") from error
 
 
@@ -92,7 +93,7 @@ def _classes(found: Mapping[str, np.ndarray], splits: Mapping[str, Split], path:
     low = min(split.labels.min() for split in splits.values())
     high = max(split.labels.max() for split in splits.values())
     named = found.get("classes", np.arange(high + 1))
-    classes = tuple(np.atleast_1d(named).astype(str).tolist())
+    classes = tuple(np.ravel(named).astype(str).tolist())
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise InputError(f"Expected two or more different classes in {str(path)!r}. Received: {list(classes)}")
     if low < 0 or high >= len(classes):

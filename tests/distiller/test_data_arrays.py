@@ -94,6 +94,7 @@ class TestRefuses:
             ({"classes": np.array(["cat", "cat", "dog"])}, "different classes in .*'cat', 'cat', 'dog'"),
             ({"classes": np.array(["cat", "dog", "eel", "fox"])}, "at least 3 images of 'fox' in x_train"),
             ({"y_train": 0 * LABELS, "y_test": 0 * LABELS[:6]}, r"two or more different classes.*\['0'\]"),
+            ({"classes": np.array([["cat", "dog"]])}, "labels 0 … 1 in .*Received: 0 … 2"),
             ({"classes": np.array("cat")}, r"two or more different classes.*\['cat'\]"),
             ({"y_train": LABELS.astype(object)}, "Could not read the arrays in .*photos.npz"),
         ],
@@ -111,6 +112,16 @@ class TestRefuses:
         (tmp_path / "photos.npy").rename(tmp_path / "photos.npz")
         with pytest.raises(InputError, match=r"Could not read the arrays in .*: one array without a name"):
             data.load(tmp_path / "photos.npz")
+
+    @pytest.mark.parametrize("change", ["cut", "zeroed"])
+    def test_a_damaged_file(self, tmp_path, change):
+        path = tmp_path / "digits.npz"
+        data.export("digits", path)
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] if change == "cut" else whole[:middle] + bytes(400) + whole[middle + 400 :])
+        with pytest.raises(InputError, match="Could not read the arrays in"):
+            data.load(path)
 
     @pytest.mark.parametrize("content", [b"", b"words", b"PK\x03\x04 cut short"])
     def test_a_file_of_something_else(self, tmp_path, content):
