@@ -66,7 +66,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             if isinstance(found, np.ndarray):
                 raise ValueError("one array without a name, and no file of `numpy.savez`")
             return dict(found)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"Could not read the arrays in {str(path)!r}: {error}") from error
 
 

@@ -113,13 +113,19 @@ class TestRefuses:
         with pytest.raises(InputError, match=r"Could not read the arrays in .*: one array without a name"):
             data.load(tmp_path / "photos.npz")
 
-    @pytest.mark.parametrize("change", ["cut", "zeroed"])
-    def test_a_damaged_file(self, tmp_path, change):
+    @pytest.mark.parametrize("damage", ["cut", "garbled", "of another compression"])
+    def test_a_damaged_file(self, tmp_path, damage):
         path = tmp_path / "digits.npz"
         data.export("digits", path)
-        whole = path.read_bytes()
-        middle = len(whole) // 2
-        path.write_bytes(whole[:middle] if change == "cut" else whole[:middle] + bytes(400) + whole[middle + 400 :])
+        content = bytearray(path.read_bytes())
+        middle, entry = len(content) // 2, content.index(b"PK\x01\x02")
+        if damage == "cut":
+            del content[middle:]
+        elif damage == "garbled":
+            content[middle : middle + 100] = b"\xff" * 100
+        else:
+            content[entry + 10] = 99
+        path.write_bytes(content)
         with pytest.raises(InputError, match="Could not read the arrays in"):
             data.load(path)
 
