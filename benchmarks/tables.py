@@ -19,6 +19,7 @@ from benchmarks.files import litert_agreement, networks_table, zoo_agreement
 from benchmarks.speed import (
     cache_saving,
     frozen_teacher,
+    fused,
     growth,
     side_by_side_saving,
     step_cost_table,
@@ -75,6 +76,7 @@ def table(name: str) -> str:
         "growth": growth.table,
         "streaming_memory": streaming_memory.table,
         "frozen_teacher": frozen_teacher.table,
+        "fused": fused.table,
         "networks": networks_table.table,
         "zoo_agreement": zoo_agreement.table,
         "quantization": quantization.table,

@@ -15,7 +15,7 @@ from distiller.class_weights import as_sample_weights
 from distiller.errors import InputError
 from distiller.first_step import FirstStep, check_stored, check_targets, first_batch
 from distiller.labels import LabelsTerm, counts, may_be_marked
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.pairing import Pairing

@@ -11,7 +11,7 @@ from distiller import data, objectives, teachers, training
 from distiller.building import share_right
 from distiller.distiller import Distiller
 from distiller.errors import InputError
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.progress import Reporter
 from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Training

@@ -19,16 +19,16 @@ def peers(setting: Setting) -> list[Contestant]:
     logits = keras.distillation.LogitsDistillation(temperature=4.0, loss=keras.losses.KLDivergence())
     features = keras.distillation.FeatureDistillation("mse", teacher_layer_name=MIDDLE, student_layer_name=MIDDLE)
     found = [
-        Contestant(PLAIN_BARE, "peer", None, lambda setting: setting.training(_bare(setting.new_student()))),
+        Contestant(PLAIN_BARE, "peer", None, lambda setting: setting.training(bare(setting.new_student()))),
         Contestant(LOGITS, "peer", None, _distilling(logits, _as_built)),
-        Contestant(LOGITS_BARE, "peer", None, _distilling(logits, _bare)),
+        Contestant(LOGITS_BARE, "peer", None, _distilling(logits, bare)),
     ]
     if not agree(setting):
         return found
     return [
         *found,
         Contestant(FEATURES, "peer", MIDDLE, _distilling(features, _as_built)),
-        Contestant(FEATURES_BARE, "peer", MIDDLE, _distilling(features, _bare)),
+        Contestant(FEATURES_BARE, "peer", MIDDLE, _distilling(features, bare)),
     ]
 
 
@@ -51,7 +51,7 @@ def _as_built(network: keras.Model) -> keras.Model:
     return network
 
 
-def _bare(network: keras.Model) -> keras.Model:
+def bare(network: keras.Model) -> keras.Model:
     """The same network as every user of Keras has it: the normalisation of a clone is not fused."""
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())

@@ -6,7 +6,7 @@ import keras
 
 from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.taps import check_logits, entry, penultimate
 
 

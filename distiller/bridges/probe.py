@@ -9,7 +9,7 @@ import numpy as np
 from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled_outputs
 from distiller.errors import InputError
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.objectives.objective import positive
 from distiller.taps import check_logits, entry, penultimate
 

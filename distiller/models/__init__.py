@@ -1,7 +1,7 @@
 """Students and teachers: one table of networks, their cost, and trained weights that ship with the package."""
 
 from distiller.models.cost import multiply_adds, parameters
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.models.trained import card, load, packaged
 from distiller.models.zoo import ZOO, build, names
 

@@ -1,36 +1,19 @@
-"""Batch normalisation in one kernel on the TensorFlow backend.
+"""Batch normalisation in one kernel.
 
 Keras 3 composes batch normalisation of a dozen small operations, which takes almost half the time of a training
-step of a small network on a CPU. `fuse` makes the layers of a model call TensorFlow's fused kernel instead. The
-layers stay `keras.layers.BatchNormalization`: same weights, same configuration, same saved file.
+step of a small network on a CPU.
 """
 
-import types
-
-import keras
 from keras import layers
 
 
-def fuse(model: keras.Model) -> keras.Model:
-    """Let every batch normalisation of `model`, nested ones too, use the fused kernel; changes and returns `model`.
-
-    Layers the kernel cannot take (another axis than the last, inputs that are not four-dimensional, renorm, masks,
-    `synchronized`, variables in another dtype than float32, float64), and every layer on another backend than
-    TensorFlow, stay as they are. Outputs, gradients and moving statistics are those of Keras within rounding. A loaded
-    or cloned model has to be fused again.
-    """
-    if keras.backend.backend() == "tensorflow":
-        for layer in model._flatten_layers():
-            if isinstance(layer, layers.BatchNormalization) and _fusible(layer):
-                layer.call = types.MethodType(_fused_call, layer)
-    return model
-
-
-def _fusible(layer: layers.BatchNormalization) -> bool:
+def fusible(layer: layers.Layer) -> bool:
+    """Whether the kernel computes what this layer does."""
+    if type(layer) is not layers.BatchNormalization:
+        return False
     spec = layer.input_spec
     return (
-        type(layer) is layers.BatchNormalization
-        and not getattr(layer, "renorm", False)
+        not getattr(layer, "renorm", False)
         and not layer.synchronized
         and spec is not None
         and spec.ndim == 4
@@ -40,7 +23,7 @@ def _fusible(layer: layers.BatchNormalization) -> bool:
     )
 
 
-def _fused_call(layer: layers.BatchNormalization, inputs, training=None, mask=None):
+def call(layer: layers.BatchNormalization, inputs, training=None, mask=None):
     """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1), statistics in float32. inputs: (batch, h, w, c)."""
     import tensorflow as tf
 

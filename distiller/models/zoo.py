@@ -8,7 +8,7 @@ import keras
 
 from distiller.errors import InputError
 from distiller.models import convolutional, mobile, residual
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from distiller.errors import InputError
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.taps import check_logits
 
 

@@ -9,7 +9,7 @@ from keras import ops
 from distiller.adjustable import Number
 from distiller.distiller import Distiller
 from distiller.errors import InputError
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.objectives import Objective
 from distiller.subclassed import is_subclassed
 from distiller.teachers.after_step import after_step_class

@@ -11,7 +11,7 @@ from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.distiller import Loss
 from distiller.errors import InputError
 from distiller.labels import LabelsTerm
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.objectives import Objective
 from distiller.objectives.logits.checks import not_negative
 from distiller.steps import step_class

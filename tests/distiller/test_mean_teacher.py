@@ -7,7 +7,7 @@ from scipy.special import log_softmax
 
 from distiller import objectives
 from distiller.errors import InputError
-from distiller.models.normalization import fuse
+from distiller.models.fusing import fuse
 from distiller.teachers import MeanTeacher
 from distiller.teachers.mean_teacher import decay_at
 

@@ -1,4 +1,4 @@
-"""The zoo, its cost, its fused normalisation, and packaged weights."""
+"""The zoo, its cost, and packaged weights."""
 
 import json
 import shutil
@@ -71,60 +71,6 @@ def test_saved_models_are_plain_keras_and_answer_alike(name, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert {type(layer).__module__.split(".")[0] for layer in loaded.layers} == {"keras"}
     np.testing.assert_allclose(loaded(images), model(images), rtol=1e-4, atol=1e-4)
-
-
-class TestFuse:
-    @staticmethod
-    def pair(**options):
-        """The same small network with Keras's normalisation and with the fused one."""
-        inputs = keras.Input((6, 6, 3))
-        x = keras.layers.Conv2D(4, 3)(inputs)
-        x = keras.layers.BatchNormalization(**options)(x)
-        plain = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
-        fused = models.fuse(keras.models.clone_model(plain))
-        fused.set_weights(plain.get_weights())
-        return plain, fused
-
-    @pytest.mark.parametrize("options", [{}, {"momentum": 0.5}, {"scale": False}, {"center": False, "epsilon": 0.1}])
-    def test_outputs_gradients_and_statistics_are_those_of_keras(self, options):
-        import tensorflow as tf
-
-        plain, fused = self.pair(**options)
-        images = np.random.default_rng(0).normal(3.0, 2.0, (5, 6, 6, 3)).astype("float32")
-        for training in (True, True, False):
-            found = []
-            for model in (plain, fused):
-                with tf.GradientTape() as tape:
-                    outputs = model(images, training=training)
-                    loss = tf.reduce_sum(outputs**2)
-                found.append([outputs, *tape.gradient(loss, model.trainable_variables), *model.get_weights()])
-            for a, b in zip(*found, strict=True):
-                np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-3)
-
-    def test_frozen_layers_keep_their_statistics(self):
-        _, fused = self.pair()
-        fused.trainable = False
-        before = fused.get_weights()
-        fused(np.random.default_rng(0).normal(size=(5, 6, 6, 3)), training=True)
-        for a, b in zip(before, fused.get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
-
-    @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "mixed_float16", "mixed_bfloat16"])
-    def test_in_other_precisions(self, dtype):
-        """It trains as Keras's own does, in the kernel or not."""
-        plain, fused = self.pair(dtype=dtype)
-        images = np.random.default_rng(0).normal(3.0, 2.0, (5, 6, 6, 3)).astype("float32")
-        for model in (plain, fused):
-            model(images, training=True)
-        for a, b in zip(plain.layers[2].get_weights(), fused.layers[2].get_weights(), strict=True):
-            assert a.dtype == b.dtype
-            np.testing.assert_allclose(a.astype("float64"), b.astype("float64"), rtol=0.02, atol=0.02)
-
-    def test_what_the_kernel_cannot_take_stays(self):
-        inputs = keras.Input((6, 4))
-        model = models.fuse(keras.Model(inputs, keras.layers.BatchNormalization()(inputs)))
-        assert "call" not in vars(model.layers[-1])
-        assert np.isfinite(model(np.ones((2, 6, 4)))).all()
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,7 @@ def test_arguments(digits, tmp_path):
         ({"scheme": "int8", "representative": images[..., 0]}, r"shape \(n, 8, 8, 1\). Received: \(5, 8, 8\)"),
         ({"scheme": "int8", "representative": images[:0]}, r"shape \(n, 8, 8, 1\). Received: \(0,"),
         ({"scheme": "int8", "representative": images * np.nan}, "Expected finite"),
+        ({"scheme": "int8", "calibration": images}, "images in `representative`. Received:.*ndarray"),
         ({"scheme": "int8", "representative": 3}, "iterable of batches. Received: int"),
     ]:
         with pytest.raises(ModelError, match=message):

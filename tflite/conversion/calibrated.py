@@ -21,8 +21,13 @@ def check_calibration(calibration: str, percentile: float | None, scheme: str) -
     """Raise what is wrong with the arguments.
 
     Raises:
-        ModelError: an unknown way, a percentile out of range, or a scheme without ranges.
+        ModelError: an unknown way or none, a percentile out of range, or a scheme without ranges.
     """
+    if not isinstance(calibration, str):
+        raise ModelError(
+            f"Expected `calibration` to be one of {list(CALIBRATIONS)}, and images in `representative`. "
+            f"Received: calibration of type {type(calibration).__name__}"
+        )
     if calibration not in CALIBRATIONS:
         raise ModelError(unknown("calibration", calibration, CALIBRATIONS))
     if calibration != "minmax" and scheme not in INTEGER:

@@ -253,7 +253,8 @@ class _AwareKernel:
         """The kernel on the grid of its integers, float32."""
         return round_kernel(ops.convert_to_tensor(self.kernel), axes=self._other_axes(), bits=self.bits)
 
-    def _kernel_now(self: Any):
+    def fake_quantized_kernel(self: Any):
+        """The rounded kernel in the layer's compute dtype, with gradients as if it were not rounded."""
         kernel = ops.convert_to_tensor(self.kernel)
         return ops.cast(fake_quant_kernel(kernel, axes=self._other_axes(), bits=self.bits), self.compute_dtype)
 
@@ -278,7 +279,7 @@ class _AwareConvolution(_AwareKernel):
         inputs, padding = self._padded(inputs)
         outputs = ops.conv(
             inputs,
-            self._kernel_now(),
+            self.fake_quantized_kernel(),
             strides=list(self.strides),
             padding=padding,
             dilation_rate=self.dilation_rate,
@@ -298,7 +299,7 @@ class _AwareDepthwiseConvolution(_AwareKernel):
         return self._biased(
             ops.depthwise_conv(
                 inputs,
-                self._kernel_now(),
+                self.fake_quantized_kernel(),
                 strides=self.strides,
                 padding=self.padding,
                 dilation_rate=self.dilation_rate,
@@ -343,7 +344,7 @@ class AwareConv2DTranspose(_AwareKernel, keras.layers.Conv2DTranspose):
         return self._biased(
             ops.conv_transpose(
                 inputs,
-                self._kernel_now(),
+                self.fake_quantized_kernel(),
                 strides=list(self.strides),
                 padding=self.padding,
                 output_padding=self.output_padding,
@@ -360,7 +361,7 @@ class AwareDense(_AwareKernel, keras.layers.Dense):
 
     def call(self, inputs, training=None):
         """The product with the rounded kernel."""
-        return self._biased(ops.matmul(inputs, self._kernel_now()))
+        return self._biased(ops.matmul(inputs, self.fake_quantized_kernel()))
 
 
 AWARE: dict[Any, Any] = {
