@@ -1,7 +1,7 @@
 """Depthwise convolution of bfloat16 with strides, its input's gradient in float32.
 
-TensorFlow has a fast kernel on CPUs for that gradient in bfloat16 with a stride of 1 only. With a stride of 2 it takes
-25 times as long as in float32, and the three of a MobileNetV2 half of its training step.
+TensorFlow has a fast kernel on CPUs for that gradient in bfloat16 with a stride of 1 only. With strides it takes many
+times as long as in float32: the three of a MobileNetV2 are a third of its training step.
 """
 
 from keras import layers

@@ -154,48 +154,6 @@ class TestDepthwise:
         assert slow == [[1, 1, 1, 1]] * 14  # 17 units, of which 3 have strides
 
 
-class TestReLU6:
-    @staticmethod
-    def network(layer, dtype="mixed_bfloat16"):
-        inputs = keras.Input((7,))
-        return keras.Model(inputs, layer(dtype=dtype)(inputs))
-
-    @pytest.mark.parametrize(
-        "layer",
-        [
-            lambda **options: keras.layers.Activation("relu6", **options),
-            lambda **options: keras.layers.ReLU(6.0, **options),
-        ],
-    )
-    def test_clips_and_lets_the_gradient_through_between(self, layer):
-        model = models.fuse(self.network(layer))
-        assert "call" in vars(model.layers[-1])
-        images = np.array([[-np.inf, -1, 0, 0.5, 5, 6, 7]], "float32")
-        outputs, gradient = gradients(model, images, np.full((1, 7), 2, "float32"))
-        np.testing.assert_array_equal(outputs, [[0, 0, 0, 0.5, 5, 6, 6]])
-        np.testing.assert_array_equal(gradient, [[0, 0, 0, 2, 2, 0, 0]])
-
-    @pytest.mark.parametrize(
-        "layer",
-        [
-            lambda **options: keras.layers.Activation("relu", **options),
-            lambda **options: keras.layers.ReLU(5.0, **options),
-            lambda **options: keras.layers.ReLU(6.0, negative_slope=0.1, **options),
-            lambda **options: keras.layers.ReLU(6.0, threshold=0.1, **options),
-        ],
-    )
-    def test_leaves_other_activations(self, layer):
-        assert "call" not in vars(models.fuse(self.network(layer)).layers[-1])
-
-    def test_a_frozen_layer_is_one_the_graph_optimiser_knows(self):
-        import tensorflow as tf
-
-        model = models.fuse(self.network(lambda **options: keras.layers.ReLU(6.0, **options)))
-        model.trainable = False
-        graph = tf.function(model).get_concrete_function(tf.TensorSpec((1, 7))).graph
-        assert "Relu6" in {operation.type for operation in graph.get_operations()}
-
-
 def test_an_integer_model_of_a_fused_network_clips_in_its_convolutions(tmp_path):
     import tflite
 
