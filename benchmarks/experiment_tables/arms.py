@@ -8,6 +8,8 @@ from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 
 BASELINE = "hard_labels"
+# The deviation of three seeds is not known well enough to tell more deviations apart.
+_MOST = 10
 HEAD = (
     "labels",
     "student",
@@ -25,14 +27,16 @@ def table(name: str) -> str:
     """An experiment in Markdown: a row a variant and arm, and a sentence a variant on the best arm.
 
     "Over hard labels" is the difference of the means on the test split in points, and "deviations" how many combined
-    sample deviations, √(s² + s₀²), that is; empty where there is one seed.
+    sample deviations, √(s² + s₀²), that is; empty where there is one seed. Minutes are empty where the students of a
+    variant were trained on several machines.
     """
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     rows: list[Row] = []
     sentences = []
     for variant in experiments.read(name).variants:
         arms = lines.by_arm(recorded, variant)
-        rows += [_row(variant, arm, found, arms.get(BASELINE)) for arm, found in arms.items()]
+        timed = len({str(line["machine"]) for found in arms.values() for line in found}) == 1
+        rows += [_row(variant, arm, found, arms.get(BASELINE), timed=timed) for arm, found in arms.items()]
         if BASELINE in arms and len(arms) > 1:
             sentences.append(_best(variant, arms))
     return markdown(HEAD, rows, sentences)
@@ -57,13 +61,30 @@ def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[floa
 def how_sure(deviations: float | None) -> str:
     """A difference's combined deviations in words.
 
-    >>> how_sure(5.04), how_sure(None)
-    ('5.0 combined deviations', 'one seed')
+    >>> how_sure(5.04), how_sure(12.3), how_sure(None)
+    ('5.0 combined deviations', 'more than 10 combined deviations', 'one seed')
     """
-    return "one seed" if deviations is None else f"{deviations:.1f} combined deviations"
+    if deviations is None:
+        return "one seed"
+    return f"{f'{deviations:.1f}' if abs(deviations) <= _MOST else f'more than {_MOST}'} combined deviations"
 
 
-def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]] | None) -> Row:
+def in_deviations(deviations: float | None) -> str:
+    """A difference's combined deviations as a cell.
+
+    >>> in_deviations(5.04), in_deviations(12.3), in_deviations(-12.3), in_deviations(None)
+    ('+5.0', '> 10', '< -10', '')
+    """
+    if deviations is None:
+        return ""
+    if abs(deviations) <= _MOST:
+        return f"{deviations:+.1f}"
+    return f"> {_MOST}" if deviations > 0 else f"< -{_MOST}"
+
+
+def _row(
+    variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]] | None, *, timed: bool
+) -> Row:
     files = [file["accuracy"] for line in found for file in line["tflite"] if file["scheme"] == "int8"]
     difference, deviations = gain(found, alone) if alone and arm != BASELINE else (None, None)
     seconds = Measure.of([line["seconds"] for line in found]).mean
@@ -73,9 +94,9 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[s
         percent(Measure.of([line["last_validation_accuracy"] for line in found])),
         percent(Measure.of([line["test_accuracy"] for line in found])),
         "" if difference is None else f"{100 * difference:+.2f}",
-        "" if deviations is None else f"{deviations:+.1f}",
+        in_deviations(deviations),
         percent(Measure.of(files)) if files else "",
-        f"{seconds / 60:.1f}",
+        f"{seconds / 60:.1f}" if timed else "",
         str(len(found)),
     )
 

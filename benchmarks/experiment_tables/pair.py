@@ -1,6 +1,5 @@
 """The table of an experiment that compares a distilled student with hard labels and its teacher."""
 
-import statistics
 from typing import Any
 
 from benchmarks import experiments, lines
@@ -14,20 +13,22 @@ HEAD: Row = ("labels", "student", "test, float", "test, int8", "its teacher", "b
 def table(name: str) -> str:
     """An experiment in Markdown: a row a variant and student, in percent, and a sentence a variant on what it shows.
 
-    Milliseconds are the median over seeds: the file of each does the same work. Seeds may have been run on several
-    machines, with other times and another converter: bytes and milliseconds are those of the machine of the first.
+    Seeds may have been run on several machines, with other times and another converter: bytes and milliseconds are
+    those of the last seed's file.
     """
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     rows: list[Row] = []
     sentences = []
-    device = next((file["device"] for line in recorded for file in _files(line)), "")
+    shown = []
     for variant in experiments.read(name).variants:
         arms = lines.by_arm(recorded, variant)
-        rows += [_row(variant, arm, found, device) for arm, found in arms.items()]
+        rows += [_row(variant, arm, found) for arm, found in arms.items()]
+        shown += [(found[-1]["seed"], file["device"]) for found in arms.values() for file in _files(found[-1])]
         if {"hard_labels", "distilled"} <= arms.keys():
             sentences.append(_sentence(variant, arms["hard_labels"], arms["distilled"]))
-    if device:
-        sentences.append(f"- Bytes and milliseconds are those of the files made and measured on {device}, one thread.")
+    if shown:
+        places = " and ".join(dict.fromkeys(f"seed {seed} on {device}" for seed, device in shown))
+        sentences.append(f"- Bytes and milliseconds are those of the files of {places}, one thread.")
     return markdown(HEAD, rows, sentences)
 
 
@@ -53,9 +54,9 @@ def _files(line: dict[str, Any]) -> list[dict[str, Any]]:
     return [file for file in line["tflite"] if file["scheme"] == "int8"]
 
 
-def _row(variant: str, arm: str, found: list[dict[str, Any]], device: str) -> Row:
+def _row(variant: str, arm: str, found: list[dict[str, Any]]) -> Row:
     files = [file for line in found for file in _files(line)]
-    measured = [file for file in files if file["device"] == device]
+    last = _files(found[-1])
     taught = bool(found[0]["recipe"]["arms"][arm]["objectives"])
     return (
         variant,
@@ -63,9 +64,7 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]], device: str) -> Ro
         percent(Measure.of([line["test_accuracy"] for line in found])),
         percent(Measure.of([file["accuracy"] for file in files])),
         percent(Measure.of([lines.teacher_accuracy(found)])) if taught else "",
-        f"{measured[0]['bytes']:,}" if measured else "",
-        milliseconds(Measure.of([statistics.median(file["latency_ms"]["median"] for file in measured)]))
-        if measured
-        else "",
+        f"{last[0]['bytes']:,}" if last else "",
+        milliseconds(Measure.of([last[0]["latency_ms"]["median"]])) if last else "",
         str(len(found)),
     )

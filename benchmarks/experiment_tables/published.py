@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks import experiments, lines
-from benchmarks.experiment_tables.arms import BASELINE, gain
+from benchmarks.experiment_tables.arms import BASELINE, gain, in_deviations
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 
@@ -47,7 +47,7 @@ def _row(arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]], pub
         percent(Measure.of([line["last_validation_accuracy"] for line in found])),
         percent(Measure.of([line["test_accuracy"] for line in found])),
         "" if difference is None else f"{100 * difference:+.2f}",
-        "" if deviations is None else f"{deviations:+.1f}",
+        in_deviations(deviations),
         percent(Measure.of(files)) if files else "",
         f"{Measure.of([line['seconds'] for line in found]).mean / 60:.1f}",
         str(len(found)),

@@ -12,6 +12,8 @@ LINE = {
     "experiment": "demo",
     "variant": "5 labels a class",
     "arm": "distilled",
+    "seed": 0,
+    "machine": {"processor": "a processor", "cores": 2},
     "recipe": {"arms": {"distilled": {"objectives": {"soft": {}}}}},
     "teacher": {"accuracy": 0.95},
 }
@@ -162,27 +164,28 @@ def test_a_table_has_mean_and_sample_deviation(tmp_path, monkeypatch):
     assert row.endswith("| 3 |")
 
 
-def test_bytes_and_milliseconds_are_those_of_one_machine(tmp_path, monkeypatch):
+def test_bytes_and_milliseconds_are_those_of_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "RESULTS", tmp_path)
-    lines.append(tmp_path / "demo.jsonl", [recorded(0.90, 0.5), recorded(0.92, 9.0, "another", 32000)])
+    one, other = recorded(0.90, 9.0, "another", 32000), recorded(0.92, 0.5)
+    lines.append(tmp_path / "demo.jsonl", [{**one, "seed": 0}, {**other, "seed": 2}])
     rows = tables.table("demo").splitlines()
     assert rows[2].endswith("| 33,000 | 0.500 | 2 |")
-    assert rows[-1] == "- Bytes and milliseconds are those of the files made and measured on one CPU, one thread."
+    assert rows[-1] == "- Bytes and milliseconds are those of the files of seed 2 on one CPU, one thread."
 
 
-def test_a_pair_says_how_sure_its_gain_is_and_is_as_fast_as_its_middle_file(tmp_path, monkeypatch):
+def test_a_pair_says_how_sure_its_gain_is(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "RESULTS", tmp_path)
     more = {"data": {"labelled": 50}, "budget": {"steps": 40, "batch_size": 50}}
     arms = {"hard_labels": {"objectives": {}}, "distilled": {"objectives": {"soft": {}}}}
-    made = {"hard_labels": [(0.70, 0.5), (0.72, 0.5), (0.74, 0.5)], "distilled": [(0.80, 0.4), (0.84, 9), (0.88, 0.6)]}
+    made = {"hard_labels": (0.70, 0.72, 0.74), "distilled": (0.80, 0.84, 0.88)}
     found = [
-        {**recorded(*each), **more, "arm": arm, "recipe": {"arms": arms}}
-        for arm, seeds in made.items()
-        for each in seeds
+        {**recorded(accuracy), **more, "arm": arm, "recipe": {"arms": arms}}
+        for arm, accuracies in made.items()
+        for accuracy in accuracies
     ]
     lines.append(tmp_path / "demo.jsonl", found)
     rows = tables.table("demo").splitlines()
-    assert "| 84.00 ± 4.00 | 83.00 ± 4.00 | 95.00 | 33,000 | 0.600 | 3 |" in rows[3]
+    assert "| 84.00 ± 4.00 | 83.00 ± 4.00 | 95.00 |" in rows[3]
     # 0.84 − 0.72 = 0.12 over √(0.04² + 0.02²) = 0.0447; 0.84 − 0.95; 0.83 − 0.84.
     assert (
         "+12.00 points (2.7 combined deviations), against its teacher -11.00, and as int8 against itself -1.00"
@@ -218,6 +221,14 @@ def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, mon
     assert "best on the validation split is fine tune, on the test split +12.00 points" in rows[-1]
     assert "(2.7 combined deviations) and -11.00 against its teacher." in rows[-1]
     assert "2,109 steps of 64 images" in rows[-1]
+
+
+def test_minutes_of_several_machines_are_not_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    more = {"variant": "20 % of the labels", "arm": "probe", "seconds": 90.0, "last_validation_accuracy": 0.7}
+    found = [{**recorded(0.7), **more, "machine": {"processor": name}} for name in ("one", "another")]
+    lines.append(tmp_path / "label_spaces.jsonl", found)
+    assert tables.table("label_spaces").splitlines()[2].endswith("|  | 2 |")
 
 
 def test_published_accuracies_stand_beside_those_recorded(tmp_path, monkeypatch):

@@ -72,6 +72,24 @@ def test_the_fastest_ways_are_compared_round_by_round(tmp_path):
     assert rows[4].startswith("| logits, stored answers | 0.50")
 
 
+def test_a_frozen_teacher_stands_beside_one_as_it_is(tmp_path):
+    ways = {
+        "distiller": {"float32": 0.5, "mixed_bfloat16": 0.06, "mixed_bfloat16, frozen teacher": 0.03},
+        "torch": {"bfloat16": 0.04},
+    }
+    run = [
+        line(f"{framework}: {loop}; {way}", seconds)
+        for loop in torch_peers.LOOPS
+        for framework, times in ways.items()
+        for way, seconds in times.items()
+        if loop == "logits" or "frozen" not in way
+    ]
+    lines.append(tmp_path / "peers.jsonl", run)
+    rows = torch_peers.table(tmp_path / "peers.jsonl").splitlines()
+    assert rows[3] == "| logits | 1.50 | 1.50 to 1.50 | 60.0 | 40.0 | mixed_bfloat16 | bfloat16 |"
+    assert rows[4] == "| logits | 0.75 | 0.75 to 0.75 | 30.0 | 40.0 | mixed_bfloat16, frozen teacher | bfloat16 |"
+
+
 def test_no_rounds_are_refused(capsys):
     with pytest.raises(SystemExit) as end:
         torch_peers.main(["--rounds", "0"])
