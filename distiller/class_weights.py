@@ -1,25 +1,43 @@
-"""Weights of classes for a `tf.data.Dataset` in which some samples have no label."""
+"""Weights of classes where some samples have no label."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 
-def as_sample_weights(dataset: Any, class_weight: Mapping[int, float]) -> Any:
-    """A `tf.data.Dataset` of (x, y) as one of (x, y, the weights of the labels y); None where it is of another form.
 
-    As Keras does for arrays, samples whose class has no weight, unlabelled ones among them, get 1; of a dataset Keras
-    looks such a class up where there is none. `y` are sparse labels, (batch,) or (batch, 1).
+def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, Any, Mapping[int, float] | None]:
+    """What `fit` is given, as (x, sample_weight, class_weight): weights of samples wherever Keras would err.
+
+    As with Keras, samples whose class has no weight get 1. So do unlabelled ones, whose labels are below zero: in a
+    `tf.data.Dataset` Keras looks up a class -1, and of a vector of them it takes the first class. Other forms, a
+    `PyDataset` among them, are left to Keras.
+
+    Args:
+        x: inputs, or a `tf.data.Dataset` of (inputs, labels).
+        y: labels, (n,), (n, 1) or a vector of each class's share, (n, classes); None where `x` has them.
+        class_weight: by class.
     """
-    spec = getattr(dataset, "element_spec", None)
-    if not hasattr(dataset, "map") or not isinstance(spec, tuple) or len(spec) != 2:
-        return None
+    if getattr(y, "ndim", None) == 2 and y.shape[1] > 1:
+        labels = np.asarray(y)
+        classes = np.where((labels < 0).all(axis=1), -1, labels.argmax(axis=1))
+        return x, np.array([class_weight.get(int(one), 1.0) for one in classes], "float32"), None
+    spec = getattr(x, "element_spec", None)
+    if y is not None or not hasattr(x, "map") or not isinstance(spec, tuple) or len(spec) != 2:
+        return x, None, class_weight
     rank = getattr(getattr(spec[1], "shape", None), "rank", None)
-    if rank != 1 and not (rank == 2 and spec[1].shape[1] == 1):
-        return None
+    if rank not in (1, 2):
+        return x, None, class_weight
     import tensorflow as tf
 
     entries = tf.lookup.KeyValueTensorInitializer(
         list(class_weight), list(class_weight.values()), key_dtype="int64", value_dtype="float32"
     )
     weights = tf.lookup.StaticHashTable(entries, default_value=1.0)
-    return dataset.map(lambda x, y: (x, y, weights.lookup(tf.cast(tf.reshape(y, [-1]), "int64"))))
+
+    def of(labels):
+        if rank == 1 or spec[1].shape[1] == 1:
+            return tf.cast(tf.reshape(labels, [-1]), "int64")
+        return tf.where(tf.reduce_all(labels < 0, axis=1), tf.constant(-1, "int64"), tf.argmax(labels, axis=1))
+
+    return x.map(lambda images, labels: (images, labels, weights.lookup(of(labels)))), None, None

@@ -11,9 +11,9 @@ from distiller import objectives as catalogue
 from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
-from distiller.class_weights import as_sample_weights
+from distiller.class_weights import weighted
 from distiller.errors import InputError
-from distiller.first_step import FirstStep, check_stored, check_targets, first_batch
+from distiller.first_step import FirstStep, check_stored, check_targets, first_batch, watched
 from distiller.labels import LabelsTerm, counts, may_be_marked
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
@@ -155,32 +155,24 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """
         if not self.compiled:
             raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
-        if class_weight and (weighted := as_sample_weights(x, class_weight)) is not None:
-            x, class_weight = weighted, None
+        if class_weight and kwargs.get("sample_weight") is None:
+            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight)
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
             check_targets(self, batch)
         self.build_before_tracing(batch)
-        watch = FirstStep(self, batch)
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(watch)
-        else:
-            # Before others write what such a training has left.
-            callbacks = [
-                watch,
-                *(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []),
-            ]
-        return super().fit(
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            class_weight=class_weight,
-            **kwargs,
-        )
+        with watched(callbacks, FirstStep(self, batch)) as callbacks:
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                class_weight=class_weight,
+                **kwargs,
+            )
 
     def set_weight(self, name: str, weight: float) -> None:
         """Change the weight of an objective or of "labels", also between the epochs of a training.

@@ -1,5 +1,7 @@
 """Errors that show in the first batch: before the training, or after its first step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -7,7 +9,7 @@ import numpy as np
 
 from distiller.data.batches import Batches
 from distiller.errors import InputError
-from distiller.targets import Targets
+from distiller.targets import LABELS, Targets
 
 
 def first_batch(x: Any, y: Any, batch_size: int) -> Any:
@@ -17,6 +19,8 @@ def first_batch(x: Any, y: Any, batch_size: int) -> Any:
     if y is None:
         # A tf.data.Dataset starts anew each time; of one that is distributed over replicas, a batch is in parts.
         return next(iter(x), None) if hasattr(x, "element_spec") and hasattr(x, "take") else None
+    if not all(hasattr(part, "shape") for part in keras.tree.flatten((x, y))):
+        return None  # lists of numbers, of which Keras says that it takes none
     return keras.tree.map_structure(lambda part: part[:batch_size], (x, y))
 
 
@@ -114,10 +118,29 @@ class FirstStep(keras.callbacks.Callback):
         self.done = True
         if hasattr(self.distiller, "jax_state_sync"):
             self.distiller.jax_state_sync()  # within an epoch the state is not in the variables
+        # Metrics that were given to `compile` may be no numbers, or of several.
+        terms = {"loss", LABELS, *self.distiller.objectives}
         numbers = self.distiller.get_metrics_result()
-        wrong = [name for name, value in numbers.items() if not np.isfinite(float(value))]
+        wrong = [name for name, value in numbers.items() if name in terms and not np.isfinite(float(value))]
         if wrong:
             raise InputError(_reason(self.distiller, self.batch, wrong))
+
+
+@contextmanager
+def watched(callbacks: Any, watch: FirstStep) -> Iterator[Any]:
+    """What `fit` is given, with `watch` first: before others write what such a training has left.
+
+    A `CallbackList` is Keras's to call as it is; it loses the watch again.
+    """
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        given = callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
+        yield [watch, *given]
+        return
+    callbacks.callbacks.insert(0, watch)
+    try:
+        yield callbacks
+    finally:
+        callbacks.callbacks.remove(watch)
 
 
 def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:

@@ -15,11 +15,12 @@ from distiller.models.fusing import fuse
 from distiller.progress import Reporter
 from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Training
+from distiller.saving import save_network
 from tflite.files import check_writable
 
 
 def aware_copy(student: keras.Model, asked: Quantize) -> keras.Model:
-    """A copy of a student to train quantization-aware, its batch normalisation in one kernel."""
+    """A copy of a student to train quantization-aware, in fast kernels."""
     return fuse(tflite.quantize_aware(student, engine=asked.engine, scheme=asked.scheme, exclude=asked.exclude))
 
 
@@ -91,7 +92,7 @@ def quantize(
         )
     tflite.match_runtime(aware)
     if keep is not None:
-        aware.save(keep)
+        save_network(aware, keep)
     made = tflite.convert(aware, out, scheme=asked.scheme)
     held_out = dataset.validation
     answers = student.predict(data.InOrder(held_out), verbose=0)

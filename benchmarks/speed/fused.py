@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from benchmarks.markdown import markdown
 NAME = "fused.jsonl"
 NETWORKS = ("resnet8", "resnet20", "mobilenet_v2")
 PRECISIONS = ("float32", "mixed_bfloat16")
+# With fewer an interval is that of all rounds.
+_ROUNDS = 6
 _PARTS = {"training": "a training step", "forward": "a forward pass"}
 
 
@@ -39,37 +42,48 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=whole, default=4, help="steps a timing (%(default)s)")
     parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
     asked = parser.parse_args(arguments)
+    if asked.out == lines.RESULTS / NAME and asked.rounds < _ROUNDS:
+        parser.error(f"a run of less than {_ROUNDS} rounds is no result: give --out another file")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from distiller.backend import load_backend
-    from distiller.errors import InputError
+    from distiller.errors import InputError, WorkError
     from distiller.provenance import provenance
 
     load_backend()
     here = {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
     try:
-        found = [
-            {**measured(network, precision, asked), **here}
-            for network in asked.networks
-            for precision in asked.precisions
-        ]
-    except InputError as error:
+        check(asked.networks)
+        for network in asked.networks:
+            for precision in asked.precisions:
+                line = {**measured(network, precision, asked), **here}
+                lines.append(asked.out, [line])
+                print(of_lines([line]))
+    except (InputError, WorkError) as error:
         print(error, file=sys.stderr)
-        return 2
-    lines.append(asked.out, found)
-    print(of_lines(found))
+        return 2 if isinstance(error, InputError) else 1
     return 0
+
+
+def check(networks: Sequence[str]) -> None:
+    """Raise InputError where the backend has no such kernels, or a network is unknown."""
+    import keras
+
+    from distiller import models
+    from distiller.errors import InputError
+    from distiller.nearest import unknown
+
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(f"Expected the Keras backend to be 'tensorflow'. Received: {keras.backend.backend()!r}")
+    for network in networks:
+        if network not in models.ZOO:
+            raise InputError(unknown("network", network, models.ZOO))
 
 
 def measured(network: str, precision: str, asked: argparse.Namespace) -> dict[str, Any]:
     """The line of a network in a precision: seconds a step of both kinds, and how many times as fast the fused is."""
-    import keras
-
     from benchmarks.speed import peers, timing
     from benchmarks.speed.setting import Setting
-    from distiller.errors import InputError
 
-    if keras.backend.backend() != "tensorflow":
-        raise InputError(f"Expected the Keras backend to be 'tensorflow'. Received: {keras.backend.backend()!r}")
     setting = Setting(network, batch=asked.batch, precision=precision)
     steps = {}
     for way in ("fused", "bare"):

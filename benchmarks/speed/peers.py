@@ -1,4 +1,4 @@
-"""`keras.distillation` on the networks that the Distiller gets, and on the same without the fused normalisation."""
+"""`keras.distillation` on the networks that the Distiller gets, and on the same in Keras's own kernels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ def _as_built(network: keras.Model) -> keras.Model:
 
 
 def bare(network: keras.Model) -> keras.Model:
-    """The same network as every user of Keras has it: the normalisation of a clone is not fused."""
+    """The same network as every user of Keras has it: a clone is not fused."""
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())
     return clone

@@ -1,7 +1,5 @@
 """Images in a file of arrays, named as in the files of `keras.datasets`."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from distiller.data.splits import Split, hold_out
 from distiller.errors import InputError, WorkError
+from distiller.unfinished import appearing
 
 ENDING = ".npz"
 
@@ -46,13 +45,10 @@ def write(path: Path, splits: Mapping[str, Split | None], classes: tuple[str, ..
     for part, split in splits.items():
         if split is not None:
             found |= {f"x_{part}": split.images, f"y_{part}": split.labels}
-    scratch = path.with_name(f"{path.name}.part")
     try:
-        with scratch.open("wb") as file:
+        with appearing(path) as file:
             np.savez_compressed(file, allow_pickle=False, **found)
-        scratch.replace(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise WorkError(f"Could not write {str(path)!r}: {error.strerror or error}") from error
 
 
@@ -65,8 +61,8 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             found = np.load(file, allow_pickle=False)
             if isinstance(found, np.ndarray):
                 raise ValueError("one array without a name, and no file of `numpy.savez`")
-            return dict(found)
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
+    except Exception as error:  # damage surfaces as errors of zip files, of compression and of Python's parser
         raise InputError(f"Could not read the arrays in {str(path)!r}: {error}") from error
 
 
@@ -86,18 +82,26 @@ def _split(found: Mapping[str, np.ndarray], part: str, path: Path) -> Split:
             f"Expected y_{part} in {str(path)!r} as whole numbers ({len(images)},). "
             f"Received: {'none' if labels is None else f'{labels.dtype} {labels.shape}'}"
         )
+    if labels.min() < 0 or labels.max() > np.iinfo("int32").max:  # as int32 they would be other classes
+        raise InputError(
+            f"Expected y_{part} in {str(path)!r} as classes, from 0. Received: {labels.min()} … {labels.max()}"
+        )
     return Split(images, labels.astype("int32"))
 
 
 def _classes(found: Mapping[str, np.ndarray], splits: Mapping[str, Split], path: Path) -> tuple[str, ...]:
-    low = min(split.labels.min() for split in splits.values())
     high = max(split.labels.max() for split in splits.values())
+    if "classes" not in found and high >= len(splits["train"]):
+        raise InputError(
+            f"Expected fewer classes than the {len(splits['train'])} images of x_train in {str(path)!r}. "
+            f"Received: a label {high}"
+        )
     named = found.get("classes", np.arange(high + 1))
     classes = tuple(np.ravel(named).astype(str).tolist())
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise InputError(f"Expected two or more different classes in {str(path)!r}. Received: {list(classes)}")
-    if low < 0 or high >= len(classes):
-        raise InputError(f"Expected the labels 0 … {len(classes) - 1} in {str(path)!r}. Received: {low} … {high}")
+    if high >= len(classes):
+        raise InputError(f"Expected the labels 0 … {len(classes) - 1} in {str(path)!r}. Received: a label {high}")
     for code, name in enumerate(classes):
         if np.sum(splits["train"].labels == code) < 3:
             raise InputError(f"Expected at least 3 images of {name!r} in x_train of {str(path)!r}")

@@ -14,7 +14,8 @@ _HELD = ("val", "valid", "validation")
 def read(folder: Path, image_size: tuple[int, int], seed: int) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
     """Train, validation (None where there is none) and test images of a folder, and their classes.
 
-    Where they are not divided, a sixth is the test split, drawn by `seed`.
+    Where they are not divided, a sixth is the test split, drawn by `seed`. What is divided further, here or by who
+    reads it, has three images of each class at least.
 
     Raises:
         InputError: fewer than two classes, or images that cannot be read, or some of `train`, `val` and `test` alone.
@@ -34,7 +35,7 @@ def read(folder: Path, image_size: tuple[int, int], seed: int) -> tuple[Split, S
     train, classes = _read_classes(folder / "train", image_size)
     others = {}
     for part in (*held, "test"):
-        others[part], its_classes = _read_classes(folder / part, image_size)
+        others[part], its_classes = _read_classes(folder / part, image_size, fewest=1)
         if its_classes != classes:
             raise InputError(
                 f"Expected the same class folders in train and {part} of {str(folder)!r}. "
@@ -47,7 +48,7 @@ def _folders_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
 
 
-def _read_classes(folder: Path, image_size: tuple[int, int]) -> tuple[Split, tuple[str, ...]]:
+def _read_classes(folder: Path, image_size: tuple[int, int], *, fewest: int = 3) -> tuple[Split, tuple[str, ...]]:
     import keras
 
     classes = tuple(sorted(_folders_in(folder)))
@@ -70,8 +71,8 @@ def _read_classes(folder: Path, image_size: tuple[int, int]) -> tuple[Split, tup
     images = np.clip(np.round(np.concatenate([x for x, _ in parts])), 0, 255).astype("uint8")
     labels = np.concatenate([y for _, y in parts]).astype("int32")
     for code, name in enumerate(classes):
-        if np.sum(labels == code) < 3:
+        if np.sum(labels == code) < fewest:
             raise InputError(
-                f"Expected at least 3 images in {str(folder / name)!r}. Received: {np.sum(labels == code)}"
+                f"Expected at least {fewest} images in {str(folder / name)!r}. Received: {np.sum(labels == code)}"
             )
     return Split(images, labels), classes

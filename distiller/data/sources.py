@@ -59,8 +59,11 @@ def export(
     machine without TensorFlow. The arguments are those of `load`, and `path` is of the file.
 
     Raises:
-        InputError, WorkError: as of `load`.
+        InputError: `path` does not end with .npz, or as of `load`.
+        WorkError: the file cannot be written, or as of `load`.
     """
+    if Path(path).suffix != arrays.ENDING:
+        raise InputError(f"Expected a file name that ends with {arrays.ENDING!r}. Received: {str(path)!r}")
     train, held, test, classes = _divided(name, data_dir, image_size)
     arrays.write(Path(path), {"train": train, "val": held, "test": test}, classes)
 
@@ -84,6 +87,10 @@ def _divided(
         return folders.read(Path(name), image_size, _SPLIT_SEED)
     if Path(name).suffix == arrays.ENDING:
         return arrays.read(Path(name), _SPLIT_SEED)
+    if Path(name).is_file():
+        raise InputError(
+            f"Expected a folder of class folders or a file of arrays ({arrays.ENDING}). Received: {str(name)!r}"
+        )
     if "/" in str(name) or isinstance(name, Path):
         raise InputError(f"The image folder {str(name)!r} does not exist")
     raise InputError(

@@ -1,29 +1,37 @@
 """Depthwise convolution of bfloat16 with strides, its input's gradient in float32.
 
 TensorFlow has a fast kernel on CPUs for that gradient in bfloat16 with a stride of 1 only. With strides it takes many
-times as long as in float32: the three of a MobileNetV2 are a third of its training step.
+times as long as in float32.
 """
 
 from keras import layers
 
-from tflite.quantization.layers import AwareDepthwiseConv2D
+# The method that gives the kernel of a quantization-aware layer.
+_ROUNDED = "fake_quantized_kernel"
 
 
 def fusible(layer: layers.Layer) -> bool:
     """Whether this layer has the slow gradient."""
+    aware = isinstance(layer, layers.DepthwiseConv2D) and hasattr(layer, _ROUNDED)
     return (
-        type(layer) in (layers.DepthwiseConv2D, AwareDepthwiseConv2D)
+        (type(layer) is layers.DepthwiseConv2D or aware)
         and layer.compute_dtype == "bfloat16"
         and layer.data_format == "channels_last"
         and max(layer.strides) > 1
+        and max(layer.dilation_rate) == 1
     )
 
 
 def call(layer: layers.DepthwiseConv2D, inputs):
-    """Depthwise convolution, bias and activation. inputs: (batch, h, w, c)."""
+    """Depthwise convolution, bias and activation. inputs: (batch, h, w, c).
+
+    A layer that does not train is computed by Keras, whose operators the graph optimiser fuses.
+    """
     import tensorflow as tf
 
-    kernel = layer.fake_quantized_kernel() if isinstance(layer, AwareDepthwiseConv2D) else layer.kernel
+    if not layer.trainable:
+        return type(layer).call(layer, inputs)
+    kernel = getattr(layer, _ROUNDED)() if hasattr(layer, _ROUNDED) else layer.kernel
     kernel = tf.convert_to_tensor(kernel, inputs.dtype)
     outputs = _convolve(inputs, kernel, layer.strides, layer.padding.upper())
     if layer.use_bias:

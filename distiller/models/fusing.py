@@ -1,4 +1,4 @@
-"""The layers of a model in TensorFlow's fast kernels, where Keras takes slow ones.
+"""The layers of a model in TensorFlow's fast kernels on a CPU, where Keras takes slow ones.
 
 The layers stay Keras's: same class, same weights, same configuration, same saved file.
 """
@@ -16,9 +16,8 @@ def fuse(model: keras.Model) -> keras.Model:
     """Let the layers of `model`, those of nested models too, use fast kernels; changes and returns `model`.
 
     Batch normalisation is computed in one kernel. Where the network is in bfloat16, the input's gradient of depthwise
-    convolutions with strides is computed in float32: without it MobileNets wait for it for a third of their training
-    step. Outputs, gradients and moving statistics are those of Keras within rounding. A loaded or cloned model has to
-    be fused again.
+    convolutions with strides, which MobileNets would wait for, is computed in float32. Outputs, gradients and moving
+    statistics are those of Keras within rounding. A loaded or cloned model has to be fused again.
 
     Normalisation that the kernel cannot take (another axis than the last, inputs that are not four-dimensional, renorm,
     masks, `synchronized`, variables in another dtype than float32, float64), subclasses of these layers, and every

@@ -1,6 +1,8 @@
 """A teacher's answers, computed once for any number of students."""
 
+import itertools
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,12 @@ from distiller.taps import tap
 from distiller.teachers import key as keys
 from distiller.teachers.answers import answers
 from distiller.teachers.rows import Rows
-from distiller.teachers.store import read_rows, sweep, unfinished, write_rows
+from distiller.teachers.store import read_rows, write_rows
+from distiller.unfinished import awaited, sweep, unfinished
 
 _PASS = "pass-{}.npy"
+# Seconds between two looks at what another process is at.
+_POLL = 0.2
 
 
 class Cache:
@@ -91,8 +96,8 @@ class Cache:
     ) -> "Cache":
         """Compute what is missing of so many passes over `split`; returns this cache, checked and ready.
 
-        A build that was interrupted goes on with the pass it was in. Several processes may build at once, and share the
-        passes.
+        A build that was interrupted goes on with the pass it was in. Several processes may build at once: they share
+        the passes, and in the end wait for each other's last.
 
         Args:
             split: the images; their labels do not matter.
@@ -252,15 +257,15 @@ class Cache:
         return self._file(turn).exists()
 
     def _missing(self, turns: Iterable[int]) -> Iterator[int]:
-        """The passes that are not stored, those first that nobody else seems to be computing just now.
-
-        A process that was killed leaves the same traces as one that computes, so nothing is waited for: in the end
-        what is still missing is computed.
-        """
-        for whatever in (False, True):
-            for turn in turns:
-                if not self._stored(turn) and (whatever or not unfinished(self._file(turn))):
-                    yield turn
+        """The passes that are not stored, those first that nobody has begun; it waits for what others are at."""
+        while missing := [turn for turn in turns if not self._stored(turn)]:
+            begun = (turn for turn in missing if not awaited(self._file(turn)))
+            new = (turn for turn in missing if not unfinished(self._file(turn)))
+            turn = next(itertools.chain(new, begun), None)
+            if turn is None:
+                time.sleep(_POLL)
+            else:
+                yield turn
 
     def _file(self, turn: int) -> Path:
         return self.folder / _PASS.format(f"{turn:04d}")

@@ -13,7 +13,7 @@ from distiller.data.augmentation import Augmentation
 from distiller.data.splits import Split
 from distiller.errors import InputError
 from distiller.teachers import fingerprint
-from distiller.teachers.store import appearing
+from distiller.unfinished import appearing
 
 Key = dict[str, Any]
 _NAME = "cache.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from distiller.errors import InputError
+from distiller.saving import save_network
 from distiller.teachers import fingerprint
 from distiller.teachers.loading import load
 
@@ -67,7 +68,7 @@ class Lineage:
             self._record(number).write_text(json.dumps(asdict(parent)))
         file = self._network(number)
         scratch = file.with_name(f"{file.stem}.part.keras")
-        network.save(scratch)
+        save_network(network, scratch)
         scratch.replace(file)
 
     def check_start(self) -> None:

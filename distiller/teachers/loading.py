@@ -11,7 +11,7 @@ from distiller.taps import check_logits
 
 
 def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
-    """The network in a `.keras` file, with logits (batch, classes) out; its batch normalisation uses the fused kernel.
+    """The network in a `.keras` file, with logits (batch, classes) out; in fast kernels.
 
     Keras's safe mode stays on: a file with Python code in it is refused.
 

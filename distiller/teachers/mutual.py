@@ -8,6 +8,7 @@ from keras import ops
 
 from distiller import objectives
 from distiller.adjustable import Adjustable, Number, as_number, attach, corners
+from distiller.class_weights import weighted
 from distiller.distiller import Loss
 from distiller.errors import InputError
 from distiller.labels import LabelsTerm
@@ -107,6 +108,12 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         # One loss for Keras: of several it would keep a metric each, and no step of ours counts in them.
         super().compile(optimizer, losses[names[0]], weighted_metrics=each if any(each.values()) else None, **kwargs)
         self._labels_terms = {name: LabelsTerm(given, None, [LOGITS]) for name, given in losses.items()}
+
+    def fit(self, x=None, y=None, *args: Any, class_weight=None, **kwargs: Any):
+        """As `keras.Model.fit`; an unlabelled sample has the class weight 1."""
+        if class_weight and kwargs.get("sample_weight") is None:
+            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight)
+        return super().fit(x, y, *args, class_weight=class_weight, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` was given."""

@@ -3,21 +3,15 @@
 import hashlib
 import io
 import itertools
-import os
-import time
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from distiller.errors import InputError
+from distiller.unfinished import appearing
 
 _DIGEST = hashlib.sha256
-_ENDING = ".part"
-_DAY = 24 * 3600
 
 
 def write_rows(path: Path, rows: Iterable[np.ndarray], dtype: np.dtype, count: int, salt: bytes) -> None:
@@ -55,31 +49,3 @@ def read_rows(path: Path, salt: bytes) -> np.ndarray:
                 "missing is computed"
             )
     return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-
-
-@contextmanager
-def appearing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that appears at `path` when the block ends, and is gone where it fails."""
-    # Not a name of `tempfile`, whose files only their owner may read.
-    scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_ENDING}")
-    try:
-        with scratch.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def unfinished(path: Path) -> bool:
-    """Whether somebody has begun to write a file that is to appear at `path`, and may still be at it."""
-    return any(path.parent.glob(f"{path.name}.*{_ENDING}"))
-
-
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left behind: unfinished files that nobody has written to for a day."""
-    for scratch in folder.glob(f"*{_ENDING}"):
-        with suppress(FileNotFoundError):  # its process has just ended
-            if time.time() - scratch.stat().st_mtime > _DAY:
-                scratch.unlink()

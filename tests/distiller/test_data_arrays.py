@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -89,12 +90,17 @@ class TestRefuses:
             ({"y_train": None}, r"y_train in .* as whole numbers \(24,\). Received: none"),
             ({"y_train": LABELS[:-1]}, r"y_train in .* \(24,\). Received: int64 \(23,\)"),
             ({"y_train": LABELS / 2}, r"y_train in .* \(24,\). Received: float64 \(24,\)"),
-            ({"y_test": LABELS[:6] - 1}, "labels 0 … 2 in .*Received: -1 … 2"),
-            ({"classes": np.array(["cat", "dog"])}, "labels 0 … 1 in .*Received: 0 … 2"),
+            ({"y_test": LABELS[:6] - 1}, "y_test in .* as classes, from 0. Received: -1 … 1"),
+            ({"y_train": LABELS + 2**32}, "y_train in .* as classes, from 0. Received: 4294967296 … 4294967298"),
+            (
+                {"y_train": LABELS * 10**9},
+                "fewer classes than the 24 images of x_train in .*Received: a label 2000000000",
+            ),
+            ({"classes": np.array(["cat", "dog"])}, "labels 0 … 1 in .*Received: a label 2"),
             ({"classes": np.array(["cat", "cat", "dog"])}, "different classes in .*'cat', 'cat', 'dog'"),
             ({"classes": np.array(["cat", "dog", "eel", "fox"])}, "at least 3 images of 'fox' in x_train"),
             ({"y_train": 0 * LABELS, "y_test": 0 * LABELS[:6]}, r"two or more different classes.*\['0'\]"),
-            ({"classes": np.array([["cat", "dog"]])}, "labels 0 … 1 in .*Received: 0 … 2"),
+            ({"classes": np.array([["cat", "dog"]])}, "labels 0 … 1 in .*Received: a label 2"),
             ({"classes": np.array("cat")}, r"two or more different classes.*\['cat'\]"),
             ({"y_train": LABELS.astype(object)}, "Could not read the arrays in .*photos.npz"),
         ],
@@ -112,6 +118,22 @@ class TestRefuses:
         (tmp_path / "photos.npy").rename(tmp_path / "photos.npz")
         with pytest.raises(InputError, match=r"Could not read the arrays in .*: one array without a name"):
             data.load(tmp_path / "photos.npz")
+
+    @pytest.mark.parametrize("byte", range(0, 118, 3))
+    def test_a_changed_byte_of_a_header(self, saved, byte):
+        """Whatever Python makes of it, it is a sentence, or still the same images."""
+        path = saved()
+        content = bytearray(path.read_bytes())
+        content[content.index(b"\x93NUMPY") + byte] ^= 0x55
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"arrays in|as uint8|Expected the arrays"):
+            data.load(path)
+
+    def test_what_is_no_array(self, saved):
+        path = saved()
+        with zipfile.ZipFile(path, "a") as file:
+            file.writestr("classes", "cat, dog, eel")
+        assert data.load(path).classes == ("0", "1", "2")
 
     @pytest.mark.parametrize("damage", ["cut", "garbled", "of another compression"])
     def test_a_damaged_file(self, tmp_path, damage):
@@ -145,6 +167,21 @@ class TestExport:
         for part in ("train", "validation", "test"):
             np.testing.assert_array_equal(getattr(found, part).images, getattr(expected, part).images)
             np.testing.assert_array_equal(getattr(found, part).labels, getattr(expected, part).labels)
+
+    def test_is_whole_or_not_there(self, tmp_path, monkeypatch):
+        def interrupted(file, *args, **kwargs):
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(np, "savez_compressed", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            data.export("digits", tmp_path / "digits.npz")
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("name", ["digits", "digits.NPZ", "digits.zip"])
+    def test_to_a_name_that_is_not_read_again(self, tmp_path, name):
+        with pytest.raises(InputError, match=r"Expected a file name that ends with '.npz'. Received: '.*digits"):
+            data.export("digits", tmp_path / name)
 
     def test_a_folder_that_cannot_be_written_to(self, tmp_path):
         with pytest.raises(WorkError, match=r"Could not write '.*none/digits.npz': No such file"):

@@ -166,6 +166,41 @@ def test_callbacks_stay_as_they_were(callbacks):
         assert len(callbacks) == 1
 
 
+def test_a_list_of_callbacks_of_keras_is_called_after_the_first_step():
+    model = distiller(weights={"soft": 1e38}, objectives={"soft": objectives.MeanSquaredLogits()})
+    ends = []
+    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(epoch))
+    callbacks = keras.callbacks.CallbackList([told], model=model)
+    before = list(callbacks.callbacks)
+    with pytest.raises(InputError, match="Try a smaller"):
+        model.fit(batch()[0] * 100, batch()[1], batch_size=8, verbose=0, callbacks=callbacks)
+    assert ends == []
+    assert callbacks.callbacks == before
+
+
+class Undefined(keras.metrics.Metric):
+    """A metric that is no number until it has seen what it counts, and of several numbers."""
+
+    def update_state(self, labels, answers, sample_weight=None):
+        pass
+
+    def result(self):
+        return keras.ops.convert_to_tensor([float("nan"), 1.0])
+
+
+def test_a_metric_may_be_no_number():
+    model = distiller()
+    model.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=[Undefined()])
+    history = model.fit(*batch(), verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_labels_in_a_list_are_left_to_keras():
+    x, y = batch()
+    with pytest.raises(ValueError, match="Unrecognized data type"):
+        distiller().fit(x, y.tolist(), verbose=0)
+
+
 def test_an_objective_that_asks_a_teacher_needs_one():
     with pytest.raises(InputError, match=r"teacher for the objectives \['soft'\]"):
         Distiller(student=network(), objectives={"soft": "hinton", "virtual": teachers.Virtual()})

@@ -79,6 +79,17 @@ def test_class_weights_are_those_of_keras(feed, column):
     np.testing.assert_allclose(by_class, by_sample, rtol=1e-5)
 
 
+@pytest.mark.parametrize("feed", [None, in_batches], ids=["arrays", "tf.data"])
+def test_class_weights_of_labels_that_are_vectors(feed):
+    """An unlabelled sample is a row of −1, and of no class."""
+    known = np.arange(32) % 3 > 0
+    labels = np.where(known[:, None], np.eye(4)[LABELS], -1.0).astype("float32")
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    by_sample = losses(labels, loss=loss, fit={"sample_weight": np.where(known & (LABELS == 0), 3.0, 1.0)})
+    by_class = losses(labels, loss=loss, feed=feed, fit={"class_weight": {0: 3.0}})
+    np.testing.assert_allclose(by_class, by_sample, rtol=1e-5)
+
+
 REPLICAS = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]

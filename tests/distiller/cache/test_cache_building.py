@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from caches import VIEWS, assert_answers, images
 
-from distiller import data
+from distiller import data, unfinished
 from distiller.errors import InputError, WorkError
 from distiller.taps import LOGITS
 from distiller.teachers import key, store
@@ -70,9 +70,11 @@ class TestBuild:
                 assert_answers(cache, teacher, split, turn)
 
     def test_two_at_once_share_the_passes(self, tmp_path, build, teacher, split):
-        """While another is in pass 0 the rest is built first, and what is missing then all the same."""
+        """While another is in pass 0 the rest is built first, and what is missing then, where the other hangs."""
         (tmp_path / "cache").mkdir()
-        (tmp_path / "cache" / "pass-0000.npy.another.part").write_bytes(b"half")
+        another = tmp_path / "cache" / "pass-0000.npy.another.part"
+        another.write_bytes(b"half")
+        os.utime(another, (time.time() - 3600,) * 2)
         there, seen = [], []
 
         def look(done):
@@ -84,6 +86,38 @@ class TestBuild:
         assert seen == [8, 16, 21, 29, 37, 42, 50, 58, 63]
         for turn in range(3):
             assert_answers(cache, teacher, split, turn)
+
+    @pytest.mark.parametrize("ends", ["with the pass", "killed"])
+    def test_the_last_pass_of_another_is_waited_for(self, tmp_path, monkeypatch, build, teacher, split, ends):
+        """It is not computed twice; unless the other is killed."""
+        folder = tmp_path / "cache"
+        build(passes=2)
+        last = folder / "pass-0001.npy"
+        content = last.read_bytes()
+        last.unlink()
+        other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        scratch = folder / f"pass-0001.npy.{unfinished._here()}-{other.pid}-{'0' * 32}.part"
+        scratch.write_bytes(b"half")
+
+        def wait(seconds):
+            assert other.poll() is None
+            if ends == "with the pass":
+                last.write_bytes(content)
+            else:
+                other.kill()
+                other.wait()
+
+        computed = []
+        monkeypatch.setattr("distiller.teachers.cache.time.sleep", wait)
+        try:
+            cache = build(passes=2, progress=computed.append)
+        finally:
+            other.kill()
+            other.communicate()
+        assert computed == ([21, 42] if ends == "with the pass" else [21, 29, 37, 42])
+        assert_answers(cache, teacher, split, turn=1)
+        build(passes=2)
+        assert not scratch.exists()
 
     def test_what_another_has_built_meanwhile_is_not_built_again(self, tmp_path, build, teacher, split):
         seen = []
