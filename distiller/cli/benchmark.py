@@ -60,7 +60,7 @@ def benchmark(
         str | None, typer.Option(help="Run real images, as in `distiller evaluate`, and not random pixels.")
     ] = None,
     data_dir: DataDir = None,
-    size: images.Size = 32,
+    size: images.Size = None,
     profile: Annotated[bool, typer.Option("--profile", help="Say where the time goes, operator by operator.")] = False,
     figures: Annotated[Path | None, typer.Option(help="Folder for figures.", show_default=False)] = None,
     report: Annotated[
@@ -115,7 +115,7 @@ def benchmark(
         )
         _tell(tflite.Benchmarks(tuple(results), (), (), confidence), figures, report, json)
         return
-    inputs = _images(data, data_dir, size) if data else None
+    inputs = _images(data, data_dir, size, files[0]) if data and files else None
     from distiller.progress import Reporter
 
     total = len(files or []) * len(numbers) * len(delegates) * min(rounds, runs)
@@ -169,9 +169,9 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"Expected --threads as numbers with commas between: 1,2,4. Received: {text!r}") from error
 
 
-def _images(data: str, data_dir: Path | None, size: int) -> Any:
+def _images(data: str, data_dir: Path | None, size: int | None, file: Path) -> Any:
     """A few validation images."""
     from distiller.backend import load_backend
 
     load_backend()
-    return images.load(data, data_dir, None, size).validation.images[:_IMAGES]
+    return images.load(data, data_dir, None, size, file).validation.images[:_IMAGES]

@@ -30,7 +30,7 @@ def compare(
     data: images.Data,
     data_dir: DataDir = None,
     classes: images.Classes = None,
-    size: images.Size = 32,
+    size: images.Size = None,
     count: Annotated[int, typer.Option(min=1, help="How many validation images to compare on.")] = 1000,
     layers: Annotated[
         bool, typer.Option("--layers", help="Compare every layer too, and name the first where the two part.")
@@ -47,7 +47,7 @@ def compare(
     tflite.check(file, use="run")
     load_backend()
 
-    dataset = images.load(data, data_dir, classes, size)
+    dataset = images.load(data, data_dir, classes, size, model)
     images.check_file(dataset, file)
     part = dataset.validation
     found = tflite.compare(model, file, part.images[:count], labels=part.labels[:count], layers=layers, drop=drop)

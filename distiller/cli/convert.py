@@ -35,7 +35,7 @@ def convert(
     ] = None,
     data_dir: DataDir = None,
     classes: images.Classes = None,
-    size: images.Size = 32,
+    size: images.Size = None,
     count: Annotated[int, typer.Option(min=1, help="How many training images to calibrate on.")] = 500,
     calibration: Annotated[
         Literal["minmax", "percentile", "mse"],
@@ -83,7 +83,7 @@ def convert(
             f"Expected images for --scheme {scheme}, whose ranges are measured on them: name them with --data. "
             "Received: no --data"
         )
-    dataset = images.load(data, data_dir, classes, size) if data else None
+    dataset = images.load(data, data_dir, classes, size, model) if data else None
     made = tflite.convert(
         network,
         out,

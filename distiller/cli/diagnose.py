@@ -49,7 +49,7 @@ def diagnose(
         ),
     ] = None,
     classes: images.Classes = None,
-    size: images.Size = 32,
+    size: images.Size = None,
     samples: Annotated[int, typer.Option(min=2, help="Images of a pair of classes for the mutual information.")] = 60,
     draws: Annotated[int, typer.Option(min=2, help="Random views of each of them.")] = 20,
     out: Annotated[
@@ -76,7 +76,7 @@ def diagnose(
     if held_out is None:
         held_out = recipe["data"]["validation"] if recipe and recipe["data"]["name"] == data else 0.1
     views = sources.Augmentation(recipe["training"]["crop"], recipe["training"]["flip"]) if recipe else None
-    dataset = sources.load(data, data_dir=data_dir, validation=held_out, image_size=(size, size))
+    dataset = sources.load(data, data_dir=data_dir, validation=held_out, image_size=images.size_for(teacher, size))
     dataset = dataset.only(classes.split(",")) if classes else dataset
     if card and list(dataset.classes) != card["classes"]:
         raise InputError(

@@ -34,7 +34,7 @@ def distill(
     out: Out = Path("runs/distilled"),
     data_dir: DataDir = None,
     classes: images.Classes = None,
-    size: images.Size = 32,
+    size: images.Size = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,7 +44,10 @@ def distill(
         ),
     ] = None,
     bridge: Annotated[
-        str, typer.Option(help=f"From the teacher's classes to others: {', '.join(BRIDGES)}.", metavar="NAME")
+        str,
+        typer.Option(
+            help=f"From the teacher's classes to others: {', '.join(BRIDGES)} (of packaged weights).", metavar="NAME"
+        ),
     ] = "none",
     frozen: Annotated[
         bool, typer.Option("--frozen", help="The teacher answers sooner: see teachers.frozen; a little less precise.")
@@ -80,7 +83,11 @@ def distill(
             "kind": "run",
             "summary": f"{teacher} teaches {student} on {data}",
             "name": "distill",
-            "data": {"name": data, "classes": classes.split(",") if classes else None, "image_size": [size, size]},
+            "data": {
+                "name": data,
+                "classes": classes.split(",") if classes else None,
+                "image_size": images.size_for(teacher, size),
+            },
             "teacher": {"file" if teacher.endswith(".keras") else "load": teacher, "frozen": frozen},
             "bridge": _bridge(bridge),
             "student": {"name": student},

@@ -29,7 +29,7 @@ def evaluate(
     data_dir: DataDir = None,
     split: Annotated[Literal["train", "validation", "test"], typer.Option(help="Which images.")] = "test",
     classes: images.Classes = None,
-    size: images.Size = 32,
+    size: images.Size = None,
     threads: Threads = 1,
     android: phones.Android = False,
     serial: phones.Serial = None,
@@ -48,7 +48,7 @@ def evaluate(
 
     if not android and (serial or tool):
         raise InputError("Expected --serial and --tool with --android. Received them without")
-    dataset = images.load(data, data_dir, classes, size)
+    dataset = images.load(data, data_dir, classes, size, file)
     images.check_file(dataset, file)
     part = getattr(dataset, split)
     if android:

@@ -1,7 +1,10 @@
 """The images that a command works on, from its options."""
 
+import json
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +14,16 @@ Data = Annotated[
 Classes = Annotated[
     str | None, typer.Option(help="Only these classes, in the order of the model's outputs: 3,5,6.", show_default=False)
 ]
-Size = Annotated[int, typer.Option(min=8, help="Height and width that a folder's images are resized to.")]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        min=8,
+        help="Height and width that a folder's images are resized to; by default those that the model takes, else 32.",
+        show_default=False,
+    ),
+]
+# What networks take that do not say it.
+_USUAL = (32, 32)
 
 
 def check_classes(dataset, classes: int, model: Path | str) -> None:
@@ -34,9 +46,41 @@ def check_file(dataset, file: Path) -> None:
         check_classes(dataset, shape[-1], file)
 
 
-def load(data: str, data_dir: Path | None, classes: str | None, size: int):
-    """The data set that the options name."""
+def load(data: str, data_dir: Path | None, classes: str | None, size: int | None, model: Path | str):
+    """The data set that the options name, a folder's images in the size for a model."""
     from distiller import data as sources
 
-    dataset = sources.load(data, data_dir=data_dir, image_size=(size, size))
+    dataset = sources.load(data, data_dir=data_dir, image_size=size_for(model, size))
     return dataset.only(classes.split(",")) if classes else dataset
+
+
+def size_for(model: Path | str, size: int | None) -> tuple[int, int]:
+    """Height and width: `size`, else what the file of a model says that it takes, else 32.
+
+    What is wrong with the file is told where it is opened.
+    """
+    if size is not None:
+        return size, size
+    path = Path(model)
+    try:
+        shape = _of_tflite(path) if path.suffix == ".tflite" else _of_keras(path)
+    except Exception:  # of whatever a damaged file makes
+        return _USUAL
+    if len(shape) != 4 or not all(isinstance(side, int) and side > 1 for side in shape[1:3]):  # open, or no image
+        return _USUAL
+    return shape[1], shape[2]
+
+
+def _of_tflite(path: Path) -> Sequence[Any]:
+    import tflite
+
+    return tflite.inspect(path).inputs[0].shape
+
+
+def _of_keras(path: Path) -> Sequence[Any]:
+    """The shape of the first input in a model's configuration, without loading the model."""
+    with zipfile.ZipFile(path) as file:
+        saved = json.loads(file.read("config.json"))
+    layers = saved["config"].get("layers", [])
+    shapes = [layer["config"]["batch_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
+    return shapes[0] if shapes else saved["build_config"]["input_shape"]

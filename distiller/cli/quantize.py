@@ -29,7 +29,7 @@ def quantize(
     data: images.Data,
     data_dir: DataDir = None,
     classes: images.Classes = None,
-    size: images.Size = 32,
+    size: images.Size = None,
     scheme: Annotated[Literal["int8", "int16x8", "int4"], typer.Option(help="Of the file.")] = "int8",
     engine: Annotated[
         Literal["native", "tfmot"], typer.Option(help="tfmot needs tensorflow-model-optimization.")
@@ -76,7 +76,7 @@ def quantize(
     found = quantizing.quantize(
         model,
         out,
-        images.load(data, data_dir, classes, size),
+        images.load(data, data_dir, classes, size, model),
         plan,
         Quantize(engine=engine, scheme=scheme, exclude=exclude or []),
         teacher=teacher,

@@ -1,0 +1,91 @@
+"""A folder's images get the size that a model takes."""
+
+import keras
+import numpy as np
+import pytest
+
+import tflite
+from distiller.cli import images
+
+
+def network(shape):
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(inputs)))
+
+
+class Subclassed(keras.Model):
+    """A network that is no graph of layers."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.head = keras.layers.Dense(3)
+
+    def call(self, inputs):
+        return self.head(keras.ops.mean(inputs, axis=(1, 2)))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(model):
+        model.save(tmp_path / "model.keras")
+        return tmp_path / "model.keras"
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (network((20, 12, 3)), (20, 12)),
+        (keras.Sequential([keras.Input((20, 12, 3)), keras.layers.Flatten(), keras.layers.Dense(3)]), (20, 12)),
+        (network((None, None, 3)), (32, 32)),
+    ],
+    ids=["functional", "sequential", "open"],
+)
+def test_of_a_keras_file(saved, model, expected):
+    path = saved(model)
+    assert images.size_for(path, None) == expected
+    assert images.size_for(str(path), 48) == (48, 48)
+
+
+def test_of_a_subclassed_network(saved):
+    model = Subclassed()
+    model(np.zeros((1, 20, 12, 3), "float32"))
+    assert images.size_for(saved(model), None) == (20, 12)
+
+
+def test_of_a_tflite_file(tmp_path):
+    made = tflite.convert(network((20, 12, 3)), tmp_path / "model.tflite")
+    assert images.size_for(made.path, None) == (20, 12)
+
+
+@pytest.mark.parametrize("name", ["wide_cifar100", "none.keras", "none.tflite", "words.keras", "words.tflite"])
+def test_of_what_cannot_be_opened(tmp_path, name):
+    """That is told by who opens it."""
+    (tmp_path / "words.keras").write_text("words")
+    (tmp_path / "words.tflite").write_text("words")
+    assert images.size_for(tmp_path / name, None) == (32, 32)
+
+
+def test_a_folder_of_another_size_is_distilled(command, tmp_path):
+    """From photos and a teacher's file to an integer file, no size named."""
+    generator = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(9):
+            pixels = generator.integers(0, 256, (30, 40, 3), "uint8")
+            keras.utils.save_img(tmp_path / "photos" / name / f"{number}.png", pixels, scale=False)
+    inputs = keras.Input((16, 24, 3))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    teacher = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)))
+    teacher.save(tmp_path / "teacher.keras")
+    out = tmp_path / "run"
+    code, _, errors = command(
+        *("distill", tmp_path / "teacher.keras", "resnet8", "--data", tmp_path / "photos"),
+        *("--out", out, "--epochs", "1", "--batch-size", "6", "--alone"),
+    )
+    assert code == 0, errors
+    assert tflite.inspect(out / "distilled-0-int8.tflite").inputs[0].shape == (1, 16, 24, 3)
+    code, told, errors = command("evaluate", out / "distilled-0-int8.tflite", "--data", tmp_path / "photos")
+    assert code == 0, errors
+    assert "accuracy" in told.lower()
