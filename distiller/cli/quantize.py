@@ -12,7 +12,7 @@ EPILOG = """[bold]Examples[/bold]
 
 distiller quantize student.keras student.tflite --data cifar10 --flip --crop 4
 
-distiller quantize student.keras student.tflite --data cifar10 --teacher adapted_teacher.keras --epochs 4
+distiller quantize student.keras student.tflite --data cifar10 --teacher teacher.keras --epochs 4
 
 Without training, from images alone: distiller convert student.keras student.tflite --scheme int8 --data cifar10
 """
