@@ -9,7 +9,10 @@ from benchmarks.speed.setting import Setting
 
 def made(step, setting, images, seconds):
     asked = {"classes": 10, "size": 32, "batch": 128}
-    return {"step": step, "setting": setting, "images": images, "seconds": seconds, "run": "now", "arguments": asked}
+    return {
+        **{"step": step, "setting": setting, "images": images, "seconds": seconds, "run": "now", "arguments": asked},
+        **{"machine": {"processor": "a processor", "cores": 2}, "versions": {"tensorflow": "2.21", "keras": "3.15"}},
+    }
 
 
 def test_ratios_are_of_the_same_round_and_step(tmp_path):
@@ -26,6 +29,8 @@ def test_ratios_are_of_the_same_round_and_step(tmp_path):
         "| student | batch 512 | 4.00 | 3.00–5.00 | 1.00 |",
         "| hinton | usual: classes 10, size 32, batch 128 | 100.0 ms |  |  |",
         "| hinton | size 64 | 4.00 | 4.00–4.00 | 4.00 |",
+        "",
+        "- a processor, 2 cores; TensorFlow 2.21, Keras 3.15.",
     ]
 
 
