@@ -59,9 +59,15 @@ def quantize(
         InputError: a file or the data do not fit.
         tflite.ModelError, tflite.ConversionError: the student cannot be quantized, or a path cannot be written to.
     """
+    if keep is not None and keep.suffix != ".keras":
+        raise InputError(f"Expected a .keras file for the quantization-aware model. Received: {str(keep)!r}")
+    given = [path.resolve() for path in (model, teacher) if path is not None]
     for path in (out, keep):
         if path is not None:
             check_writable(path)
+            if path.resolve() in given:
+                raise InputError(f"Expected other files to write than to read. Received: {str(path)!r} for both")
+            given.append(path.resolve())
     reporter = reporter or Reporter()
     student = teachers.load(model, role="model")
     _check(student, dataset, str(model))

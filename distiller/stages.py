@@ -114,7 +114,7 @@ class Stages:
         self.folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, self.folder))
 
     def _teaching(self, teacher: keras.Model) -> Teaching:
-        held = self.dataset.validation.images[:FROZEN_CHECK]
+        held = self.dataset.validation.some(FROZEN_CHECK).images
         bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes, checked_on=held)
         return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter)
 
@@ -151,7 +151,7 @@ class Stages:
     def _export(self, name: str, seed: int) -> None:
         def work(_: Path) -> dict[str, Any]:
             student = self._student(name, seed)
-            images = self.dataset.train.images[: self.recipe.export.calibration]
+            images = self.dataset.train.some(self.recipe.export.calibration).images
             sizes = {}
             measured = not self.recipe.arms[name].quantize  # a quantization-aware student has learned its ranges
             for scheme in self.recipe.schemes(name):

@@ -41,7 +41,11 @@ def float_graph(model: "keras.Model") -> "keras.Model":
             pairs.append((operation, twin))
         return twin
 
+    # Keras compiles what it clones, with losses and metrics that it may not find by their names.
+    compiled = [one for one in (model, *model._flatten_layers()) if isinstance(one, keras.Model) and one.compiled]
     try:
+        for one in compiled:
+            one.compiled = False
         graph = keras.models.clone_model(model, clone_function=copy, recursive=True)
         for layer, twin in pairs:
             twin.set_weights([np.asarray(weights, "float32") for weights in layer.get_weights()])
@@ -50,6 +54,9 @@ def float_graph(model: "keras.Model") -> "keras.Model":
             "Expected layers that come back from their configuration. "
             f"Received: {model.name!r}, where Keras says: {error}"
         ) from error
+    finally:
+        for one in compiled:
+            one.compiled = True
     for layer in graph._flatten_layers():
         if isinstance(layer, keras.Model):
             # A model takes the policy that is set globally, and casts what it passes on to its layers.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tflite.errors import ModelError
 from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer
 from tflite.inspection.arena import arena_bytes
@@ -80,6 +81,17 @@ def inspect(path: str | Path) -> Inspection:
     return inspect_content(Path(path), content)
 
 
+def _metadata(content: bytes) -> Metadata | None:
+    """What the file says of its use; None too where that is damaged, since it runs all the same.
+
+    `tflite.labels` says what is wrong with it.
+    """
+    try:
+        return read_metadata(content)
+    except ModelError:
+        return None
+
+
 def inspect_content(path: Path, content: bytes) -> Inspection:
     """The same of the content of a file that may not be written yet."""
     interpreter = open_model(path, content=content)  # verifies the file
@@ -102,5 +114,5 @@ def inspect_content(path: Path, content: bytes) -> Inspection:
         float_operators=file.float_operators,
         partitions=facts.partitions,
         findings=findings(facts),
-        metadata=read_metadata(content),
+        metadata=_metadata(content),
     )

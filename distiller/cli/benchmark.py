@@ -171,7 +171,9 @@ def _numbers(text: str) -> list[int]:
 
 def _images(data: str, data_dir: Path | None, size: int | None, file: Path) -> Any:
     """A few validation images."""
+    import tflite
     from distiller.backend import load_backend
 
+    tflite.check(file, use="inspect")
     load_backend()
-    return images.load(data, data_dir, None, size, file).validation.images[:_IMAGES]
+    return images.load(data, data_dir, None, size, file).validation.some(_IMAGES).images

@@ -49,8 +49,8 @@ def compare(
 
     dataset = images.load(data, data_dir, classes, size, model)
     images.check_file(dataset, file)
-    part = dataset.validation
-    found = tflite.compare(model, file, part.images[:count], labels=part.labels[:count], layers=layers, drop=drop)
+    part = dataset.validation.some(count)
+    found = tflite.compare(model, file, part.images, labels=part.labels, layers=layers, drop=drop)
     if json:
         print(found.to_json())
         return

@@ -76,6 +76,8 @@ def convert(
     from tflite.loading import keras_model
     from tflite.quantization import is_aware
 
+    if out.resolve() == model.resolve():
+        raise InputError(f"Expected another file to write than the model. Received: {str(out)!r} for both")
     network = keras_model(model)
     measured = scheme in INTEGER and not is_aware(network)
     if measured and data is None:
@@ -88,7 +90,7 @@ def convert(
         network,
         out,
         scheme=scheme,
-        representative=dataset.train.images[:count] if dataset is not None and measured else None,
+        representative=dataset.train.some(count).images if dataset is not None and measured else None,
         calibration=calibration,
         percentile=percentile,
         input_type=input_type,

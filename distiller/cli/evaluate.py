@@ -52,10 +52,11 @@ def evaluate(
     images.check_file(dataset, file)
     part = getattr(dataset, split)
     if android:
+        asked = part.some(count)
         phones.evaluate(
             file,
-            part.images,
-            part.labels,
+            asked.images,
+            asked.labels,
             serial=serial,
             tool=tool,
             count=count,

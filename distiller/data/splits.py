@@ -28,6 +28,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def some(self, count: int) -> "Split":
+        """`count` of the samples at the most, from all over the split: a folder's come class after class."""
+        most = min(count, len(self))
+        return self.take(np.arange(most) * len(self) // max(most, 1))
+
     def take(self, indices: np.ndarray) -> "Split":
         """The samples at `indices`, in that order."""
         return Split(self.images[indices], self.labels[indices])

@@ -62,6 +62,15 @@ def test_only_refuses(digits, classes, message):
         digits.only(classes)
 
 
+def test_some_samples_are_from_all_over_a_split():
+    """Of a folder, whose images come class after class, some of each."""
+    labels = np.repeat(np.arange(5), 20).astype("int32")
+    split = data.Split(np.zeros((100, 2, 2, 1), "uint8"), labels)
+    np.testing.assert_array_equal(np.bincount(split.some(15).labels), [3] * 5)
+    np.testing.assert_array_equal(split.some(1000).labels, labels)
+    assert len(split.take(np.arange(0)).some(3)) == 0
+
+
 class TestHideLabels:
     def test_keeps_so_many_a_class(self, digits):
         few = data.hide_labels(digits.train, 3, per_class=5)

@@ -303,6 +303,18 @@ class TestCommands:
         assert "does not exist" in errors
         _, _, errors = command("quantize", tmp_path / "none.keras", tmp_path / "s.tflite", "--data", "digits")
         assert "The model file" in errors
+        for out, keep, message in (
+            (student, "aware.keras", "other files to write than to read"),
+            ("s.keras", "s.keras", "other files to write than to read"),
+            ("s.tflite", "aware", "Expected a .keras file for the quantization-aware model"),
+        ):
+            before = student.read_bytes()
+            asked = ["--data", "digits", "--aware", tmp_path / keep]
+            code, _, errors = command("quantize", student, tmp_path / out, *asked)
+            assert (code, message in errors) == (2, True)
+            assert student.read_bytes() == before
+        code, _, errors = command("convert", student, student)
+        assert (code, "another file to write than the model" in errors) == (2, True)
         for option in ("--temperature", "--soft"):
             code, _, errors = command("quantize", student, tmp_path / "s.tflite", "--data", "digits", option, "0.5")
             assert (code, "Expected --teacher with" in errors) == (2, True)

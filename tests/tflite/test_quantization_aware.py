@@ -180,6 +180,52 @@ def test_schemes_and_patterns(network):
     assert fake_quants(tflite.quantize_aware(network, scheme="dynamic")) == []
 
 
+def test_patterns_are_of_what_a_layer_becomes():
+    """Of the convolution of a layer with an activation, of both of a separable one, and of all in a nested model."""
+    inputs = keras.Input((8, 8, 3))
+    inner = keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2D(4, 3, name="inside")], name="backbone")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(inputs)
+    x = layers.SeparableConv2D(5, 3, activation="relu", name="apart")(inner(x))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax", name="probs")(layers.Flatten()(x)))
+
+    def aware(**options):
+        made = tflite.quantize_aware(model, **options)
+        return {layer.name: layer.bits for layer in made.layers if isinstance(layer, tuple(AWARE.values()))}
+
+    kernels = {"first_linear", "inside", "apart_depthwise", "apart_pointwise_linear", "probs_linear"}
+    every = aware()
+    assert len(every) == len(kernels) == 5
+    narrow = {
+        name for name, bits in aware(scheme="int8", overrides={"first": "int4", "apart": "int4"}).items() if bits == 4
+    }
+    assert narrow == {name for name in every if name.startswith(("first", "apart"))}
+    for pattern, gone in (("probs", "probs"), ("apart", "apart"), ("backbone", "inside"), ("back*", "inside")):
+        assert aware(exclude=[pattern]).keys() == {name for name in every if not name.startswith(gone)}
+
+
+def test_what_has_several_outputs_may_stay_in_floating_point():
+    inputs = keras.Input((8, 8, 4))
+    halves = keras.ops.split(layers.Conv2D(6, 3)(inputs), 2, axis=-1)
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(layers.Add()(halves))))
+    with pytest.raises(ModelError, match=r"exclude=\('split'"):
+        tflite.quantize_aware(model)
+    aware = tflite.quantize_aware(model, exclude=["split"])
+    given = np.random.default_rng(0).normal(size=(4, 8, 8, 4)).astype("float32")
+    tflite.calibrate_ranges(aware, given)
+    np.testing.assert_allclose(aware(given), model(given), atol=0.15)
+
+
+def test_a_known_range_of_16_bits_holds_both_ends(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs)))
+    aware = tflite.quantize_aware(model, scheme="int16x8", input_range=(-3.0, 1.0))
+    given = np.random.default_rng(0).uniform(-3, 1, (20, 8, 8, 1)).astype("float32")
+    tflite.calibrate_ranges(aware, given)
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int16x8")
+    found = tflite.interpreter.Runner(made.path)(given)
+    np.testing.assert_allclose(found, model(given), atol=0.02 * np.abs(model(given)).max())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -294,6 +294,21 @@ def built(make):
     return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(make(layers.Conv2D(4, 3, padding="same")(x)))))
 
 
+def test_averages_that_are_merged_are_of_numbers_in_their_own_range(tmp_path):
+    """In the range of what they are merged to, the peaks before an average would be cut."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    peaks = layers.Conv2D(4, 3, padding="same", kernel_initializer="orthogonal")(inputs)
+    small = layers.Conv2D(4, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=0.05))
+    both = [layers.UpSampling2D(2, interpolation="bilinear")(peaks), small(layers.UpSampling2D(2)(inputs))]
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(layers.Concatenate()(both)))
+    images = np.random.default_rng(0).normal(size=(200, 8, 8, 3)).astype("float32")
+    aware = ranged(keras.Model(inputs, x), images)
+    made = tflite.convert(aware, tmp_path / "a.tflite", scheme="int8")
+    answers = np.asarray(aware(images[:100]))
+    assert np.abs(Runner(made.path)(images[:100]) - answers).max() < 0.02 * np.abs(answers).max()
+
+
 def twice(layer, x):
     return layers.Add()([layer(x), layer(layer(x))])
 

@@ -62,6 +62,13 @@ def test_a_training_that_goes_on_counts_the_steps_of_before(aware):
     np.testing.assert_array_equal(seen[1:], np.tile(seen[1], (5, 1)))
 
 
+def test_a_range_that_was_never_measured_is_set_by_the_first_batch(aware):
+    """It would be empty, and everything in it zero."""
+    seen = trained(aware, tflite.FreezeRanges(step=0))
+    assert (seen[0][1:] > 0).all()  # behind the input of the model every number may be below zero, not these
+    np.testing.assert_array_equal(seen, np.tile(seen[0], (6, 1)))
+
+
 def test_another_training_lets_them_move_again(aware):
     trained(aware, tflite.FreezeRanges(step=0))
     seen = trained(aware, tflite.FreezeRanges(step=100))

@@ -174,6 +174,19 @@ def test_the_models_layers_are_left_as_they_were(files, network, images):
     assert {layer.name: vars(layer).get("call") for layer in network.layers} == before
 
 
+def test_a_file_for_several_images_at_once(network, images, tmp_path):
+    import tensorflow as tf
+
+    function = tf.function(lambda x: network(x, training=False))
+    concrete = function.get_concrete_function(tf.TensorSpec((8, *images.shape[1:]), "float32"))
+    path = tmp_path / "eight.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], network).convert())
+    assert tflite.inspect(path).inputs[0].shape[0] == 8
+    found = tflite.compare(network, path, images, layers=True)
+    assert found.first is None
+    assert found.agreement == 1
+
+
 def test_accuracy_of_both(files, network, held_out):
     found = tflite.compare(network, files["int8"].path, held_out.images, labels=held_out.labels)
     outputs = np.asarray(network(held_out.images.astype("float32"), training=False))

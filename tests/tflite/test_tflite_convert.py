@@ -258,6 +258,19 @@ def test_unwritable_paths(tmp_path):
         tflite.convert(small(), tmp_path)
 
 
+def test_a_model_with_a_loss_of_ones_own(tmp_path):
+    """What it was trained with has no part in the file, and it keeps it."""
+
+    def own(labels, answers):
+        return keras.ops.mean((labels - answers) ** 2, axis=-1)
+
+    model = small()
+    model.compile("adam", loss=own, metrics=[own])
+    made = tflite.convert(model, tmp_path / "a.tflite")
+    assert model.compiled
+    assert made.bytes == tflite.convert(small(), tmp_path / "b.tflite").bytes
+
+
 def test_arguments(digits, tmp_path):
     path, images = tmp_path / "a.tflite", digits.images[:5]
     for options, message in [

@@ -22,6 +22,7 @@ def narrow_weights(model: Any) -> None:
     tensors = model.subgraphs[0].tensors
     kinds = {getattr(schema.BuiltinOperator, name): places for name, places in _TAKES.items()}
     narrowed: set[int] = set()
+    widened: set[int] = set()  # biases; operators may share one
     for operator in model.subgraphs[0].operators:
         code = model.operatorCodes[operator.opcodeIndex]
         places = kinds.get(max(code.builtinCode, code.deprecatedBuiltinCode))
@@ -36,7 +37,8 @@ def narrow_weights(model: Any) -> None:
             tensors[weights].type = schema.TensorType.INT4
             _rescale(tensors[weights])
             narrowed.add(weights)
-        if bias >= 0:
+        if bias >= 0 and bias not in widened:
+            widened.add(bias)
             numbers = _data(model, tensors[bias]).view("<i4")
             rounded = np.round(numbers * (_NARROW / _WIDE)).astype("<i4")
             _store(model, tensors[bias], rounded.view("uint8"))

@@ -49,6 +49,10 @@ class Steps:
         self.path = Path(path)
         content = read_model(path)
         self._interpreter = open_model(path, content=content, delegate="none", keep_tensors=True)
+        inputs = self._interpreter.get_input_details()
+        if len(inputs) == 1 and len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
+            # A file that was made for several images at once.
+            self._interpreter.resize_tensor_input(inputs[0]["index"], [1, *inputs[0]["shape"][1:]])
         allocate(self._interpreter, path)
         self.file = Flatbuffer(content)
         [self._input] = self._interpreter.get_input_details()

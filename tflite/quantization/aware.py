@@ -50,7 +50,8 @@ def quantize_aware(
             whose model is a single layer.
         scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits; "dynamic" rounds kernels
             alone, since its file rounds activations to the range of each image.
-        exclude: names of layers that the training leaves in floating point, or patterns such as "block1_*". In the
+        exclude: names of layers that the training leaves in floating point, or patterns such as "block1_*"; that of a
+            nested model is of all in it. In the
             file those compute in floating point that the integer runtime has no kernel for; the others the converter
             rounds, as it does without training.
         overrides: pattern → scheme of the layers it matches; the last that matches counts. Activations have the bits
@@ -112,7 +113,6 @@ def _schemes(
 ) -> dict[str, Scheme | None]:
     """Name of a layer → its scheme, None for floating point, where it has not that of the model."""
     found: dict[str, Scheme | None] = {}
-    names = list(dict.fromkeys(call.name for call in graph.calls))
     for pattern, scheme in overrides.items():
         if scheme not in SCHEMES:
             raise ModelError(unknown(f"overrides[{pattern!r}]", scheme, SCHEMES))
@@ -122,14 +122,15 @@ def _schemes(
                 f"Expected overrides of one of {same}, which have the activations of scheme={base.name!r}. "
                 f"Received: {pattern!r}: {scheme!r}"
             )
-        found.update(dict.fromkeys(_matching("overrides", pattern, names), SCHEMES[scheme]))
+        found.update(dict.fromkeys(_matching("overrides", pattern, graph), SCHEMES[scheme]))
     for pattern in (exclude,) if isinstance(exclude, str) else exclude:
-        found.update(dict.fromkeys(_matching("exclude", pattern, names)))
+        found.update(dict.fromkeys(_matching("exclude", pattern, graph)))
     return found
 
 
-def _matching(argument: str, pattern: str, names: list[str]) -> list[str]:
-    found = fnmatch.filter(names, pattern)
+def _matching(argument: str, pattern: str, graph: Graph) -> list[str]:
+    """The layers that a pattern is of, or those in the nested models that it is of."""
+    found = [call.name for call in graph.calls if fnmatch.filter((call.name, *call.around), pattern)]
     if not found:
-        raise ModelError(unknown(argument, pattern, names))
+        raise ModelError(unknown(argument, pattern, dict.fromkeys(call.name for call in graph.calls)))
     return found

@@ -72,7 +72,7 @@ class _Expansion:
             self.parts[key] = operation(name), name
         made, name = self.parts[key]
         value = output or Value(call.outputs[0].symbol)
-        self.graph.calls.append(Call(made, name, args, outputs=(value,)))
+        self.graph.calls.append(Call(made, name, args, outputs=(value,), origin=call.origin))
         return value
 
     def _fused_activation(self, call: Call) -> None:
@@ -287,7 +287,7 @@ def _recognise_hard_swish(graph: Graph) -> None:
         for x, gate in (found, found[::-1]):
             if _gated(gate, producers, product) is x:
                 layer = keras.layers.Activation("hard_swish", dtype=call.output.symbol.dtype, name=call.name)
-                graph.calls[place] = Call(Made(layer), call.name, (x,), outputs=call.outputs)
+                graph.calls[place] = Call(Made(layer), call.name, (x,), outputs=call.outputs, origin=call.origin)
     _drop_unused(graph)
 
 

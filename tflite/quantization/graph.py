@@ -45,7 +45,8 @@ class Call:
     """One call of a layer or an operation, with values in place of tensors.
 
     `operation` is a layer or operation of the model that was read, of which the new model gets a copy, or a `Made`
-    one. Two calls of one layer share it. `name` is unique among operations.
+    one. Two calls of one layer share it. `name` is unique among operations. `origin` is the name that the call had when
+    the model was read, of which it may be a part by now, and `around` the names of the models that it was inside of.
     """
 
     operation: Any
@@ -53,6 +54,11 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     outputs: tuple[Value, ...] = ()
+    origin: str = ""
+    around: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.origin = self.origin or self.name
 
     @property
     def kind(self) -> Any:
@@ -178,8 +184,8 @@ def read(model: "keras.Model") -> Graph:
     functional = _functional(model)
     reading = _Reading()
     inputs = _mapped(Value, functional._inputs_struct)
-    outputs = reading.run(functional, inputs, depth=0, prefix="")
-    graph = Graph(model.name, inputs, outputs, [call for call, *_ in reading.found], set())
+    outputs = reading.run(functional, inputs, around=())
+    graph = Graph(model.name, inputs, outputs, reading.found, set())
     graph.names.update(symbol.symbol.name for symbol in _flat(inputs))
     _name(graph, reading.found)
     return graph
@@ -203,12 +209,12 @@ def _flat(structure: Any) -> list[Any]:
 
 
 class _Reading:
-    """What was read so far: each call with how deep it is nested and the names of the models around it."""
+    """The calls that were read so far."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[Call, int, str]] = []
+        self.found: list[Call] = []
 
-    def run(self, functional: Any, inputs: Any, *, depth: int, prefix: str) -> Any:
+    def run(self, functional: Any, inputs: Any, *, around: tuple[str, ...]) -> Any:
         """Add the calls of a functional model on `inputs`; returns the structure of its outputs."""
         import keras
 
@@ -223,36 +229,36 @@ class _Reading:
                 )
                 if isinstance(node.operation, keras.Model):
                     given = args[0] if args else kwargs["inputs"]
-                    outputs = self._nested(node.operation, given, depth=depth, prefix=prefix)
+                    outputs = self._nested(node.operation, given, around=around)
                 else:
                     outputs = tuple(map(Value, node.outputs))
-                    call = Call(node.operation, node.operation.name, args, kwargs, outputs)
-                    self.found.append((call, depth, prefix))
+                    name = node.operation.name
+                    self.found.append(Call(node.operation, name, args, kwargs, outputs, around=around))
                 values.update((id(symbol), value) for symbol, value in zip(node.outputs, _flat(outputs), strict=True))
         return _mapped(lambda symbol: values[id(symbol)], functional._outputs_struct)
 
-    def _nested(self, model: Any, inputs: Any, *, depth: int, prefix: str) -> Any:
+    def _nested(self, model: Any, inputs: Any, *, around: tuple[str, ...]) -> Any:
         import keras
 
-        inner = self.run(_functional(model), inputs, depth=depth + 1, prefix=f"{prefix}{model.name}_")
+        inner = self.run(_functional(model), inputs, around=(*around, model.name))
         if len(_flat(inner)) != 1:
             return inner
         (value,) = _flat(inner)
         identity = keras.layers.Identity(name=model.name, dtype=value.symbol.dtype)
-        named = Call(identity, model.name, (value,), outputs=(Value(value.symbol),))
-        self.found.append((named, depth, prefix))
+        named = Call(identity, model.name, (value,), outputs=(Value(value.symbol),), around=around)
+        self.found.append(named)
         return named.outputs
 
 
-def _name(graph: Graph, found: list[tuple[Call, int, str]]) -> None:
+def _name(graph: Graph, found: list[Call]) -> None:
     """Give every operation one name: its own where it is free, those of outer models first."""
     chosen: dict[int, str] = {}
-    for call, _, prefix in sorted(found, key=lambda entry: entry[1]):
+    for call in sorted(found, key=lambda call: len(call.around)):
         key = id(call.operation)
         if key not in chosen:
             free = call.operation.name not in graph.names
-            chosen[key] = graph.unique(call.operation.name if free else f"{prefix}{call.operation.name}")
-        call.name = chosen[key]
+            chosen[key] = graph.unique(call.operation.name if free else "_".join((*call.around, call.operation.name)))
+        call.name = call.origin = chosen[key]
 
 
 def write(graph: Graph, copy: Callable[[Call], Any]) -> "keras.Model":

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tflite.quantization.numerics import NARROWEST, fake_quant, fake_quant_kernel, round_kernel
+from tflite.quantization.numerics import NARROWEST, around_zero, fake_quant, fake_quant_kernel, round_kernel
 
 # In steps of the integers: more than the error of float32, and less than what averages of a hundred numbers differ by.
 _OFF = 1e-3
@@ -52,7 +52,9 @@ class FakeQuant(keras.layers.Layer):
         super().__init__(**kwargs)
         self.bits = bits
         self.twice = twice
-        self.fixed = None if fixed is None else (float(fixed[0]), float(fixed[1]))
+        self.fixed = None
+        if fixed is not None:
+            self.fixed = around_zero(*fixed) if self.symmetric else (float(fixed[0]), float(fixed[1]))
         self.momentum = momentum
         self.exported = exported
         self.positive = positive
@@ -150,7 +152,9 @@ class FakeQuant(keras.layers.Layer):
             return low + step * (found[0] - low), high + step * (found[1] - high)
 
         # Only the numbers are conditional: a variable of several replicas cannot be assigned inside a branch.
-        low, high = ops.cond(ops.convert_to_tensor(self.frozen) > 0.5, lambda: (low, high), moved)
+        # A range that was never measured is none to keep.
+        still = ops.logical_and(ops.convert_to_tensor(self.frozen) > 0.5, ops.convert_to_tensor(self.measured) > 0.5)
+        low, high = ops.cond(still, lambda: (low, high), moved)
         self.low.assign(low)
         self.high.assign(high)
         self.measured.assign(ops.ones(()))

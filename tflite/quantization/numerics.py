@@ -84,13 +84,23 @@ def fake_quant_kernel(kernel: Any, *, axes: tuple[int, ...], bits: int) -> Any:
     return kernel + ops.stop_gradient(round_kernel(kernel, axes=axes, bits=bits) - kernel)
 
 
+def around_zero(low: float, high: float) -> tuple[float, float]:
+    """The smallest symmetric range that holds [low, high].
+
+    >>> around_zero(-3.0, 1.0)
+    (-3.0, 3.0)
+    """
+    most = float(max(-low, high))
+    return -most, most
+
+
 def nudged(low: float, high: float, *, bits: int, symmetric: bool) -> tuple[float, float]:
     """The range that `fake_quant` rounds in when it is given [low, high]: zero is one of its numbers.
 
     It is float32, as in TensorFlow's kernel, so that whoever derives integers from the result gets the same ones.
     """
     if symmetric:
-        return -high, high
+        return around_zero(low, high)
     one = np.float32
     most = one(2**bits - 1)
     scale = (one(high) - one(low)) / most

@@ -28,7 +28,7 @@ def place(
     Args:
         graph: changed in place.
         scheme: of everything that has no other.
-        schemes: name of a layer → its own scheme, or None where it stays in floating point.
+        schemes: name of a layer as it was read → its own scheme, or None where it stays in floating point.
         input_range: of the model's input where it is known beforehand; raw pixels where the model rescales it first.
         momentum: of the moving averages.
 
@@ -36,9 +36,9 @@ def place(
         ModelError: a layer that the integer runtime has no kernel for.
     """
     found = units(graph)
-    floating = {unit for unit in found if any(schemes.get(call.name, scheme) is None for call in unit.calls)}
+    floating = {unit for unit in found if any(schemes.get(call.origin, scheme) is None for call in unit.calls)}
     kernels = {
-        unit.calls[0]: schemes.get(unit.calls[0].name) or scheme
+        unit.calls[0]: schemes.get(unit.calls[0].origin) or scheme
         for unit in found
         if unit.role is Role.WEIGHTED and unit not in floating
     }
@@ -82,8 +82,9 @@ class _Placing:
         for unit in self.found:
             last = unit.calls[-1]
             if unit in self.floating:
-                if self._meets_integers(unit.output, consumers):
-                    self._round(self._keep_float(unit.output, last.name), last.name)
+                for value in last.outputs:
+                    if self._meets_integers(value, consumers):
+                        self._round(self._keep_float(value, last.name), last.name)
             elif unit.role is Role.BOUNDED:
                 if self.bits == 16 or not self._leaves(unit.output, consumers):
                     # The converter knows the ranges of 8 bits by itself.
@@ -166,9 +167,12 @@ class _Placing:
         return False
 
     def _only_merged(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
-        """Whether all that becomes of a tensor is a part of one that is rounded itself, with the same range."""
+        """Whether all that becomes of a tensor is a part of one that is rounded itself, with the same range.
+
+        Averages are not: what they are of has larger numbers.
+        """
         after = consumers.get(value, [])
-        if len(after) != 1 or after[0] is None:
+        if len(after) != 1 or after[0] is None or averages(after[0].kind):
             return False
         if self.unit_of[after[0]].role is Role.MERGED:
             return self.unit_of[after[0]] not in self.floating
