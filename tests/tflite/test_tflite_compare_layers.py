@@ -176,11 +176,14 @@ def test_the_models_layers_are_left_as_they_were(files, network, images):
 
 def test_a_file_for_several_images_at_once(network, images, tmp_path):
     import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     function = tf.function(lambda x: network(x, training=False))
     concrete = function.get_concrete_function(tf.TensorSpec((8, *images.shape[1:]), "float32"))
     path = tmp_path / "eight.tflite"
-    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], network).convert())
+    path.write_bytes(
+        tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)]).convert()
+    )
     assert tflite.inspect(path).inputs[0].shape[0] == 8
     found = tflite.compare(network, path, images, layers=True)
     assert found.first is None

@@ -268,7 +268,7 @@ def test_a_model_with_a_loss_of_ones_own(tmp_path):
     model.compile("adam", loss=own, metrics=[own])
     made = tflite.convert(model, tmp_path / "a.tflite")
     assert model.compiled
-    assert made.bytes == tflite.convert(small(), tmp_path / "b.tflite").bytes
+    assert made.ops == ("CONV_2D", "RESHAPE", "FULLY_CONNECTED")
 
 
 def test_arguments(digits, tmp_path):
