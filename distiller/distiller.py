@@ -12,8 +12,9 @@ from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
 from distiller.class_weights import weighted
+from distiller.data.batches import Batches
 from distiller.errors import InputError
-from distiller.first_step import FirstStep, check_stored, check_targets, first_batch, watched
+from distiller.first_step import FirstStep, check_all_labels, check_stored, check_targets, first_batch, watched
 from distiller.labels import LabelsTerm, counts, may_be_marked
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
@@ -106,6 +107,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         self.pairing = Pairing(teacher, student, self.objectives, bridge)
         self.heads = self.pairing.heads
         for name, objective in self.objectives.items():
+            if not objective.needs_teacher and self.pairing.first[name] in self.heads:
+                raise InputError(f"Objective {name!r} asks the labels, and an auxiliary head answers in other classes")
             _build(name, objective, self.pairing)
         self._also = {name: _also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
@@ -161,6 +164,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
             check_targets(self, batch)
+        check_all_labels(self, x.split.labels if isinstance(x, Batches) else y)
         self.build_before_tracing(batch)
         with watched(callbacks, FirstStep(self, batch)) as callbacks:
             return super().fit(
@@ -224,17 +228,23 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """Count a batch in every metric; returns their results."""
         names = self.pairing.outputs
         samples = ops.shape(outputs[names[0]])[0]
+        labelled = self._labels_term.labelled(targets, outputs, self.mean_over_replicas)
         for name, tracker in self._trackers.items():
             if name in terms:
-                tracker.update_state(terms[name], sample_weight=samples)
+                tracker.update_state(terms[name], sample_weight=labelled if name == LABELS else samples)
         for metric in self.metrics:
             if metric.name == "loss":
-                metric.update_state(loss, sample_weight=samples)
+                metric.update_state(loss, sample_weight=samples if self.objectives.keys() & terms else labelled)
             # A mean of Keras's own is that of an output's loss, which Keras makes and `LabelsTerm` replaces.
             elif not isinstance(metric, keras.metrics.Mean):
                 labels, answers, weights = _as_keras_takes_it(targets, outputs, names)
                 metric.update_state(labels, answers, sample_weight=weights)
         return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of all metrics but those of losses by output, which Keras makes and no step counts in."""
+        uncounted = {f"{name}_loss" for name in self.pairing.outputs} if len(self.pairing.outputs) > 1 else set()
+        return {name: value for name, value in super().get_metrics_result().items() if name not in uncounted}
 
     def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
         """Count a batch without the teacher: the labels' loss and the compiled metrics; returns their results."""
@@ -285,7 +295,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         for network in (parts["student"], *networks.values()):
             fuse(network)
         bridges = {name: Ready(network, auxiliary=name in auxiliary) for name, network in parted(networks).items()}
-        teacher = next(iter(bridges.values())).network
+        teacher = next((bridge.network for bridge in bridges.values()), None)
         return cls(teacher=teacher, bridge={name: bridges[first[name]] for name in first}, **parts)
 
     @property

@@ -50,6 +50,16 @@ def check_targets(distiller: Any, batch: Any) -> None:
             _check_enough(name, objective, distiller.pairing, len(keras.tree.flatten(x)[0]))
 
 
+def check_all_labels(distiller: Any, y: Any) -> None:
+    """Raise InputError where labels of an array, (samples, …), are no classes: a step may not tell, on JAX."""
+    if y is None or not all(hasattr(part, "shape") for part in keras.tree.flatten(y)):
+        return
+    _, targets = distiller.targets((None, y))
+    outputs = distiller.pairing.student.output
+    for name in distiller.pairing.outputs:
+        _check_labels(name, targets, outputs[name].shape, distiller.label_losses.get(name))
+
+
 def _check_ids(name: str, objective: Any, given: Any) -> None:
     ids, samples = keras.ops.convert_to_numpy(given), getattr(objective, "samples", None)
     if samples and ids.size and not 0 <= ids.min() <= ids.max() < samples:

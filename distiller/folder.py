@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,24 @@ class RunFolder:
 
     @classmethod
     def open(
-        cls, path: Path, recipe: Section, *, resume: bool, force: bool, inputs: Mapping[str, str] | None = None
+        cls,
+        path: Path,
+        recipe: Section,
+        *,
+        resume: bool,
+        force: bool,
+        inputs: Mapping[str, str] | None = None,
+        used: Iterable[str | Path] = (),
     ) -> "RunFolder":
         """Start a run in `path`, or go on with the one that is there.
 
-        `inputs` are digests of what else the run is made from, by name: a run goes on with the same alone.
+        `inputs` are digests of what else the run is made from, by name: a run goes on with the same alone. `used` are
+        files and folders that it reads.
 
         Raises:
             InputError: the folder holds a run and neither `resume` nor `force` is given, or another recipe's run is
                 or one with other inputs is to be resumed (more seeds may be asked than before), or it holds other
-                files, or cannot be made.
+                files, or cannot be made; or `force` would delete what is used.
         """
         folder = cls(path)
         with _told(path):
@@ -46,6 +54,8 @@ class RunFolder:
         if begun and resume:
             folder._go_on(recipe, inputs or {})
             return folder
+        if begun:
+            folder._keep(used)
         asked = recipe.model_dump(mode="json")
         command = shlex.join(["distiller", *sys.argv[1:]])
         run = {"recipe": asked, "command": command, **provenance(), "inputs": dict(inputs or {})}
@@ -79,6 +89,15 @@ class RunFolder:
                 )
         elif self.path.exists() and any(self.path.iterdir()):
             raise InputError(f"The output folder {name} holds other files. Name a new or an empty folder")
+
+    def _keep(self, used: Iterable[str | Path]) -> None:
+        """Raise InputError where something that is to be read is in the folder, which is to be deleted."""
+        for path in used:
+            if Path(path).exists() and Path(path).resolve().is_relative_to(self.path.resolve()):
+                raise InputError(
+                    f"Expected another output folder than {str(self.path)!r}, which --force deletes. "
+                    f"Received: {str(path)!r} in it to read"
+                )
 
     @property
     def run_file(self) -> Path:

@@ -21,6 +21,12 @@ def digests(recipe: Section, dataset: Dataset) -> dict[str, str]:
     return found
 
 
+def used(recipe: Section, data_dir: Path | None) -> list[str | Path]:
+    """The files and folders that a run reads, where they are there."""
+    asked = recipe.model_dump(mode="json")
+    return [*_files(asked), asked["data"]["name"], *([data_dir] if data_dir is not None else [])]
+
+
 def _files(part: Any) -> Iterator[str]:
     """The paths that a recipe names, wherever a section of it says `file`."""
     if isinstance(part, dict):

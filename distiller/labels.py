@@ -48,6 +48,14 @@ class LabelsTerm:
             total = total + self.shares.get(name, 1.0) * mean
         return total
 
+    def labelled(self, targets: Targets, outputs: Mapping[str, Any], mean_over_replicas: Callable[[Any], Any]) -> Any:
+        """How many rows the mean is over, a float32 scalar; of several outputs, of that with most."""
+        found = []
+        for name in self.losses:
+            like = ops.zeros(ops.shape(outputs[name])[:-1])
+            found.append(mean_over_replicas(ops.sum(counts(targets, name, outputs, like, weighted=False))))
+        return ops.max(ops.stack(found))
+
 
 def counts(targets: Targets, output: str, outputs: Mapping[str, Any], like: Any, *, weighted: bool = True) -> Any:
     """How much each row of an output counts for its labels: labelled · mask · weight, float32, shaped as `like`."""

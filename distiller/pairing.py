@@ -7,6 +7,7 @@ import keras
 
 from distiller.bridges import Bridge
 from distiller.bridges.apart import Apart, renamed
+from distiller.bridges.ready import Ready
 from distiller.errors import InputError
 from distiller.nearest import unknown
 from distiller.objectives import Objective
@@ -116,6 +117,8 @@ class Pairing:
         compares_logits = any(objective.teacher_layer is None for objective in objectives)
         if type(bridge) is Bridge and (self.outputs != [LOGITS] or not compares_logits):
             return teacher  # layers are compared, and any two label spaces will do
+        if self.outputs != [LOGITS] and isinstance(bridge, Ready) and not bridge.auxiliary:
+            return bridge.network  # of a saved Distiller: it was the teacher itself
         if self.outputs != [LOGITS]:
             raise InputError(f"Expected a student of one output with a bridge. Received: outputs {self.outputs}")
         network = bridge.teacher(whole, student.output[LOGITS].shape[-1])

@@ -7,7 +7,7 @@ from distiller import recipes
 from distiller.building import load_data, new_network
 from distiller.errors import InputError
 from distiller.folder import RunFolder
-from distiller.inputs import digests
+from distiller.inputs import digests, used
 from distiller.progress import Reporter
 from distiller.side_by_side import train_students
 from distiller.stages import Stages, train_teacher
@@ -33,7 +33,9 @@ def train(
     """
     dataset = load_data(recipe.data, data_dir)
     new_network(recipe.model, recipe.training, dataset)
-    folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=digests(recipe, dataset))
+    folder = RunFolder.open(
+        out, recipe, resume=resume, force=force, inputs=digests(recipe, dataset), used=used(recipe, data_dir)
+    )
     result = train_teacher(recipe, dataset, folder, reporter or Reporter())
     write_metrics(folder, ["teacher"])
     return result
@@ -63,7 +65,9 @@ def run(
     reporter = reporter or Reporter()
     stages = Stages(recipe, data_dir, reporter)
     stages.rehearse()
-    folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=digests(recipe, stages.dataset))
+    folder = RunFolder.open(
+        out, recipe, resume=resume, force=force, inputs=digests(recipe, stages.dataset), used=used(recipe, data_dir)
+    )
     if processes > 1:
         stages.prepare(folder)
         train_students(recipe, folder, data_dir, reporter, processes)

@@ -157,19 +157,17 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
         shapes = [tuple(output.shape) for output in model.outputs]
         raise InputError(f"Expected the {role} to have outputs of shape (batch, …, classes). Received: {shapes}")
     for last in _last_layers(model):
-        if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
+        softmax = isinstance(last, keras.layers.Softmax) or type(last).__name__ == "Softmax"  # of `keras.ops`
+        if softmax or getattr(last, "activation", None) is keras.activations.softmax:
             raise InputError(
                 f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax; "
                 "take it off, and use losses with from_logits=True"
             )
 
 
-def _last_layers(model: keras.Model) -> list[keras.Layer]:
-    """The layers that make the outputs; of a nested model, its own."""
-    if len(model.outputs) == 1:
-        last = [model.layers[-1]]
-    else:
-        last = [layer for layer in model.layers if layer.name in model.output_names]
+def _last_layers(model: keras.Model) -> list[keras.Operation]:
+    """The layers or operations that make the outputs; of a nested model, its own."""
+    last = {id(output._keras_history.operation): output._keras_history.operation for output in model.outputs}.values()
     return [
         inner
         for layer in last

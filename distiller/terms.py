@@ -29,6 +29,8 @@ def objective_term(
     teacher, student = pairing.compared(name, objective, taught, outputs)
     output = LOGITS if objective.student_layer is None else objective.student_layer
     labels = targets.of(output) if isinstance(output, str) else targets.of(LOGITS)
+    if objective.student_layer is None and pairing.first[name] in pairing.heads:
+        labels = None  # an auxiliary head answers in the teacher's classes, of which no label is known
     of_logits = objective.student_layer is None
     counted = rows(student, mask=outputs.get(MASK), weights=targets.weights) if of_logits else _of_samples(targets)
     if of_logits and len(student.shape) > 2:

@@ -113,9 +113,13 @@ class Batches(keras.utils.PyDataset):
         self._next_epoch = epoch
 
     def on_epoch_begin(self) -> None:
-        """Keras calls this before it reads an epoch's batches."""
-        self.epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
+        """Keras calls this before it reads an epoch's batches, and on JAX once before it trains."""
+        self.epoch = self._next_epoch
         self.require(self.epoch + 1)
+
+    def on_epoch_end(self) -> None:
+        """Keras calls this after an epoch's batches."""
+        self._next_epoch = self.epoch + 1
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         first = (self.epoch * self.steps + index) * self.batch_size

@@ -28,7 +28,7 @@ class JaxStep:
                 (self.non_trainable_variables, fixed),
                 (self.optimizer.variables, slots),
             )
-            with keras.StatelessScope(state_mapping=mapping) as scope:
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                 outputs = self.student_outputs(x, training=True)
                 parts = self.combine(taught, outputs, targets)
                 loss = parts.task + parts.distillation

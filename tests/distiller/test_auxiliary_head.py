@@ -8,6 +8,7 @@ from small import batch, counted, distiller, network
 
 from distiller import Distiller, bridges, objectives
 from distiller.errors import InputError
+from distiller.teachers import Virtual
 
 
 class TestAuxiliaryHead:
@@ -45,6 +46,20 @@ class TestAuxiliaryHead:
         loaded = keras.saving.load_model(tmp_path / "d.keras")
         histories = [m.fit(*batch(), shuffle=False, verbose=0).history for m in (model, loaded)]
         assert {k: pytest.approx(v, rel=1e-6) for k, v in histories[0].items()} == histories[1]
+
+    def test_labels_of_the_student_are_no_classes_of_the_teacher(self):
+        """The head is taught as samples without a label are: by the teacher's likeliest class."""
+        teacher, (x, y) = network(7, seed=2), batch()
+        model = distiller(teacher=teacher, objectives={"soft": objectives.Decoupled()}, bridge=bridges.AuxiliaryHead())
+        features = keras.Model(model.student.input, model.student.get_layer("features").output)(x)
+        (head,) = model.heads.values()
+        answers = [np.asarray(teacher(x)), np.asarray(head(features))]
+        expected = reference.decoupled(*answers, answers[0].argmax(-1), 1.0, 8.0, 4.0).mean()
+        assert model.train_on_batch(x, y, return_dict=True)["soft"] == pytest.approx(expected, rel=1e-4)
+
+    def test_an_objective_of_labels_has_none_there(self):
+        with pytest.raises(InputError, match="'soft' asks the labels, and an auxiliary head answers in other classes"):
+            distiller(teacher=network(7), objectives={"soft": Virtual()}, bridge=bridges.AuxiliaryHead())
 
     def test_the_student_ends_in_a_dense_layer(self):
         inputs = keras.Input((5, 5, 1))

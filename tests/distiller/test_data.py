@@ -137,7 +137,17 @@ class TestBatches:
     @staticmethod
     def epoch(batches):
         batches.on_epoch_begin()
-        return np.concatenate([batches[i][1] for i in range(batches.num_batches)])
+        labels = np.concatenate([batches[i][1] for i in range(batches.num_batches)])
+        batches.on_epoch_end()
+        return labels
+
+    def test_a_look_before_the_training_is_no_epoch(self):
+        """On JAX Keras begins an epoch to see shapes."""
+        looked, batches = data.Batches(self.split(12), 4), data.Batches(self.split(12), 4)
+        looked.on_epoch_begin()
+        looked[0]
+        for _ in range(2):
+            np.testing.assert_array_equal(self.epoch(looked), self.epoch(batches))
 
     def test_one_pass_sees_every_sample_once(self):
         seen = self.epoch(data.Batches(self.split(12), 4))

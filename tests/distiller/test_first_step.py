@@ -195,6 +195,14 @@ def test_a_metric_may_be_no_number():
     assert np.isfinite(history["loss"]).all()
 
 
+def test_labels_out_of_range_behind_the_first_batch():
+    x, y = batch()
+    for wrong in (4, -5):
+        labels = np.where(np.arange(len(y)) == len(y) - 1, wrong, y)
+        with pytest.raises(InputError, match=f"Labels are out of range. Expected classes 0 … 3, .*{wrong}"):
+            distiller().fit(x, labels, batch_size=2, verbose=0)
+
+
 def test_labels_in_a_list_are_left_to_keras():
     x, y = batch()
     with pytest.raises(ValueError, match="Unrecognized data type"):

@@ -7,7 +7,7 @@ import pytest
 from distiller import data, recipes
 from distiller.errors import InputError
 from distiller.folder import RunFolder, write_json
-from distiller.inputs import digests
+from distiller.inputs import digests, used
 
 
 @pytest.fixture
@@ -35,6 +35,25 @@ def test_a_run_from_before_a_recipe_could_say_more_goes_on(begun):
     del run["recipe"]["teacher"]["frozen"], run["recipe"]["cache"]
     write_json(begun / "run.json", run)
     assert RunFolder.open(begun, demo([0, 1]), resume=True, force=False).run()["recipe"]["teacher"]["frozen"] is False
+
+
+def test_what_is_to_be_read_is_not_deleted(begun, tmp_path):
+    teacher, elsewhere = begun / "teacher.keras", tmp_path / "teacher.keras"
+    for path in (teacher, elsewhere):
+        path.write_text("a network")
+    with pytest.raises(
+        InputError, match=r"another output folder than '.*run', which --force deletes. Received: '.*run"
+    ):
+        RunFolder.open(begun, demo([0]), resume=False, force=True, used=["digits", teacher])
+    assert teacher.exists()
+    RunFolder.open(begun, demo([0]), resume=False, force=True, used=["digits", elsewhere])
+    assert not teacher.exists()
+
+
+def test_what_a_run_reads(tmp_path):
+    recipe = demo([0]).model_dump(mode="json") | {"teacher": {"file": "teacher.keras"}}
+    recipe["data"]["name"] = "photos"
+    assert used(recipes.checked(recipe, "demo", kind="run"), tmp_path) == ["teacher.keras", "photos", tmp_path]
 
 
 def test_a_stage_says_which_commit_made_it(begun, monkeypatch):

@@ -62,6 +62,21 @@ class TestSeveralOutputs:
         known = self.KIND >= 0
         assert found["kind_accuracy"] == pytest.approx((answers["kind"].argmax(-1) == self.KIND)[known].mean())
 
+    @pytest.mark.parametrize("as_dict", [True, False])
+    def test_goes_on_after_loading(self, as_dict, tmp_path):
+        model = self.distiller(as_dict)
+        targets = {"kind": self.KIND, "size": self.SIZE} if as_dict else [self.KIND, self.SIZE]
+        model.fit(self.X, targets, verbose=0, shuffle=False)
+        model.save(tmp_path / "distiller.keras")
+        loaded = keras.saving.load_model(tmp_path / "distiller.keras")
+        found = [one.fit(self.X, targets, verbose=0, shuffle=False).history for one in (model, loaded)]
+        assert found[1].keys() == found[0].keys()
+        assert found[1]["loss"] == pytest.approx(found[0]["loss"], rel=1e-5)
+
+    def test_every_number_of_a_training_is_one_that_is_counted(self):
+        history = self.distiller().fit(self.X, {"kind": self.KIND, "size": self.SIZE}, verbose=0).history
+        assert set(history) == {"loss", "labels", "soft", "kind_accuracy", "size_mae"}
+
     def test_loss_weights_are_those_of_keras(self):
         model = self.distiller(loss_weights={"kind": 2.0, "size": 0.5})
         labels, _ = self.expected(model, 2.0, 0.5)

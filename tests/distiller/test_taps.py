@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from distiller import Distiller
 from distiller.errors import InputError
 from distiller.taps import LOGITS, penultimate, tap
 
@@ -86,6 +87,20 @@ def test_several_outputs_have_their_names():
         assert set(tapped.output) == {"kind", "size"}
         x = np.ones((4, 2), "float32")
         np.testing.assert_allclose(tapped(x)["kind"], model.get_layer("kind")(x), rtol=1e-6)
+
+
+def test_a_softmax_that_is_no_layer_is_refused():
+    inputs = keras.Input((4,))
+    network = keras.Model(inputs, keras.ops.softmax(keras.layers.Dense(3)(inputs)))
+    with pytest.raises(InputError, match="is a softmax"):
+        Distiller(teacher=network, student=keras.models.clone_model(network), objectives={"soft": "hinton"})
+
+
+def test_a_softmax_in_the_middle_is_none_at_the_end():
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(3)(inputs)
+    network = keras.Model(inputs, keras.layers.Softmax()(x) @ keras.ops.ones((3, 5)))
+    Distiller(teacher=network, student=keras.models.clone_model(network), objectives={"soft": "hinton"})
 
 
 def test_a_softmax_among_several_outputs_is_refused():

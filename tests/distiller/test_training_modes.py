@@ -63,6 +63,42 @@ def test_the_losses_are_the_same(plain, options):
     np.testing.assert_allclose(losses(**options), plain, rtol=tolerance)
 
 
+class Constant(keras.layers.Layer):
+    """Adds a loss of 3 to a training."""
+
+    def call(self, inputs):
+        self.add_loss(keras.ops.convert_to_tensor(3.0))
+        return inputs
+
+
+def test_losses_that_layers_add_count(plain):
+    plain_student = network(1)
+    outputs = Constant()(plain_student.outputs[0])
+    made = Distiller(
+        teacher=network(2),
+        student=keras.Model(plain_student.inputs, outputs),
+        objectives={"soft": objectives.Hinton(temperature=2.0)},
+    )
+    made.compile(sgd(), loss=SPARSE)
+    found = made.fit(IMAGES, LABELS, 8, epochs=2, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(found, np.array(plain) + 3.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [8, 32])
+def test_the_mean_over_labels_does_not_depend_on_where_they_are(size):
+    """Half of the batches have no label: they count for none in the labels' loss."""
+    labels = np.where(np.arange(32) < 16, LABELS, -1)
+    made = Distiller(teacher=network(2), student=network(1), objectives={"soft": "hinton"})
+    made.compile(keras.optimizers.SGD(0.0), loss=SPARSE)
+    z = keras.ops.convert_to_numpy(made(IMAGES)).astype("float64")
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    expected = -log_p[np.arange(16), LABELS[:16]].mean()
+    history = made.fit(IMAGES, labels, size, epochs=1, shuffle=False, verbose=0).history
+    assert history["labels"][0] == pytest.approx(expected, rel=1e-5)
+    found = made.evaluate(IMAGES, labels, batch_size=size, verbose=0, return_dict=True)
+    assert [found["labels"], found["loss"]] == pytest.approx([expected] * 2, rel=1e-5)
+
+
 def in_batches(images, labels):
     import tensorflow as tf
 

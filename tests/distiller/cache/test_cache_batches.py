@@ -76,8 +76,9 @@ class TestBatches:
         batches = Batches(split, 7, augmentation=VIEWS, taught=Cache(stored, teacher))
         with pytest.raises(InputError, match=message):
             batches[6]
-        batches.on_epoch_begin()
-        batches.on_epoch_begin()
+        for _ in range(2):
+            batches.on_epoch_begin()
+            batches.on_epoch_end()
         with pytest.raises(InputError, match=message):
             batches.on_epoch_begin()
 
