@@ -21,7 +21,7 @@ from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
 from distiller.steps import step_class
-from distiller.taps import LOGITS
+from distiller.taps import LOGITS, MASK
 from distiller.targets import LABELS, Targets, without_marks
 from distiller.terms import objective_term
 
@@ -109,6 +109,11 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         for name, objective in self.objectives.items():
             if not objective.needs_teacher and self.pairing.first[name] in self.heads:
                 raise InputError(f"Objective {name!r} asks the labels, and an auxiliary head answers in other classes")
+            if objective.across and objective.student_layer is None and MASK in self.pairing.student.output:
+                raise InputError(
+                    f"Objective {name!r} compares the samples of a batch with each other, and would see the positions "
+                    "that the student's mask hides"
+                )
             _build(name, objective, self.pairing)
         self._also = {name: _also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}

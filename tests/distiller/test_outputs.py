@@ -149,6 +149,12 @@ class TestSequences:
         assert found["soft"] == pytest.approx(soft[shown].mean(), rel=1e-4)
         assert found["accuracy"] == pytest.approx((student.argmax(-1) == self.LABELS)[known].mean())
 
+    @pytest.mark.parametrize("objective", ["dist", "multi_level", {"name": "standardized", "objective": "dist"}])
+    def test_what_is_hidden_is_not_compared_with_what_is_not(self, objective):
+        with pytest.raises(InputError, match=r"'soft' compares the samples of a batch .* that the student's mask hides"):
+            Distiller(teacher=self.network(2, True), student=self.network(1, True), objectives={"soft": objective})
+        Distiller(teacher=self.network(2, False), student=self.network(1, False), objectives={"soft": objective})
+
     def test_weights_of_samples_and_of_positions(self):
         by_sample = np.array([0.5, 2.0, 1.0], "float32")
         by_position = np.repeat(by_sample[:, None], 4, axis=1)

@@ -62,6 +62,7 @@ class Standardized(Objective):
     def __init__(self, *, objective: Objective | str | dict[str, Any] | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.objective = _resolve(Hinton(temperature=2.0) if objective is None else objective)
+        self.across = self.objective.across
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
