@@ -15,7 +15,7 @@ from distiller.class_weights import weighted
 from distiller.data.batches import Batches
 from distiller.errors import InputError
 from distiller.first_step import FirstStep, check_all_labels, check_stored, check_targets, first_batch, watched
-from distiller.labels import LabelsTerm, counts, may_be_marked
+from distiller.labels import LabelsTerm, counts, may_be_marked, without_ignored
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 from distiller.objectives import Objective
@@ -204,7 +204,10 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(y, list | tuple) and len(y) == len(self.pairing.outputs):
             y = dict(zip(self.pairing.outputs, y, strict=True))
-        return x, Targets(y, weights)
+        targets = Targets(y, weights)
+        if targets.labels is not None:
+            targets.labels = without_ignored(targets.labels, self.label_losses)
+        return x, targets
 
     def teacher_outputs(self, x, targets: Targets | None = None) -> dict[str, Any]:
         """What the teacher answers to a batch, without a gradient: stored in `targets`, or else made now."""

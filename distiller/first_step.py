@@ -9,6 +9,7 @@ import numpy as np
 
 from distiller.data.batches import Batches
 from distiller.errors import InputError
+from distiller.labels import may_be_marked
 from distiller.targets import LABELS, Targets
 
 
@@ -90,6 +91,14 @@ def _check_labels(name: str, targets: Targets, shape: tuple, loss: Any) -> None:
     where = f"Labels of {name!r}" if isinstance(targets.labels, dict) else "Labels"
     if np.issubdtype(labels.dtype, np.floating) and not np.isfinite(labels).all():
         raise InputError(f"{where} hold NaN or infinity. Expected numbers")
+    if np.issubdtype(labels.dtype, np.floating) and may_be_marked(labels, name):
+        rows = labels.reshape(-1, labels.shape[-1] if labels.ndim > 1 else 1)
+        negative = (rows < 0).any(axis=-1) & ~(rows == -1).all(axis=-1)
+        if negative.any():
+            raise InputError(
+                f"{where} hold negative numbers. Expected shares of classes, or −1 throughout for unlabelled. "
+                f"Received: {rows[negative][0].min()}"
+            )
     sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
     if sparse and labels.size and not -1 <= labels.min() <= labels.max() < shape[-1]:
         raise InputError(

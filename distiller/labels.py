@@ -57,6 +57,22 @@ class LabelsTerm:
         return ops.max(ops.stack(found))
 
 
+def without_ignored(labels: Any, losses: Mapping[str, Any]) -> Any:
+    """Labels, or a dict of them by output, with −1 in place of the class that a loss ignores."""
+    ignored = {name: one for name, loss in losses.items() if (one := getattr(loss, "ignore_class", None)) is not None}
+    if not ignored:
+        return labels
+    if not isinstance(labels, Mapping):
+        (ignored_class,) = ignored.values()
+        return _marked(labels, ignored_class)
+    return {name: _marked(one, ignored[name]) if name in ignored else one for name, one in labels.items()}
+
+
+def _marked(labels: Any, ignored: int) -> Any:
+    labels = ops.cast(labels, "int32")
+    return ops.where(labels == ignored, -1, labels)
+
+
 def counts(targets: Targets, output: str, outputs: Mapping[str, Any], like: Any, *, weighted: bool = True) -> Any:
     """How much each row of an output counts for its labels: labelled · mask · weight, float32, shaped as `like`."""
     labels = targets.of(output)

@@ -203,6 +203,19 @@ def test_labels_out_of_range_behind_the_first_batch():
             distiller().fit(x, labels, batch_size=2, verbose=0)
 
 
+def test_negative_numbers_are_no_shares_of_classes():
+    """They would count as unlabelled; of several outputs any number is welcome."""
+    model = distiller()
+    model.compile("sgd", loss=keras.losses.MeanSquaredError())
+    x, y = batch()
+    targets = np.eye(4, dtype="float32")[y]
+    targets[0] = -1
+    model.fit(x, targets, verbose=0)
+    targets[1, 2] = -0.5
+    with pytest.raises(InputError, match=r"Labels hold negative numbers. .*Received: -0.5"):
+        model.fit(x, targets, verbose=0)
+
+
 def test_labels_in_a_list_are_left_to_keras():
     x, y = batch()
     with pytest.raises(ValueError, match="Unrecognized data type"):

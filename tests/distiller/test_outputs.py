@@ -151,9 +151,28 @@ class TestSequences:
 
     @pytest.mark.parametrize("objective", ["dist", "multi_level", {"name": "standardized", "objective": "dist"}])
     def test_what_is_hidden_is_not_compared_with_what_is_not(self, objective):
-        with pytest.raises(InputError, match=r"'soft' compares the samples of a batch .* that the student's mask hides"):
+        with pytest.raises(
+            InputError, match=r"'soft' compares the samples of a batch .* that the student's mask hides"
+        ):
             Distiller(teacher=self.network(2, True), student=self.network(1, True), objectives={"soft": objective})
         Distiller(teacher=self.network(2, False), student=self.network(1, False), objectives={"soft": objective})
+
+    @pytest.mark.parametrize("ignored", [0, 255])
+    def test_a_class_that_the_loss_ignores_counts_for_no_label(self, ignored):
+        model = self.distiller(False)
+        model.compile(
+            "sgd",
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=ignored),
+            metrics=["accuracy"],
+        )
+        labels = np.where(self.WORDS == 1, ignored, np.maximum(self.LABELS, 1)).astype("uint8")
+        known = labels != ignored
+        student = np.asarray(model.student(self.WORDS))
+        hard = cross_entropy(student, np.where(known, labels, 0))[known].mean()
+        accuracy = (student.argmax(-1) == labels)[known].mean()
+        found = model.fit(self.WORDS, labels, verbose=0).history
+        assert found["labels"][0] == pytest.approx(hard, rel=1e-4)
+        assert found["accuracy"][0] == pytest.approx(accuracy)
 
     def test_weights_of_samples_and_of_positions(self):
         by_sample = np.array([0.5, 2.0, 1.0], "float32")
