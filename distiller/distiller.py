@@ -236,13 +236,15 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """Count a batch in every metric; returns their results."""
         names = self.pairing.outputs
         samples = ops.shape(outputs[names[0]])[0]
-        labelled = self._labels_term.labelled(targets, outputs, self.mean_over_replicas)
+        # In a training the terms add up to the loss. Evaluation has that of the labels alone, whatever batch they are in.
+        if not self.objectives.keys() & terms:
+            samples = self._labels_term.labelled(targets, outputs, self.mean_over_replicas)
         for name, tracker in self._trackers.items():
             if name in terms:
-                tracker.update_state(terms[name], sample_weight=labelled if name == LABELS else samples)
+                tracker.update_state(terms[name], sample_weight=samples)
         for metric in self.metrics:
             if metric.name == "loss":
-                metric.update_state(loss, sample_weight=samples if self.objectives.keys() & terms else labelled)
+                metric.update_state(loss, sample_weight=samples)
             # A mean of Keras's own is that of an output's loss, which Keras makes and `LabelsTerm` replaces.
             elif not isinstance(metric, keras.metrics.Mean):
                 labels, answers, weights = _as_keras_takes_it(targets, outputs, names)
