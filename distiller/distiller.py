@@ -236,7 +236,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """Count a batch in every metric; returns their results."""
         names = self.pairing.outputs
         samples = ops.shape(outputs[names[0]])[0]
-        # In a training the terms add up to the loss. Evaluation has that of the labels alone, whatever batch they are in.
+        # In a training the terms add up to the loss. Evaluation is over labels, whatever batch they are in.
         if not self.objectives.keys() & terms:
             samples = self._labels_term.labelled(targets, outputs, self.mean_over_replicas)
         for name, tracker in self._trackers.items():
