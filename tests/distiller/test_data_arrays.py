@@ -119,7 +119,7 @@ class TestRefuses:
         with pytest.raises(InputError, match=r"Could not read the arrays in .*: one array without a name"):
             data.load(tmp_path / "photos.npz")
 
-    @pytest.mark.parametrize("byte", range(0, 118, 3))
+    @pytest.mark.parametrize("byte", range(0, 118, 9))
     def test_a_changed_byte_of_a_header(self, saved, byte):
         """Whatever Python makes of it, it is a sentence, or still the same images."""
         path = saved()

@@ -177,9 +177,19 @@ class TestDepthwise:
 def test_a_fused_network_becomes_an_integer_file_as_any_other(tmp_path):
     import tflite
 
-    model = models.build("mobilenet_v2", 10, dtype="mixed_bfloat16", width=0.1)
-    assert "call" in vars(model.get_layer("stage3_1_depthwise_conv"))
-    images = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype("float32")
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Rescaling(1 / 64, -2.0)(inputs)
+    for layer in (
+        keras.layers.DepthwiseConv2D(3, strides=2, dtype="mixed_bfloat16", name="depthwise"),
+        keras.layers.BatchNormalization(dtype="mixed_bfloat16", name="norm"),
+        keras.layers.Activation("relu6", dtype="mixed_bfloat16"),
+        keras.layers.GlobalAveragePooling2D(dtype="float32"),
+        keras.layers.Dense(3),
+    ):
+        x = layer(x)
+    model = models.fuse(keras.Model(inputs, x))
+    assert all("call" in vars(model.get_layer(name)) for name in ("depthwise", "norm"))
+    images = np.random.default_rng(0).uniform(0, 255, (8, 8, 8, 3)).astype("float32")
     tflite.convert(model, tmp_path / "a.tflite", scheme="int8", representative=images)
     kinds = {operator.name for operator in tflite.inspect(tmp_path / "a.tflite").operators}
     assert "DEPTHWISE_CONV_2D" in kinds
