@@ -8,6 +8,8 @@ JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,objectives.
 	smoothed.py restart.py distiller.py frozen.py outputs.py schedules.py first_step.py \
 	auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py pairing.py class_map.py transport.py \
 	hidden_probe.py saving.py taps.py training_modes.py ensemble.py mean_teacher.py virtual.py generations.py mutual.py)
+# Tests that start JAX in processes of their own, which takes most of their time.
+STARTS_JAX := tests/distiller/test_backends_agree.py tests/distiller/test_processes.py
 
 .PHONY: demo test test-benchmarks test-jax lint clean adb
 
@@ -15,7 +17,7 @@ demo: $(VENV)/installed
 	$(BIN)/distiller demo --force --out runs/demo
 
 test: $(VENV)/installed-dev adb
-	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests --ignore tests/benchmarks
+	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/benchmarks $(STARTS_JAX))
 
 # Experiments and measurements at a tiny size.
 test-benchmarks: $(VENV)/installed-dev
@@ -25,9 +27,10 @@ test-benchmarks: $(VENV)/installed-dev
 adb:
 	.ci/adb
 
-# The core on the JAX backend.
+# The core on the JAX backend, and beside TensorFlow.
 test-jax: $(VENV)/installed-dev
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n auto --dist loadfile $(JAX_TESTS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(STARTS_JAX)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
