@@ -73,6 +73,6 @@ def _read_classes(folder: Path, image_size: tuple[int, int], *, fewest: int = 3)
     for code, name in enumerate(classes):
         if np.sum(labels == code) < fewest:
             raise InputError(
-                f"Expected at least {fewest} images in {str(folder / name)!r}. Received: {np.sum(labels == code)}"
+                f"Expected at least {fewest} image{'s' * (fewest > 1)} in {str(folder / name)!r}. Received: {np.sum(labels == code)}"
             )
     return Split(images, labels), classes

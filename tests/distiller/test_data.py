@@ -257,6 +257,17 @@ class TestFolder:
         with pytest.raises(InputError, match=r"at least 3 images.*eel"):
             data.load(folder)
 
+    def test_a_test_folder_may_hold_one_image_a_class(self, folder, tmp_path_factory):
+        root = tmp_path_factory.mktemp("few")
+        (root / "train").symlink_to(folder)
+        for name in ("cat", "dog"):
+            (root / "test" / name).mkdir(parents=True)
+            (root / "test" / name / "0.png").symlink_to(folder / name / "0.png")
+        assert len(data.load(root, image_size=(8, 8)).test) == 2
+        (root / "test" / "dog" / "0.png").unlink()
+        with pytest.raises(InputError, match=r"at least 1 image in .*dog"):
+            data.load(root)
+
     def test_a_missing_folder_is_refused(self, tmp_path):
         with pytest.raises(InputError, match="does not exist"):
             data.load(tmp_path / "none")
