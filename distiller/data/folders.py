@@ -71,8 +71,8 @@ def _read_classes(folder: Path, image_size: tuple[int, int], *, fewest: int = 3)
     images = np.clip(np.round(np.concatenate([x for x, _ in parts])), 0, 255).astype("uint8")
     labels = np.concatenate([y for _, y in parts]).astype("int32")
     for code, name in enumerate(classes):
-        if np.sum(labels == code) < fewest:
-            raise InputError(
-                f"Expected at least {fewest} image{'s' * (fewest > 1)} in {str(folder / name)!r}. Received: {np.sum(labels == code)}"
-            )
+        received = np.sum(labels == code)
+        if received < fewest:
+            wanted = "1 image" if fewest == 1 else f"{fewest} images"
+            raise InputError(f"Expected at least {wanted} in {str(folder / name)!r}. Received: {received}")
     return Split(images, labels), classes
