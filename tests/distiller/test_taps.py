@@ -100,7 +100,8 @@ def test_a_softmax_in_the_middle_is_none_at_the_end():
     inputs = keras.Input((4,))
     x = keras.layers.Dense(3)(inputs)
     network = keras.Model(inputs, keras.layers.Softmax()(x) @ keras.ops.ones((3, 5)))
-    Distiller(teacher=network, student=keras.models.clone_model(network), objectives={"soft": "hinton"})
+    made = Distiller(teacher=network, student=keras.models.clone_model(network), objectives={"soft": "hinton"})
+    np.testing.assert_allclose(made(np.ones((2, 4))), np.ones((2, 5)), rtol=1e-6)  # shares add up to one
 
 
 def test_a_softmax_among_several_outputs_is_refused():
