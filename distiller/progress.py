@@ -32,7 +32,7 @@ class Task:
         if self._bar is not None and self._id is not None:
             self._bar.update(self._id, description=f"{self._title} {message}")
         else:
-            self._console.print(f"{time.strftime('%H:%M:%S')} {self._title} {message}", highlight=False)
+            self._console.print(f"{time.strftime('%H:%M:%S')} {self._title} {message}", highlight=False, markup=False)
 
 
 class Reporter:
@@ -43,7 +43,7 @@ class Reporter:
 
     def say(self, message: str) -> None:
         """One line."""
-        self.console.print(message, highlight=False)
+        self.console.print(message, highlight=False, markup=False)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Task]:
@@ -52,7 +52,7 @@ class Reporter:
             yield Task(self.console, title, total, None)
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

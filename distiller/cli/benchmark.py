@@ -88,6 +88,7 @@ def benchmark(
     if report:
         from distiller.report import content
 
+        report = content.folder_of(report)
         content.read(report)
     numbers = _numbers(threads)
     delegates = ["xnnpack", "none"] if delegate == "both" else [delegate]
@@ -144,18 +145,19 @@ def _tell(found: "Benchmarks", figures: Path | None, report: Path | None, json: 
     from distiller import report as pages
     from distiller.report import measured
 
+    # What was measured is told first: what is written after it may fail.
+    if json:
+        print(found.to_json(), flush=True)
+    else:
+        latencies.show(found.results)
+        latencies.show_ratios(found)
+        phones.show_phones(found.results)
+        latencies.show_operators(found.results)
     written = [f"Figure: {picture.file}" for picture in measured.pictures(found.results, figures)] if figures else []
     if report:
         measured.add(report, found)
         written.append(f"Report: {pages.write(report)}")
-    if json:
-        print(found.to_json())
-        return
-    latencies.show(found.results)
-    latencies.show_ratios(found)
-    phones.show_phones(found.results)
-    latencies.show_operators(found.results)
-    for line in written:
+    for line in written if not json else ():
         print(line)
 
 

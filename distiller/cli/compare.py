@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distiller.cli import images
+from distiller.cli.console import show
 from distiller.cli.options import DataDir, Json, TfliteFile
 
 if TYPE_CHECKING:
@@ -64,12 +65,11 @@ def compare(
 
 
 def _print_layers(found: "Comparison") -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    table = Table("layer", "operator", box=None, pad_edge=False)
-    for column in ("mean steps", "largest", "mean error", "signal to noise"):
-        table.add_column(column, justify="right")
+    table = Table(box=None, pad_edge=False)
+    for column in ("layer", "operator", "mean steps", "largest", "mean error", "signal to noise"):
+        table.add_column(column, justify="left" if column in ("layer", "operator") else "right", overflow="fold")
     bad = False
     for row in found.layers:
         first = not bad and row.layer == found.first
@@ -83,5 +83,5 @@ def _print_layers(found: "Comparison") -> None:
             "equal" if row.sqnr_db is None else f"{row.sqnr_db:.1f} dB",
             style="bold red" if first else None,
         )
-    Console().print(table)
+    show(table)
     print(f"The first layer where they part: {found.first}" if found.first else "No layer where they part")

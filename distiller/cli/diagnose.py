@@ -1,12 +1,12 @@
 """`distiller diagnose`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from distiller.cli import images
+from distiller.cli.console import plain
 from distiller.cli.options import DataDir, Json
 
 if TYPE_CHECKING:
@@ -107,13 +107,12 @@ def diagnose(
 
 
 def _print(found: "Diagnosis", title: str, out: Path | None) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from distiller.teachers.diagnosis import words
 
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = plain(width=110)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False)
     for column in ("what", "found", "which means"):
         table.add_column(column, overflow="fold")
@@ -123,6 +122,6 @@ def _print(found: "Diagnosis", title: str, out: Path | None) -> None:
     print()
     print("What speaks against it:" if found.concerns else "Nothing speaks against this teacher.")
     for concern in found.concerns:
-        console.print(f"- {concern}", highlight=False, markup=False)
+        console.print(f"- {concern}")
     if out is not None:
         print(f"Figures and diagnosis.json: {out}")

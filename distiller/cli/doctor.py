@@ -1,12 +1,12 @@
 """`distiller doctor`."""
 
 import json as plain_json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distiller.cli import android as phones
+from distiller.cli.console import show
 from distiller.cli.options import Json
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def doctor(
 
 
 def _show(parts: "list[Part]") -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -63,4 +62,4 @@ def _show(parts: "list[Part]") -> None:
         table.add_row(mark, Text(part.name), Text(part.found))
         if part.remedy and not part.present:
             table.add_row("", "", Text(f"→ {part.remedy}"))
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    show(table)

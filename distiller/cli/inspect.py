@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from distiller.cli.console import plain, show
 from distiller.cli.options import Json, TfliteFile
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def inspect(
 
 
 def _print(found: "Inspection") -> None:
-    from rich.console import Console
+    from rich.text import Text
 
     kind = "computes with integers alone" if found.is_integer else "computes with floating-point numbers"
     print(f"{found.path}: {found.bytes:,} bytes, {found.parameters:,} parameters, {kind}")
@@ -69,12 +70,12 @@ def _print(found: "Inspection") -> None:
     if found.partitions is not None:
         taken = sum(map(len, found.partitions))
         print(f"  XNNPACK takes {taken} of {len(found.operators)} operators in {_partitions(found)}")
-    console = Console()
-    console.print(_table(found))
+    show(_table(found))
+    console = plain()
     for finding in found.findings:
         where = ", ".join(finding.where[:3]) + (f" and {len(finding.where) - 3} more" if len(finding.where) > 3 else "")
-        console.print(f"\n[bold]{finding.kind}[/bold]: ", end="")
-        console.print(f"{finding.what}. {finding.remedy}.\n  {where}", markup=False, highlight=False)
+        text = f": {finding.what}. {finding.remedy}.\n  {where}"
+        console.print(Text.assemble("\n", (finding.kind, "bold"), text), soft_wrap=not console.is_terminal)
     if not found.findings:
         print("Nothing to mend was found")
 
@@ -93,7 +94,8 @@ def _table(found: "Inspection"):
 
     table = Table(box=None, pad_edge=False)
     for column in ("", "operator", "inputs", "output", "weights", "multiply-adds", "XNNPACK"):
-        table.add_column(column, justify="right" if column in ("", "weights", "multiply-adds") else "left")
+        number = column in ("", "weights", "multiply-adds")
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
     for operator, cost in zip(found.operators, found.costs, strict=True):
         fused = "" if operator.activation == "NONE" else f" + {operator.activation}"
         types = dict.fromkeys(tensor.dtype + "ᶜ" * (len(tensor.scales) > 1) for tensor in operator.inputs)

@@ -1,8 +1,10 @@
 """How measured latencies are printed, wherever they were measured."""
 
-import sys
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from distiller.cli.console import show as _print
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +60,8 @@ def show_ratios(found: "Benchmarks") -> None:
     _print(table)
     sure = max((one.confidence or 0.0 for one in found.ratios), default=0.0)
     if sure:
-        print(f"The ends hold the true ratio with {sure:.0%} confidence, from {found.ratios[0].rounds} rounds in turn")
+        percent, rounds = math.floor(1000 * sure) / 10, found.ratios[0].rounds  # never more than is known
+        print(f"The ends hold the true ratio with {percent:g}% confidence, from {rounds} rounds in turn")
     for note in found.notes:
         print(note)
 
@@ -110,9 +113,3 @@ def _table(*columns: str) -> "Table":
         words = column in ("", "takes", "file, setting") or column.startswith("operators")
         table.add_column(column, justify="left" if words else "right", overflow="fold")
     return table
-
-
-def _print(table: "Table") -> None:
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else 140).print(table)

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from distiller.cli.console import show
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -71,12 +73,11 @@ def _table(*columns: str):
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in ("parameters", "multiply-adds", "bytes") else "left")
+        number = column in ("parameters", "multiply-adds", "bytes")
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
     return table
 
 
 def _show(table) -> None:
-    from rich.console import Console
-
-    Console().print(table)
+    show(table)
     print()

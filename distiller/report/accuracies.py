@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from distiller.report import canvas, measure
 from distiller.report.canvas import INK, TEXT, Look, Picture
 from distiller.report.content import Report
-from distiller.report.table import Row, label, rows, student_names
+from distiller.report.table import Row, rows, student_names
 
 
 def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
@@ -63,7 +63,7 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
             color=style.ink,
             annotation_clip=False,
         )
-    axes.set_yticks(range(len(models)), [f"{label(row.model)} · {row.form}" for row in models], parse_math=False)
+    axes.set_yticks(range(len(models)), [f"{row.title} · {row.form}" for row in models], parse_math=False)
     for tick, row in zip(axes.get_yticklabels(), models, strict=True):
         tick.set_color(look[row.model].ink)
     axes.set_ylim(len(models) - 0.5, -0.5)
@@ -77,7 +77,7 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
     axes.set_xlabel("accuracy (%)", size=TEXT)
     if teacher is not None:
         _teacher(axes, teacher)
-    spoken = "; ".join(f"{label(row.model)} {row.form} {measure.percent(row.accuracy)} %" for row in models)
+    spoken = "; ".join(f"{row.title} {row.form} {measure.percent(row.accuracy)} %" for row in models)
     return canvas.save(
         figure,
         path,

@@ -36,6 +36,16 @@ class Look:
     marker: str
 
 
+def shortened(name: str, most: int = 44) -> str:
+    """A name that fits beside a bar: what is too long loses its middle, for ends tell files and settings apart.
+
+    >>> shortened("experiment_a/distilled-0-int8.tflite, 2 threads", 36)
+    'experiment_…0-int8.tflite, 2 threads'
+    """
+    start = most // 3
+    return name if len(name) <= most else name[: start - 1] + "…" + name[start - most :]
+
+
 def looks(names: Sequence[str]) -> dict[str, Look]:
     """A look for each name, in this order; after six they repeat."""
     found = {}

@@ -196,6 +196,20 @@ def read(path: Path) -> Report:
         raise InputError(f"The report {str(file)!r} is damaged: " + "; ".join(_problems(error))) from None
 
 
+def folder_of(path: Path) -> Path:
+    """The folder of a run, given by itself or by its `report.json`.
+
+    Raises:
+        InputError: another file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return path
+    if path.name != NAME:
+        raise InputError(f"Expected the folder of a run, or its {NAME}. Received: {str(path)!r}")
+    return path.parent
+
+
 def _no_twins(section: str, keys: list[tuple]) -> None:
     twins = sorted({repr(key) for key in keys if keys.count(key) > 1})
     if twins:

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,23 @@ if TYPE_CHECKING:
     from tflite import BenchmarkResult, Benchmarks
 
 FOLDER = "latencies"
-HEAD = ("File, setting", "Median (ms)", "Mean (ms)", "p90 (ms)", "First (ms)", "Memory (MiB)", "Runs", "Device")
+_TIMES: "dict[str, Callable[[BenchmarkResult], float | None]]" = {
+    "Median": lambda one: one.median_ms,
+    "Mean": lambda one: one.mean_ms,
+    "p90": lambda one: one.p90_ms,
+    "p95": lambda one: one.p95_ms,
+    "First": lambda one: one.first_ms,
+}
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """A table: its head, which of its columns are numbers, its rows, and notes below it."""
+
+    head: tuple[str, ...]
+    numbers: tuple[bool, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str]
 
 
 def add(folder: Path, found: "Benchmarks") -> Path:
@@ -25,9 +42,10 @@ def add(folder: Path, found: "Benchmarks") -> Path:
     """
     from distiller.report import content
 
+    folder = content.folder_of(folder)
     content.read(folder)
     text = found.to_json()
-    path = Path(folder) / FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    path = folder / FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
     scratch = path.with_suffix(".tmp")
     try:
         path.parent.mkdir(exist_ok=True)
@@ -65,28 +83,30 @@ def pictures(results: "Sequence[BenchmarkResult]", folder: Path) -> "list[Pictur
     drawn = [latencies.draw(results, folder / "latency.png")]
     for i, result in enumerate(results):
         name = label(results, i)
-        file = folder / f"operators-{re.sub(r'[^a-zA-Z0-9]+', '-', name).strip('-')}.png"
+        # Two names may have the same letters and digits.
+        file = folder / f"operators-{i + 1}-{re.sub(r'[^a-zA-Z0-9]+', '-', name).strip('-')}.png"
         drawn.append(operators.draw(result.operators or (), file, of=f"{name} on {result.device}"))
     return [picture for picture in drawn if picture is not None]
 
 
-def rows(results: "Sequence[BenchmarkResult]") -> list[tuple[str, ...]]:
-    """The cells of each result, under `HEAD`; empty where the tool did not say."""
+def table(results: "Sequence[BenchmarkResult]") -> Latencies:
+    """The cells of each result, and what its tool had to say; columns that are empty for all are left out."""
     from tflite.benchmark.benchmarks import label
 
-    def number(value: float | None) -> str:
-        return "" if value is None else f"{value:.4g}"
-
-    return [
-        (
-            label(results, i),
-            number(result.median_ms),
-            number(result.mean_ms),
-            number(result.p90_ms),
-            number(result.first_ms),
-            "" if result.peak_memory_bytes is None else f"{result.peak_memory_bytes / 2**20:.1f}",
-            f"{result.runs:,}",
-            result.device,
-        )
-        for i, result in enumerate(results)
+    names = [label(results, i) for i in range(len(results))]
+    columns: list[tuple[str, bool, list[str]]] = [
+        ("File, setting", False, names),
+        ("Threads", True, ["" if one.threads is None else str(one.threads) for one in results]),
+        ("Delegate", False, [one.delegate for one in results]),
+        *((f"{name} (ms)", True, [_number(time(one)) for one in results]) for name, time in _TIMES.items()),
+        ("Memory (MiB)", True, [_number(one.peak_memory_bytes and one.peak_memory_bytes / 2**20) for one in results]),
+        ("Runs", True, [f"{one.runs:,}" for one in results]),
+        ("Device", False, [one.device for one in results]),
     ]
+    head, numbers, cells = zip(*(column for column in columns if any(column[2])), strict=True)
+    notes = [f"{name}: {note}" for name, one in zip(names, results, strict=True) for note in one.notes]
+    return Latencies(head, numbers, list(zip(*cells, strict=True)), notes)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

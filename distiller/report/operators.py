@@ -1,6 +1,5 @@
 """Where the time of a run goes, operator by operator."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +65,7 @@ def draw(operators: Sequence[OperatorTime], path: Path, *, of: str) -> Picture |
             color=INK,
             annotation_clip=False,
         )
-    axes.set_yticks(
-        range(len(names)), [textwrap.shorten(name, 44, placeholder="…") for name in names], parse_math=False
-    )
+    axes.set_yticks(range(len(names)), [canvas.shortened(name) for name in names], parse_math=False)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

@@ -32,7 +32,7 @@ def write(folder: Path) -> Path:
     # matplotlib loads only where pictures are made.
     from distiller.report import figures
 
-    folder = Path(folder)
+    folder = content.folder_of(folder)
     report = content.read(folder)
     page = folder / NAME
     scratch = page.with_suffix(".tmp")
@@ -43,7 +43,7 @@ def write(folder: Path) -> Path:
         text = render(
             report,
             [_embedded(picture) for picture in pictures],
-            measured.rows(results),
+            measured.table(results) if results else None,
             [_embedded(picture) for picture in latencies],
         )
         scratch.write_text(text, encoding="utf-8")
@@ -56,10 +56,10 @@ def write(folder: Path) -> Path:
 def render(
     report: Report,
     pictures: list[dict[str, Any]],
-    latencies: Sequence[tuple[str, ...]] = (),
+    latencies: measured.Latencies | None = None,
     latency_pictures: Sequence[dict[str, Any]] = (),
 ) -> str:
-    """The page as text; pictures have src, alt, title, caption, width and height; `latencies` are `measured.rows`."""
+    """The page as text; pictures have src, alt, title, caption, width and height."""
     environment = Environment(
         loader=PackageLoader("distiller.report", "."),
         autoescape=True,
@@ -84,8 +84,6 @@ def render(
         settings_differ=len({setting(entry) for entry in report.tflite}) > 1,
         files=[_file(entry) for entry in report.tflite],
         classes=_classes(report),
-        latency_head=measured.HEAD,
-        latency_numbers=[0 < i < len(measured.HEAD) - 1 for i in range(len(measured.HEAD))],
         latencies=latencies,
         latency_pictures=latency_pictures,
         further={key: json.dumps(value, indent=1, ensure_ascii=False) for key, value in report.further.items()},

@@ -33,6 +33,11 @@ class Row:
     device: str | None = None
     is_teacher: bool = False
 
+    @property
+    def title(self) -> str:
+        """The model as a person reads it; a teacher keeps its name, which is what one types."""
+        return self.model if self.is_teacher else label(self.model)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -54,7 +59,7 @@ def rows(report: Report) -> list[Row]:
 def columns(rows: Iterable[Row]) -> list[Column]:
     """The columns of a table of `rows`; "Measured on" is one of them only where rows differ in it."""
     shown = [
-        Column("Model", lambda row: label(row.model), is_number=False),
+        Column("Model", lambda row: row.title, is_number=False),
         Column("Form", lambda row: row.form, is_number=False),
         Column("Accuracy (%)", lambda row: measure.percent(row.accuracy)),
         Column("Agreement (%)", lambda row: measure.percent(row.agreement) if row.agreement else ""),

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from distiller.report import canvas, labels, measure
 from distiller.report.canvas import INK, TEXT, Look, Picture
 from distiller.report.content import Report
-from distiller.report.table import Row, label
+from distiller.report.table import Row
 
 
 def by_size(report: Report, converted: Sequence[Row], look: Mapping[str, Look], path: Path) -> Picture:
@@ -33,7 +33,7 @@ def by_size(report: Report, converted: Sequence[Row], look: Mapping[str, Look], 
     axes.set_xlabel("file size (logarithmic)", size=TEXT)
     _cloud(report, axes, models, lambda row: row.bytes, look)
     spoken = "; ".join(
-        f"{label(row.model)} {row.form} {measure.size(row.bytes)} {measure.percent(row.accuracy)} %" for row in models
+        f"{row.title} {row.form} {measure.size(row.bytes)} {measure.percent(row.accuracy)} %" for row in models
     )
     return canvas.save(
         figure,
@@ -52,7 +52,7 @@ def by_latency(report: Report, measured: Sequence[Row], look: Mapping[str, Look]
     axes.set_xlabel("median latency for one image (ms)", size=TEXT)
     _cloud(report, axes, measured, lambda row: row.latency_ms.mean if row.latency_ms else math.nan, look)
     spoken = "; ".join(
-        f"{label(row.model)} {row.form} {measure.milliseconds(row.latency_ms)} ms {measure.percent(row.accuracy)} %"
+        f"{row.title} {row.form} {measure.milliseconds(row.latency_ms)} ms {measure.percent(row.accuracy)} %"
         for row in measured
         if row.latency_ms
     )
@@ -73,7 +73,7 @@ def _empty_cloud(title: str, where: str, models: Sequence[Row], look: Mapping[st
         title,
         where + ("mean over seeds ± one standard deviation" if several else "one seed"),
         height=canvas.HEIGHT + 0.12 * max(0, len(models) - 10),
-        key={label(name): look[name] for name in dict.fromkeys(row.model for row in models)},
+        key={row.title: look[row.model] for row in models},
     )
 
 

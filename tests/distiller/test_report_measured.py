@@ -1,6 +1,7 @@
 """Benchmarks on the page of a run."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -8,8 +9,9 @@ import pytest
 from made_reports import folder_of, made
 
 from distiller import report
+from distiller.cli.benchmark import _tell
 from distiller.errors import InputError
-from distiller.report import measured
+from distiller.report import latencies, measured
 from tflite import BenchmarkResult, Benchmarks, OperatorTime
 
 
@@ -40,9 +42,61 @@ def test_the_page_shows_them_with_figures(run):
 
 def test_a_mean_is_no_median(run):
     """Tools that give no percentiles leave them empty."""
-    result = dataclasses.replace(benchmarks("a.tflite", [1.0]).results[0], median_ms=None, p90_ms=None, mean_ms=3.25)
-    cells = dict(zip(measured.HEAD, measured.rows([result])[0], strict=True))
-    assert (cells["Median (ms)"], cells["Mean (ms)"], cells["p90 (ms)"]) == ("", "3.25", "")
+    known = benchmarks("a.tflite", [1.0]).results[0]
+    mean = dataclasses.replace(known, median_ms=None, p90_ms=None, p95_ms=None, mean_ms=3.25)
+    table = measured.table([known, mean])
+    cells = [dict(zip(table.head, row, strict=True)) for row in table.rows]
+    assert [one["Median (ms)"] for one in cells] == ["1", ""]
+    assert [one["Mean (ms)"] for one in cells] == ["1", "3.25"]
+    assert [one["p90 (ms)"] for one in cells] == ["1", ""]
+    assert "p90 (ms)" not in measured.table([mean]).head
+
+
+def test_the_page_says_what_a_latency_depends_on(run):
+    """A phone's tool: its threads and delegate, its 95th percentile, and what it had to say."""
+    found = benchmarks("int8.tflite", [1.0, 2.0], threads=4, delegate="gpu")
+    notes = ("the gpu ran a <part> of the model",)
+    phone = dataclasses.replace(found.results[0], p90_ms=None, p95_ms=7.125, notes=notes)
+    measured.add(run, dataclasses.replace(found, results=(phone,)))
+    text = report.write(run).read_text()
+    for cell in (">4</td>", ">gpu</td>", ">7.125</td>", "int8.tflite: the gpu ran a &lt;part&gt; of the model"):
+        assert cell in text
+    assert "The thin mark is the 95th percentile." in text
+    assert "90th" not in text
+
+
+def test_marks_are_named_as_they_are():
+    host = benchmarks("a.tflite", [1.0]).results[0]
+    phone = dataclasses.replace(host, p90_ms=None)
+    silent = dataclasses.replace(phone, p95_ms=None)
+    assert latencies._marks([host, silent]) == "the 90th percentile"
+    assert latencies._marks([phone]) == "the 95th percentile"
+    assert latencies._marks([host, phone]) == "the 90th percentile, or the 95th"
+    assert latencies._marks([silent]) == ""
+
+
+def test_files_with_like_names_have_figures_of_their_own(tmp_path):
+    operators = (OperatorTime("y:0", "CONV_2D", 1.0, 1.0, 1, True),)
+    names = ("student_int8.tflite", "student-int8.tflite", "é.tflite", "ü.tflite")
+    results = [benchmarks(name, [1.0], operators=operators).results[0] for name in names]
+    drawn = measured.pictures(results, tmp_path)[1:]
+    assert len({picture.file for picture in drawn}) == 4
+
+
+def test_a_run_is_given_by_its_report_too(run):
+    found = benchmarks("int8.tflite", [1.0])
+    assert measured.add(run / "report.json", found) == measured.add(run, found)
+    assert report.write(run / "report.json") == run / "report.html"
+    (run / "other.json").write_text("{}")
+    with pytest.raises(InputError, match=r"Expected the folder of a run, or its report.json. Received: .*other.json"):
+        report.write(run / "other.json")
+
+
+def test_what_was_measured_is_told_though_the_report_cannot_be_written(run, capsys):
+    (run / "latencies").write_text("a file in the way")
+    with pytest.raises(InputError, match="cannot be written"):
+        _tell(benchmarks("int8.tflite", [1.0]), None, run, json=True)
+    assert json.loads(capsys.readouterr().out)["results"][0]["path"] == "int8.tflite"
 
 
 def test_the_same_benchmarks_are_kept_once(run):

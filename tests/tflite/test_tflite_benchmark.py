@@ -66,6 +66,17 @@ def test_memory(tmp_path):
     assert peaks[1] - peaks[0] == pytest.approx(32 * 2**20, rel=0.1)
 
 
+def test_memory_is_that_of_the_file(files):
+    """Neither the inputs that were made ready nor the times that were kept belong to it."""
+    path = files["float32"].path
+    images = np.zeros((60_000, 8, 8, 1), np.uint8)  # 15 MiB as the model takes them
+    plain = tflite.benchmark(path, runs=20, min_seconds=0).peak_memory_bytes
+    given = tflite.benchmark(path, runs=20, min_seconds=0, inputs=images).peak_memory_bytes
+    long = tflite.benchmark(path, min_seconds=1, rounds=1).peak_memory_bytes
+    assert given == pytest.approx(plain, abs=2 * 2**20)
+    assert long == pytest.approx(plain, abs=2 * 2**20)
+
+
 class Clock:
     """Time that passes only while a model runs: 10 ms a run."""
 

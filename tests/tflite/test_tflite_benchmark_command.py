@@ -65,7 +65,7 @@ def test_tables_and_figures(distiller, files_of, tmp_path):
         assert words in out
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     assert "latency.png" in drawn
-    assert "operators-slow-tflite-no-delegate.png" in drawn
+    assert "operators-2-slow-tflite-no-delegate.png" in drawn
 
 
 def test_real_images(distiller, files):
@@ -119,8 +119,26 @@ def test_table_of_a_tool_that_tells_little(capsys):
     assert "1,237" in out
     assert "3.0 MiB" in out
     assert "the phone stayed hot" in out
+    assert "None" not in out
     latencies.show_operators([unknown])
     assert capsys.readouterr().out == ""
+
+
+def test_brackets_in_names_are_shown(capsys):
+    results = [made(f"best[{name}].tflite", [1.0], operators=(operator("ADD", 1.0),)) for name in ("ema", "raw")]
+    latencies.show(results)
+    latencies.show_ratios(Benchmarks.of(results, [[1.0] * 6, [2.0] * 6], 0.95))
+    latencies.show_operators(results)
+    out = capsys.readouterr().out
+    assert (out.count("best[ema].tflite"), out.count("best[raw].tflite")) == (3, 3)
+
+
+def test_no_more_confidence_than_there_is(capsys):
+    """Ten rounds and the two outermost: 1 - 2 / 1024 by the sign test."""
+    results = [made("a.tflite", [1.0]), made("b.tflite", [1.0])]
+    rounds = [[1.0] * 10, [2.0] * 10]
+    latencies.show_ratios(Benchmarks.of(results, rounds, 0.99))
+    assert "with 99.8% confidence, from 10 rounds" in capsys.readouterr().out
 
 
 def test_operators_are_summed_by_type_and_place(capsys):

@@ -93,6 +93,17 @@ def test_names():
     assert label([result("x/a.tflite"), result("y/a.tflite")], 1) == "y/a.tflite"
     assert label([result(), result()], 1) == "a.tflite, measurement 2"
     assert label([result()], 0) == "a.tflite"
+    here = result(device="a desktop")
+    assert label([here, result()], 1) == "a.tflite, a phone"
+    read = result(threads=None, delegate="unknown", device="unknown")
+    assert label([here, read], 1) == "a.tflite, delegate unknown, device unknown"
+    assert label([here, read], 0) == "a.tflite, 1 thread, xnnpack, a desktop"
+
+
+@pytest.mark.parametrize("text", ['"abc"', "[[1, 2, 3]]", "[]", "3", "{", '{"results": [3]}'])
+def test_json_of_something_else(text):
+    with pytest.raises(ModelError, match="JSON"):
+        Benchmarks.from_json(text)
 
 
 def test_what_is_said_of_files_that_cannot_be_told_apart():
@@ -153,6 +164,13 @@ def test_precision_goes_on_until_it_is_reached_or_time_is_over():
             assert turns.half_width(turns.medians_ms(times[:-1]), 0.95) > 0.01
         else:
             assert len(times) == pytest.approx(rounds, rel=0.2)
+
+
+def test_no_round_starts_after_the_most_seconds():
+    """A run of 10 ms, and 25 ms to measure in ten rounds: every file has three runs, in rounds of all."""
+    workers = [Worker("a", []), Worker("b", [])]
+    times = turns.take_turns(workers, Plan(runs=10, min_seconds=0, max_seconds=0.025), None)
+    assert [[len(one) for one in each] for each in times] == [[1] * 3, [1] * 3]
 
 
 def test_several_on_this_machine(files):

@@ -12,6 +12,8 @@ from tflite.benchmark.result import BenchmarkResult
 from tflite.errors import ModelError
 from tflite.record import Record
 
+_DELEGATES = {"none": "no delegate", "unknown": "delegate unknown"}
+
 
 @dataclass(frozen=True)
 class Ratio(Record):
@@ -78,7 +80,9 @@ class Benchmarks(Record):
             fields["rounds_ms"] = tuple(map(tuple, fields["rounds_ms"]))
             fields["ratios"] = tuple(Ratio(**each) for each in fields["ratios"])
             return cls(**{**fields, "notes": tuple(fields["notes"])})
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except ModelError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"Expected the JSON of benchmarks. Received: {text[:40]!r} ({error!r})") from error
 
 
@@ -95,28 +99,33 @@ def ratio(rounds_ms: Sequence[Sequence[float]], result: int, reference: int, con
 
 
 def label(results: Sequence[BenchmarkResult], place: int) -> str:
-    """What tells one result from the others: its file, and threads and delegate where they differ."""
+    """What tells one result from the others: its file, and threads, delegate and device where they differ."""
     one = results[place]
     same_name = {other.path for other in results if other.path.name == one.path.name}
     words = [one.path.name if len(same_name) == 1 else str(one.path)]
-    if len({other.threads for other in results}) > 1:
+    if one.threads is not None and len({other.threads for other in results}) > 1:
         words.append(f"{one.threads} thread{'' if one.threads == 1 else 's'}")
     if len({other.delegate for other in results}) > 1:
-        words.append("no delegate" if one.delegate == "none" else one.delegate)
+        words.append(_DELEGATES.get(one.delegate, one.delegate))
+    if len({other.device for other in results}) > 1:
+        words.append("device unknown" if one.device == "unknown" else one.device)
     alike = [i for i, other in enumerate(results) if _setting(other) == _setting(one)]
     if len(alike) > 1:
         words.append(f"measurement {alike.index(place) + 1}")
     return ", ".join(words)
 
 
-def _setting(result: BenchmarkResult) -> tuple[Path, int | None, str]:
-    return result.path, result.threads, result.delegate
+def _setting(result: BenchmarkResult) -> tuple[Path, int | None, str, str]:
+    return result.path, result.threads, result.delegate, result.device
 
 
 def _reference(results: Sequence[BenchmarkResult], place: int) -> int:
     """The place of the result to compare with."""
     one, first = results[place], results[0]
-    for wanted in ((first.path, one.threads, one.delegate), (one.path, first.threads, one.delegate)):
+    for wanted in (
+        (first.path, one.threads, one.delegate, one.device),
+        (one.path, first.threads, one.delegate, one.device),
+    ):
         for i, other in enumerate(results[:place]):
             if _setting(other) == wanted:
                 return i

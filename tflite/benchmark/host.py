@@ -112,8 +112,8 @@ def benchmark(
         for worker in workers:
             allowed = time_limit + max_seconds
             worker.call("warm", seconds=allowed, runs=warmup_runs - 1, max_seconds=max_seconds)
+        peaks = [worker.call("memory") for worker in workers]  # the rounds fill memory with their times
         turns = take_turns(workers, plan, progress)
-        peaks = [worker.call("memory") for worker in workers]
     results = [
         _result(setting, start, times, peak, plan, keep_samples)
         for setting, start, times, peak in zip(settings, opened, turns, peaks, strict=True)

@@ -36,7 +36,12 @@ def prepare(
         interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
         allocate(interpreter, path)
         ready = time.perf_counter_ns()
-        state["run"] = _runner(interpreter, feeds_of(interpreter, path, inputs, seed))
+        state["opening"] = memory(state)
+        before = resident_bytes()
+        feeds = feeds_of(interpreter, path, inputs, seed)
+        state["resident"] += max(0, resident_bytes() - before)  # what the runs work on is no part of the file
+        forget_most_resident()
+        state["run"] = _runner(interpreter, feeds)
         return {
             "bytes": len(content),
             "init_ns": ready - started,
@@ -59,8 +64,8 @@ def measure(state: dict[str, Any], runs: int, min_seconds: float, max_seconds: f
 
 
 def memory(state: dict[str, Any]) -> int:
-    """The most bytes that were resident, above those before the file was opened."""
-    return max(0, most_resident_bytes() - state["resident"])
+    """The most bytes that opening and running took so far, without those of the inputs that were made ready."""
+    return max(state.get("opening", 0), most_resident_bytes() - state["resident"], 0)
 
 
 def feeds_of(interpreter: Any, path: str, inputs: Any, seed: int) -> list[Feed]:

@@ -18,7 +18,7 @@ def take_turns(
     """Nanoseconds by worker, round and run."""
     turns: list[list[list[int]]] = [[] for _ in workers]
     number = 0
-    while number < plan.least_rounds or _unsure(turns, plan):
+    while number == 0 or (_seconds(turns) < plan.max_seconds and (number < plan.least_rounds or _unsure(turns, plan))):
         for i, worker in enumerate(workers):
             times = worker.call(
                 "measure",
@@ -35,11 +35,14 @@ def take_turns(
     return turns
 
 
+def _seconds(turns: Sequence[Sequence[Sequence[int]]]) -> float:
+    """What has been measured of the slowest."""
+    return max(sum(map(sum, times)) for times in turns) / 1e9
+
+
 def _unsure(turns: Sequence[Sequence[Sequence[int]]], plan: Plan) -> bool:
-    """Whether a median is not known well enough, and there is time left to know it better."""
+    """Whether a median is not known well enough."""
     if plan.precision is None:
-        return False
-    if max(sum(map(sum, times)) for times in turns) / 1e9 >= plan.max_seconds:
         return False
     widths = [half_width(medians_ms(times), plan.confidence) for times in turns]
     return any(width is None or width > plan.precision for width in widths)

@@ -1,0 +1,23 @@
+"""How commands print tables."""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def plain(width: int = 140) -> "Console":
+    """A console that shows text as it is, brackets in the names of files and layers included.
+
+    `width` is that of what is piped or redirected; a terminal has its own.
+    """
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else width, markup=False, emoji=False, highlight=False)
+
+
+def show(table: "Table") -> None:
+    """Print a table."""
+    plain().print(table)
