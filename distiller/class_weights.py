@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from distiller.targets import LABELS
+
 
 def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, Any, Mapping[int, float] | None]:
     """What `fit` is given, as (x, sample_weight, class_weight): weights of samples wherever Keras would err.
@@ -15,17 +17,23 @@ def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, An
 
     Args:
         x: inputs, or a `tf.data.Dataset` of (inputs, labels).
-        y: labels, (n,), (n, 1) or a vector of each class's share, (n, classes); None where `x` has them.
+        y: labels, (n,), (n, 1) or a vector of each class's share, (n, classes), or a dict with such "labels"; None
+            where `x` has them.
         class_weight: by class.
     """
-    if getattr(y, "ndim", None) == 2 and y.shape[1] > 1:
-        labels = np.asarray(y)
-        classes = np.where((labels < 0).all(axis=1), -1, labels.argmax(axis=1))
+    labels = _labels(y)
+    if getattr(labels, "ndim", None) in (1, 2) and (labels is not y or labels.shape[1:] > (1,)):
+        labels = np.asarray(labels)
+        if labels.shape[1:] > (1,):
+            classes = np.where((labels < 0).all(axis=1), -1, labels.argmax(axis=1))
+        else:
+            classes = labels.reshape(-1)
         return x, np.array([class_weight.get(int(one), 1.0) for one in classes], "float32"), None
     spec = getattr(x, "element_spec", None)
     if y is not None or not hasattr(x, "map") or not isinstance(spec, tuple) or len(spec) != 2:
         return x, None, class_weight
-    rank = getattr(getattr(spec[1], "shape", None), "rank", None)
+    shape = getattr(_labels(spec[1]), "shape", None)
+    rank = getattr(shape, "rank", None)
     if rank not in (1, 2):
         return x, None, class_weight
     import tensorflow as tf
@@ -36,8 +44,13 @@ def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, An
     weights = tf.lookup.StaticHashTable(entries, default_value=1.0)
 
     def of(labels):
-        if rank == 1 or spec[1].shape[1] == 1:
+        if rank == 1 or (shape is not None and shape[1] == 1):
             return tf.cast(tf.reshape(labels, [-1]), "int64")
         return tf.where(tf.reduce_all(labels < 0, axis=1), tf.constant(-1, "int64"), tf.argmax(labels, axis=1))
 
-    return x.map(lambda images, labels: (images, labels, weights.lookup(of(labels)))), None, None
+    return x.map(lambda images, labels: (images, labels, weights.lookup(of(_labels(labels))))), None, None
+
+
+def _labels(y: Any) -> Any:
+    """The labels among the targets."""
+    return y[LABELS] if isinstance(y, Mapping) and LABELS in y else y

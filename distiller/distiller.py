@@ -1,7 +1,8 @@
 """A Keras model that trains a student from a teacher."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import keras
@@ -14,14 +15,14 @@ from distiller.bridges.ready import Ready, joined, parted
 from distiller.class_weights import weighted
 from distiller.data.batches import Batches
 from distiller.errors import InputError
-from distiller.first_step import FirstStep, check_all_labels, check_stored, check_targets, first_batch, watched
+from distiller.first_step import FirstStep, check_all, check_stored, check_targets, first_batch, watched
 from distiller.labels import LabelsTerm, counts, may_be_marked, without_ignored
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
 from distiller.steps import step_class
-from distiller.taps import LOGITS, MASK
+from distiller.taps import LOGITS, MASK, may_be_probabilities
 from distiller.targets import LABELS, Targets, without_marks
 from distiller.terms import objective_term
 
@@ -117,6 +118,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             _build(name, objective, self.pairing)
         self._also = {name: _also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
+        self._copied = False  # whether Keras has copied the samples' weights to every output
         attach(self, self._step)
         self.built = True
 
@@ -136,7 +138,9 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         # As weighted metrics they can leave the unlabelled samples out.
         seen = _joined(metrics, weighted_metrics)
         super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=seen, **kwargs)
-        self._labels_term = LabelsTerm(loss, loss_weights, self.pairing.outputs)
+        self._labels_term = LabelsTerm(
+            loss, loss_weights, self.pairing.outputs, sigmoid=may_be_probabilities(self.student)
+        )
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the Distiller that was saved; its optimiser's variables are there to be loaded."""
@@ -153,6 +157,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         callbacks=None,
         *,
         class_weight=None,
+        sample_weight=None,
         **kwargs: Any,
     ):
         """As `keras.Model.fit`. The first batch is looked at before the training, and its loss after the first step.
@@ -163,15 +168,15 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """
         if not self.compiled:
             raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
-        if class_weight and kwargs.get("sample_weight") is None:
-            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight)
+        if class_weight and sample_weight is None:
+            x, sample_weight, class_weight = weighted(x, y, class_weight)
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
             check_targets(self, batch)
-        check_all_labels(self, x.split.labels if isinstance(x, Batches) else y)
+        check_all(self, x.all_targets() if isinstance(x, Batches) else y)
         self.build_before_tracing(batch)
-        with watched(callbacks, FirstStep(self, batch)) as callbacks:
+        with watched(callbacks, FirstStep(self, batch)) as callbacks, self._weighing(sample_weight):
             return super().fit(
                 x,
                 y,
@@ -180,8 +185,22 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                 verbose=verbose,
                 callbacks=callbacks,
                 class_weight=class_weight,
+                sample_weight=sample_weight,
                 **kwargs,
             )
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, *args: Any, **kwargs: Any):
+        """As `keras.Model.evaluate`: the student's loss of the labels, and the metrics."""
+        with self._weighing(sample_weight):
+            return super().evaluate(x, y, batch_size, verbose, sample_weight, *args, **kwargs)
+
+    @contextmanager
+    def _weighing(self, weights: Any) -> Iterator[None]:
+        before, self._copied = self._copied, hasattr(weights, "shape")
+        try:
+            yield
+        finally:
+            self._copied = before
 
     def set_weight(self, name: str, weight: float) -> None:
         """Change the weight of an objective or of "labels", also between the epochs of a training.
@@ -204,7 +223,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(y, list | tuple) and len(y) == len(self.pairing.outputs):
             y = dict(zip(self.pairing.outputs, y, strict=True))
-        targets = Targets(y, weights)
+        targets = Targets(y, weights, copied=self._copied and weights is not None)
         if targets.labels is not None:
             targets.labels = without_ignored(targets.labels, self.label_losses)
         return x, targets
@@ -235,7 +254,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:
         """Count a batch in every metric; returns their results."""
         names = self.pairing.outputs
-        samples = ops.shape(outputs[names[0]])[0]
+        samples = self.mean_over_replicas(ops.cast(ops.shape(outputs[names[0]])[0], "float32"))
         # In a training the terms add up to the loss. Evaluation is over labels, whatever batch they are in.
         if not self.objectives.keys() & terms:
             samples = self._labels_term.labelled(targets, outputs, self.mean_over_replicas)

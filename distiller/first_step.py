@@ -46,22 +46,29 @@ def check_targets(distiller: Any, batch: Any) -> None:
                 'Expected y={"labels": …, "ids": …}. Received: no ids'
             )
         if objective.needs_ids:
-            _check_ids(name, objective, targets.ids)
+            check_ids(name, objective, targets.ids)
         if objective.compares == "relations" and not objective.needs_ids:
             _check_enough(name, objective, distiller.pairing, len(keras.tree.flatten(x)[0]))
 
 
-def check_all_labels(distiller: Any, y: Any) -> None:
-    """Raise InputError where labels of an array, (samples, …), are no classes: a step may not tell, on JAX."""
+def check_all(distiller: Any, y: Any) -> None:
+    """Raise InputError where labels of an array, (samples, …), are no classes, or ids beyond those remembered.
+
+    A step may not tell, on JAX.
+    """
     if y is None or not all(hasattr(part, "shape") for part in keras.tree.flatten(y)):
         return
     _, targets = distiller.targets((None, y))
     outputs = distiller.pairing.student.output
     for name in distiller.pairing.outputs:
         _check_labels(name, targets, outputs[name].shape, distiller.label_losses.get(name))
+    for name, objective in distiller.objectives.items():
+        if objective.needs_ids and targets.ids is not None:
+            check_ids(name, objective, targets.ids)
 
 
-def _check_ids(name: str, objective: Any, given: Any) -> None:
+def check_ids(name: str, objective: Any, given: Any) -> None:
+    """Raise InputError where ids of samples, (samples,), are beyond those that an objective remembers."""
     ids, samples = keras.ops.convert_to_numpy(given), getattr(objective, "samples", None)
     if samples and ids.size and not 0 <= ids.min() <= ids.max() < samples:
         raise InputError(

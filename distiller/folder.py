@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from distiller.errors import InputError
 from distiller.provenance import provenance
 from distiller.recipes.schema import Section
@@ -82,6 +84,12 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"The output folder {name} is a file")
         if self.run_file.exists():
+            try:
+                known = isinstance(self.run()["recipe"]["kind"], str)
+            except (ValueError, KeyError, TypeError):
+                known = False
+            if not known:  # somebody else's, which is neither gone on with nor deleted
+                raise InputError(f"The output folder {name} holds a run.json of another kind. Name another folder")
             if not (resume or force):
                 raise InputError(
                     f"The output folder {name} already holds a run. "
@@ -131,8 +139,19 @@ class RunFolder:
         """Check that the same is asked of the same inputs as before, but for more seeds, which are noted."""
         run = self.run()
         asked = recipe.model_dump(mode="json")
-        # What a recipe could not say when the run was started has its default.
-        found = type(recipe).model_validate(run["recipe"]).model_dump(mode="json")
+        kind = run["recipe"]["kind"]
+        if kind != asked["kind"]:
+            raise InputError(
+                f"The output folder {str(self.path)!r} holds a run of `distiller {kind}`. "
+                "Name another folder, or use --force to start anew"
+            )
+        try:
+            # What a recipe could not say when the run was started has its default.
+            found = type(recipe).model_validate(run["recipe"]).model_dump(mode="json")
+        except ValidationError:
+            raise InputError(
+                f"The recipe of the run in {str(self.path)!r} is not one of this version. Use --force to start anew"
+            ) from None
         before, now = ({*of.get("seeds", [])} for of in (found, asked))
         changed = {key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key)}
         if before <= now:

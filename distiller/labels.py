@@ -8,12 +8,16 @@ from keras import ops
 
 from distiller.errors import InputError
 from distiller.taps import LOGITS, MASK
-from distiller.targets import Targets, known, rows, without_marks
+from distiller.targets import Targets, known, over, rows, without_marks
 
 _CROSS_ENTROPIES = {
     keras.losses.SparseCategoricalCrossentropy: keras.losses.sparse_categorical_crossentropy,
     keras.losses.CategoricalCrossentropy: keras.losses.categorical_crossentropy,
     keras.losses.CategoricalFocalCrossentropy: keras.losses.categorical_focal_crossentropy,
+}
+_BINARY = {
+    keras.losses.BinaryCrossentropy: keras.losses.binary_crossentropy,
+    keras.losses.BinaryFocalCrossentropy: keras.losses.binary_focal_crossentropy,
 }
 
 
@@ -24,13 +28,15 @@ class LabelsTerm:
         loss: as in `keras.Model.compile`: one, or for several outputs a dict or list of them.
         shares: weights of the outputs, as `loss_weights` in `keras.Model.compile`; 1 where not given.
         outputs: names of the student's outputs.
+        sigmoid: whether an output may be a sigmoid's, of which binary cross-entropies take probabilities.
 
     Raises:
         InputError: losses or weights are not those of the outputs, or a loss takes probabilities, which are no logits.
     """
 
-    def __init__(self, loss: Any, shares: Any, outputs: Sequence[str]):
-        self.losses = {name: _of_logits(one) for name, one in _by_output("loss", loss, outputs).items()}
+    def __init__(self, loss: Any, shares: Any, outputs: Sequence[str], *, sigmoid: bool = False):
+        refused = _CROSS_ENTROPIES if sigmoid else {**_CROSS_ENTROPIES, **_BINARY}
+        self.losses = {name: _of_logits(one, refused) for name, one in _by_output("loss", loss, outputs).items()}
         self.shares = _by_output("loss_weights", shares, outputs) if shares is not None else {}
 
     def __call__(self, targets: Targets, outputs: Mapping[str, Any], mean_over_replicas: Callable[[Any], Any]) -> Any:
@@ -42,9 +48,14 @@ class LabelsTerm:
                 raise InputError(f"Expected labels of the output {name!r}, which has a loss. Received: none")
             labels = without_marks(labels) if may_be_marked(labels, name) else labels
             per_row = getattr(loss, "call", loss)(labels, ops.cast(outputs[name], "float32"))
+            if not len(per_row.shape):
+                raise InputError(
+                    "Expected the loss of the labels to return one number a sample, which weights and missing labels "
+                    f"need. Received: a mean or sum over the batch, from {loss!r}"
+                )
             given = counts(targets, name, outputs, per_row)
             labelled = counts(targets, name, outputs, per_row, weighted=False)
-            mean = ops.sum(per_row * given) / ops.maximum(mean_over_replicas(ops.sum(labelled)), 1.0)
+            mean = over(ops.sum(per_row * given), mean_over_replicas(ops.sum(labelled)))
             total = total + self.shares.get(name, 1.0) * mean
         return total
 
@@ -87,10 +98,10 @@ def may_be_marked(labels: Any, output: str) -> bool:
     return output == LOGITS or "int" in keras.backend.standardize_dtype(labels.dtype)
 
 
-def _of_logits(loss: Any) -> Any:
+def _of_logits(loss: Any, refused: Mapping[Any, Any]) -> Any:
     """The loss, if it may be one of logits: cross-entropies of probabilities take them without an error."""
     found = keras.losses.get(loss)
-    for kind, function in _CROSS_ENTROPIES.items():
+    for kind, function in refused.items():
         if found is function or (isinstance(found, kind) and not found.from_logits):
             raise InputError(
                 f"Expected a loss of logits, such as keras.losses.{kind.__name__}(from_logits=True). "

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 _NAME = "epoch-{:06d}.weights.h5"
 
 
 class RestartPoint(keras.callbacks.Callback):
-    """Keeps weights and the optimiser's state after each epoch, and goes on from there when `fit` is called again.
+    """Keeps what a training has changed after each epoch, and goes on from there when `fit` is called again.
+
+    That is weights, the optimiser's state, and the states of random generators, as those of dropout.
 
     As `keras.callbacks.BackupAndRestore`, whose file a kill while it is written leaves torn, or with another epoch's
     number beside it: here the epoch is part of the file's name, and a file has that name when it is whole.
@@ -30,6 +33,10 @@ class RestartPoint(keras.callbacks.Callback):
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
         self.model.load_weights(points[-1])
+        if (random := _random_of(points[-1])).exists():
+            with np.load(random) as states:
+                for i, variable in enumerate(self._generators()):
+                    variable.assign(states[f"arr_{i}"])
         # As Keras's own callback tells `fit` where to go on.
         self.model._initial_epoch = int(points[-1].name.removesuffix(".weights.h5").removeprefix("epoch-"))
 
@@ -39,9 +46,23 @@ class RestartPoint(keras.callbacks.Callback):
         before = self._points()
         scratch = self.folder / "unfinished.weights.h5"
         self.model.save_weights(scratch, overwrite=True)
-        scratch.replace(self.folder / _NAME.format(epoch + 1))
-        for point in before:
-            point.unlink()
+        point = self.folder / _NAME.format(epoch + 1)
+        states = [keras.ops.convert_to_numpy(variable) for variable in self._generators()]
+        if states:
+            np.savez(_random_of(point), *states)  # before the weights, with which a point is whole
+        scratch.replace(point)
+        for old in before:
+            old.unlink()
+            _random_of(old).unlink(missing_ok=True)
+
+    def _generators(self) -> list[keras.Variable]:
+        """The states of the model's random generators, which Keras does not count among the weights."""
+        others = {id(variable) for variable in (*self.model.weights, *self.model.metrics_variables)}
+        return [variable for variable in self.model.variables if id(variable) not in others]
 
     def _points(self) -> list[Path]:
         return sorted(self.folder.glob(_NAME.format(0).replace("000000", "*")))
+
+
+def _random_of(point: Path) -> Path:
+    return point.with_name(point.name.replace(".weights.h5", ".random.npz"))

@@ -115,7 +115,7 @@ def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path | int, keras.Ke
         if len(path) > 1:
             inner.setdefault(path[0], []).append(path)
     if not inner:
-        return {**dict(enumerate(model.outputs)), **{path: path[0].output for path in paths}}
+        return {**dict(enumerate(model.outputs)), **{path: _of(model, path[0], "outputs") for path in paths}}
     found: dict[Path | int, keras.KerasTensor] = {}
 
     def call(layer: keras.Layer, *arguments, **options):
@@ -141,6 +141,16 @@ def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path | int, keras.Ke
     return {**dict(enumerate(clone.outputs)), **found}
 
 
+def _of(model: keras.Model, layer: keras.Layer, side: str) -> Any:
+    """What a layer takes ("inputs") or gives ("outputs") in a model: in others, which share it, it has others."""
+    # Each `Sequential.add` makes a graph anew, of which the last is the model's.
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
+    nodes = [node for node in layer._inbound_nodes if id(node) in own]
+    found = nodes[0].input_tensors if side == "inputs" else nodes[0].outputs
+    return found[0] if len(found) == 1 else found
+
+
 def entry(model: keras.Model) -> Any:
     """What a network is fed: one symbolic tensor or, for several inputs, a list."""
     # Not `model.input`: for a Sequential model inside another it is the outer model's tensor.
@@ -163,6 +173,18 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
                 f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax; "
                 "take it off, and use losses with from_logits=True"
             )
+
+
+def may_be_probabilities(model: keras.Model) -> bool:
+    """Whether an output may be one of a sigmoid; of a subclassed or a quantization-aware model nobody can tell."""
+    if is_subclassed(model):
+        return True
+    return any(
+        type(last).__name__ == "Sigmoid"  # of `keras.ops`
+        or getattr(last, "activation", None) is keras.activations.sigmoid
+        or keras.saving.get_registered_name(type(last)) in _ROUNDING
+        for last in _last_layers(model)
+    )
 
 
 def _last_layers(model: keras.Model) -> list[keras.Operation]:
@@ -193,10 +215,10 @@ def penultimate(model: keras.Model) -> keras.KerasTensor:
     """
     last = model.layers[-1]
     while keras.saving.get_registered_name(type(last)) in _ROUNDING:
-        last = last.input._keras_history.operation
-    if not isinstance(last, keras.layers.Dense) or len(last.input.shape) != 2:
+        last = _of(model, last, "inputs")._keras_history.operation
+    if not isinstance(last, keras.layers.Dense) or len(_of(model, last, "inputs").shape) != 2:
         raise InputError(
             "Expected a network whose last layer is Dense on features of shape (batch, channels). "
             f"Received: {type(last).__name__} {last.name!r}"
         )
-    return last.input
+    return _of(model, last, "inputs")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 from keras import ops
 
 from distiller.errors import InputError
@@ -17,19 +18,25 @@ class Targets:
     Args:
         y: labels; or a dict of "labels" and, where there are any, "ids" (batch,) for objectives that remember samples
             and "taught", the stored outputs of the teacher by name.
-        weights: of the samples, (batch,), or of the positions of a sequence, (batch, positions); or None.
+        weights: of the samples, (batch,), or of the positions of a sequence, (batch, positions); or None. Keras gives
+            every part of a structured `y` its copy of them.
+        copied: whether weights by output are such copies.
 
     Raises:
         InputError: the dict has another key, or weights differ between outputs.
     """
 
-    def __init__(self, y: Any, weights: Any = None):
+    def __init__(self, y: Any, weights: Any = None, *, copied: bool = False):
         given = dict(y) if isinstance(y, Mapping) and LABELS in y else {LABELS: y}
         self.labels = given.pop(LABELS)
         self.ids = given.pop("ids", None)
         self.taught: Mapping[str, Any] | None = given.pop("taught", None)
         if given:
             raise InputError(unknown("part of the targets", next(iter(given)), (LABELS, "ids", "taught")))
+        if isinstance(weights, Mapping) and LABELS in weights:
+            weights = weights[LABELS]
+        if copied:
+            weights = keras.tree.flatten(weights)[0]
         if isinstance(weights, Mapping | list | tuple):
             raise InputError("Expected one weight a sample for all outputs. Received: weights by output")
         self.weights = weights
@@ -62,6 +69,11 @@ def known(labels, like):
     """1 where labels are known and 0 where they are −1, float32 of the shape of `like`, one loss a row."""
     answer = ops.cast(ops.greater_equal(labels, 0), "float32")
     return ops.min(ops.reshape(answer, (*ops.shape(like), -1)), axis=-1)
+
+
+def over(total, count):
+    """A total divided by a count; 0 where nothing was counted."""
+    return total / ops.where(count > 0, count, ops.ones_like(count))
 
 
 def without_marks(labels):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 import tflite
 from distiller import bridges, data, teachers, training
@@ -13,6 +14,7 @@ from distiller.bridging import Bridging
 from distiller.building import new_network, only_labelled
 from distiller.data import Split
 from distiller.distiller import Distiller
+from distiller.first_step import check_ids
 from distiller.folder import RunFolder
 from distiller.progress import Reporter
 from distiller.quantizing import aware_copy, freezing
@@ -60,6 +62,10 @@ class Teaching:
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
                 learner = self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
+                images = self._images(name, self.recipe.seeds[0])
+                for key, objective in learner.objectives.items():
+                    if objective.needs_ids:
+                        check_ids(key, objective, np.arange(len(images)))
                 if self.recipe.cache:
                     rehearse(self.recipe.cache, learner, mixing=bool(self.recipe.plan(name).mixing))
         self.few_labels(self.recipe.seeds[0])
@@ -86,9 +92,7 @@ class Teaching:
         teacher, bridge = (self._answering, self.bridges_of(name, seed, folder)) if arm.objectives else (None, {})
         keras.utils.set_random_seed(seed)
         student = self._new_student(name, folder.path / f"{arm.start}-{seed}.keras" if arm.start else None)
-        images = self.few_labels(seed)
-        if not (arm.objectives and arm.unlabelled):
-            images = only_labelled(images)
+        images = self._images(name, seed)
         options: dict[str, Any] = {}
         learner: keras.Model = student
         if teacher is not None:
@@ -111,6 +115,11 @@ class Teaching:
             "labelled": len(only_labelled(images)),
             "cached": "taught" in options,
         }
+
+    def _images(self, name: str, seed: int) -> Split:
+        """What the student of an arm and seed is trained on."""
+        arm, images = self.recipe.arms[name], self.few_labels(seed)
+        return images if arm.objectives and arm.unlabelled else only_labelled(images)
 
     def _new_student(self, name: str, start: Path | None = None) -> keras.Model:
         """The student of an arm before its training; it goes on with the one in the file `start`, where given."""

@@ -9,7 +9,7 @@ from keras import ops
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
 from distiller.taps import LOGITS, MASK
-from distiller.targets import Targets, rows
+from distiller.targets import Targets, over, rows
 
 
 def objective_term(
@@ -41,12 +41,9 @@ def objective_term(
         # Not a plain zero, by which adapters would have no gradient and optimisers would complain.
         return 0.0 * sum((ops.sum(weight) for weight in objective.trainable_variables), ops.zeros(()))
     per_sample = objective(teacher, student, labels, **also)
-    if counted is None:
-        return ops.mean(per_sample)
-    if MASK not in outputs or not of_logits:
-        return ops.mean(per_sample * counted)
-    shown = mean_over_replicas(ops.sum(outputs[MASK]))
-    return ops.sum(per_sample * counted) / ops.maximum(shown, 1.0)
+    shown = outputs[MASK] if MASK in outputs and of_logits else ops.ones_like(per_sample)
+    total = ops.sum(per_sample if counted is None else per_sample * counted)
+    return over(total, mean_over_replicas(ops.sum(shown)))
 
 
 def _of_samples(targets: Targets) -> Any:

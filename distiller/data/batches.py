@@ -140,6 +140,10 @@ class Batches(keras.utils.PyDataset):
             more["taught"] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return images.astype("float32"), {"labels": labels, **more} if more else labels
 
+    def all_targets(self) -> Any:
+        """The labels of all samples, and where batches say them the ids."""
+        return {"labels": self.split.labels, "ids": np.arange(len(self.split))} if self.ids else self.split.labels
+
     def _view(self, turn: int) -> int:
         """The pass whose views pass `turn` shows."""
         return int(turn % self.cycle if self.cycle else turn)

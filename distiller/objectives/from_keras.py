@@ -23,6 +23,7 @@ class FromKeras(Objective):
 
     compares = "logits"
     source = "keras.distillation"
+    across = True  # Keras's mean is over all of a batch
 
     def __init__(self, loss: Any, **kwargs: Any):
         super().__init__(**kwargs)

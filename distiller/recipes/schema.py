@@ -148,6 +148,11 @@ class RunRecipe(Section):
             _check_name(name)
             _check_plan(name, arm.training, self.plan)
         in_order(self.arms)
+        for name, arm in self.arms.items():
+            if arm.start and self.plan(name).precision != self.plan(arm.start).precision:
+                raise ValueError(
+                    f"arms.{name}.training.precision: expected that of {arm.start!r}, with whose student it starts"
+                )
         return self
 
     def schemes(self, arm: str) -> list[str]:
@@ -195,5 +200,6 @@ def _check_plan(arm: str, changes: dict[str, Any], plan: Callable[[str], Trainin
         plan(arm)
     except ValidationError as error:
         detail = error.errors()[0]
-        place = ".".join(map(str, detail["loc"]))
-        raise ValueError(f"arms.{arm}.training.{place}: {detail['msg']}. Received: {detail['input']!r}") from None
+        place = ".".join(("arms", arm, "training", *map(str, detail["loc"])))
+        received = f". Received: {detail['input']!r}" if detail["loc"] else ""
+        raise ValueError(f"{place}: {detail['msg']}{received}") from None

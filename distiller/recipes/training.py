@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -66,3 +66,12 @@ class Training(Section):
     dot: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="`optimizers.DOT` with this delta, for a student with a teacher, in place of SGD"
     )
+
+    @model_validator(mode="after")
+    def _momenta(self) -> "Training":
+        if self.dot is not None and not self.dot <= self.momentum < 1 - self.dot:
+            raise ValueError(
+                f"expected dot of momentum at most, and the sum of both below 1; they are {self.dot} and "
+                f"{self.momentum}"
+            )
+        return self

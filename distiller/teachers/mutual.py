@@ -11,13 +11,13 @@ from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.class_weights import weighted
 from distiller.distiller import Loss
 from distiller.errors import InputError
-from distiller.labels import LabelsTerm
+from distiller.labels import LabelsTerm, without_ignored
 from distiller.models.fusing import fuse
 from distiller.objectives import Objective
 from distiller.objectives.logits.checks import not_negative
 from distiller.steps import step_class
-from distiller.taps import LOGITS
-from distiller.targets import LABELS, Targets, rows
+from distiller.taps import LOGITS, may_be_probabilities
+from distiller.targets import LABELS, Targets, over, rows
 from distiller.teachers.cohort import (
     as_keras_takes_it,
     by_student,
@@ -107,7 +107,10 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         each = {name: [copied(metric) for given in seen for metric in listed(given[name])] for name in names}
         # One loss for Keras: of several it would keep a metric each, and no step of ours counts in them.
         super().compile(optimizer, losses[names[0]], weighted_metrics=each if any(each.values()) else None, **kwargs)
-        self._labels_terms = {name: LabelsTerm(given, None, [LOGITS]) for name, given in losses.items()}
+        self._labels_terms = {
+            name: LabelsTerm(given, None, [LOGITS], sigmoid=may_be_probabilities(self.students[name]))
+            for name, given in losses.items()
+        }
 
     def fit(self, x=None, y=None, *args: Any, class_weight=None, **kwargs: Any):
         """As `keras.Model.fit`; an unlabelled sample has the class weight 1."""
@@ -130,7 +133,10 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
     def targets(self, data) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        return x, Targets(y, weights)
+        targets = Targets(y, weights)
+        for term in self._labels_terms.values():
+            targets.labels = without_ignored(targets.labels, term.losses)
+        return x, targets
 
     def teacher_outputs(self, x, targets: Targets) -> dict[str, Any]:
         """Nothing: the teachers are the students."""
@@ -149,7 +155,11 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
 
     def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:
         """Count a batch in every metric; returns their results."""
-        samples = ops.shape(next(iter(outputs.values())))[0]
+        name, logits = next(iter(outputs.items()))
+        samples = self.mean_over_replicas(ops.cast(ops.shape(logits)[0], "float32"))
+        # As in a Distiller: the terms of a training add up to its loss, and evaluation is over labels.
+        if f"{name}_{_PEERS}" not in terms:
+            samples = self._labels_terms[name].labelled(targets, {LOGITS: logits}, self.mean_over_replicas)
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=samples)
@@ -198,7 +208,8 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         others = [logits for other, logits in outputs.items() if other != name]
         per_sample = sum(self.objective(other, own, targets.labels) for other in others) / len(others)
         counted = rows(own, weights=targets.weights)
-        return ops.mean(per_sample if counted is None else per_sample * counted)
+        total = ops.sum(per_sample if counted is None else per_sample * counted)
+        return over(total, self.mean_over_replicas(ops.cast(ops.size(per_sample), "float32")))
 
     def _step(self):
         """How often the optimiser has updated the students."""

@@ -184,6 +184,24 @@ def test_a_loss_for_the_labels_is_needed():
         made.compile("sgd")
 
 
+def test_a_loss_is_one_number_a_sample():
+    made = distiller()
+    made.compile("sgd", loss=lambda y, z: keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, z, True)))
+    with pytest.raises(InputError, match="one number a sample"):
+        made.fit(*batch(), verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", keras.losses.BinaryFocalCrossentropy()])
+def test_binary_losses_of_probabilities_need_a_sigmoid(loss):
+    def ending(activation):
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, keras.layers.Dense(2, activation=activation)(inputs))
+
+    with pytest.raises(InputError, match="which takes probabilities"):
+        Distiller(student=ending(None), objectives={}).compile("sgd", loss=loss)
+    Distiller(student=ending("sigmoid"), objectives={}).compile("sgd", loss=loss)
+
+
 class TestBridges:
     def test_subset_renormalises_the_teachers_own_probabilities(self):
         from scipy.special import softmax

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small import batch, distiller, network
 
-from distiller import Distiller, objectives, teachers
+from distiller import Distiller, data, objectives, teachers
 from distiller.errors import InputError
 
 
@@ -151,6 +151,18 @@ def test_ids_beyond_what_is_remembered(ids):
     x, y = batch(2)
     with pytest.raises(InputError, match=rf"ids 0 … 7 for the 8 samples that objective 'pairs'.* {ids[0]} … {ids[1]}"):
         model.fit(x, {"labels": y, "ids": np.array(ids)}, verbose=0)
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_ids_of_later_batches_are_looked_at_too(batches):
+    bank = objectives.Contrastive(
+        negatives="memory", samples=6, teacher_layer="features", student_layer="features", dimensions=4
+    )
+    model = distiller(objectives={"pairs": bank})
+    x, y = batch(8)
+    given = (data.Batches(data.Split(x, y), 2, ids=True),) if batches else (x, {"labels": y, "ids": np.arange(8)}, 2)
+    with pytest.raises(InputError, match=r"ids 0 … 5 for the 6 samples that objective 'pairs'.* 0 … 7"):
+        model.fit(*given, verbose=0)
 
 
 def test_an_unknown_part_of_the_targets_is_named():

@@ -37,6 +37,31 @@ def test_a_run_from_before_a_recipe_could_say_more_goes_on(begun):
     assert RunFolder.open(begun, demo([0, 1]), resume=True, force=False).run()["recipe"]["teacher"]["frozen"] is False
 
 
+def test_a_run_of_another_command_is_told(begun):
+    training = recipes.read_train("teacher_cifar100")
+    with pytest.raises(InputError, match=r"holds a run of `distiller run`. Name another folder, or use --force"):
+        RunFolder.open(begun, training, resume=True, force=False)
+
+
+def test_a_recipe_that_this_version_does_not_know_is_told(begun):
+    run = RunFolder(begun).run()
+    run["recipe"]["training"]["epochs"] = -1
+    write_json(begun / "run.json", run)
+    with pytest.raises(InputError, match="not one of this version"):
+        RunFolder.open(begun, demo([0, 1]), resume=True, force=False)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "3", "no json", '{"recipe": "soup"}'])
+@pytest.mark.parametrize("options", [{"resume": True, "force": False}, {"resume": False, "force": True}])
+def test_a_folder_of_something_else_is_left_alone(tmp_path, content, options):
+    (tmp_path / "run.json").write_text(content)
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for call in (RunFolder.check, lambda path, **o: RunFolder.open(path, demo([0]), **o)):
+        with pytest.raises(InputError, match=r"holds a run.json of another kind. Name another folder"):
+            call(tmp_path, **options)
+    assert (tmp_path / "thesis.tex").exists()
+
+
 def test_what_is_to_be_read_is_not_deleted(begun, tmp_path):
     teacher, elsewhere = begun / "teacher.keras", tmp_path / "teacher.keras"
     for path in (teacher, elsewhere):

@@ -88,6 +88,22 @@ def test_regularisers_and_metrics_count():
     assert found["student2_right"] == found["student2_accuracy"] == pytest.approx(right[1])
 
 
+def test_evaluation_is_over_labels_whatever_the_batches():
+    y = np.array([-1, -1, -1, 0, 1, 2, 0, 1], "int32")
+    mutual = compiled(three())
+    whole, parts = (mutual.evaluate(X, y, batch_size=size, verbose=0, return_dict=True) for size in (8, 4))
+    assert parts == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_class_that_the_loss_ignores_is_no_label():
+    mutual, ignoring = compiled(three()), Mutual(three())
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    ignoring.compile("sgd", loss=loss, metrics=["accuracy"])
+    expected = mutual.evaluate(X, Y, verbose=0, return_dict=True)
+    found = ignoring.evaluate(X, np.where(Y < 0, 255, Y), verbose=0, return_dict=True)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
 def test_class_weights_leave_unlabelled_samples_alone():
     """Of a `tf.data.Dataset`, in which Keras looks for a class −1."""
     import tensorflow as tf

@@ -10,6 +10,7 @@ from distiller import Distiller, objectives
 from distiller.errors import InputError
 
 SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+KERAS = objectives.FromKeras(keras.distillation.LogitsDistillation())
 RNG = np.random.default_rng(0)
 
 
@@ -149,7 +150,7 @@ class TestSequences:
         assert found["soft"] == pytest.approx(soft[shown].mean(), rel=1e-4)
         assert found["accuracy"] == pytest.approx((student.argmax(-1) == self.LABELS)[known].mean())
 
-    @pytest.mark.parametrize("objective", ["dist", "multi_level", {"name": "standardized", "objective": "dist"}])
+    @pytest.mark.parametrize("objective", ["dist", "multi_level", {"name": "standardized", "objective": "dist"}, KERAS])
     def test_what_is_hidden_is_not_compared_with_what_is_not(self, objective):
         with pytest.raises(
             InputError, match=r"'soft' compares the samples of a batch .* that the student's mask hides"

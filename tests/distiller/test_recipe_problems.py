@@ -25,6 +25,19 @@ def test_a_weight_is_of_the_labels_or_of_an_objective():
     assert recipes.read_run("demo", ["arms.hard_labels.weights.labels=1"]).arms["hard_labels"].weights == {"labels": 1}
 
 
+def test_momenta_of_dot_are_possible():
+    told = "expected dot of momentum at most, and the sum of both below 1; they are 0.1 and 0.9"
+    assert problem("training.dot=0.1").endswith(told)
+    assert problem("arms.distilled.training.dot=0.1").endswith(f"arms.distilled.training: Value error, {told}")
+
+
+def test_a_student_that_goes_on_keeps_its_precision():
+    changes = ("arms.more.start=distilled", "arms.more.training.precision=mixed_bfloat16")
+    assert problem(*changes).endswith(
+        "arms.more.training.precision: expected that of 'distilled', with whose student it starts"
+    )
+
+
 def test_a_bridge_that_does_not_exist_has_the_nearest():
     message = problem("bridge.name=finetune")
     assert message.startswith("bridge.name: Unknown name 'finetune'. Did you mean 'fine_tune'? Known: auxiliary_head, ")

@@ -35,6 +35,26 @@ def test_it_goes_on_where_it_stopped(tmp_path):
     assert len(list((tmp_path / "cut").iterdir())) == 1
 
 
+def test_random_generators_go_on_where_they_stopped(tmp_path):
+    """Eight steps with dropout, and two times four."""
+
+    def trained(folder, epochs):
+        keras.utils.set_random_seed(0)
+        dropped = [keras.Input((2,)), keras.layers.Dense(8), keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(1)]
+        model = keras.Sequential(dropped)
+        model.compile(keras.optimizers.SGD(0.05), "mse")
+        points = [RestartPoint(folder)]
+        model.fit(X, Y, batch_size=8, epochs=epochs, shuffle=False, verbose=0, callbacks=points)
+        return model.get_weights()
+
+    whole = trained(tmp_path / "whole", 4)
+    trained(tmp_path / "cut", 2)
+    for one, other in zip(whole, trained(tmp_path / "cut", 4), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+    names = ["epoch-000004.random.npz", "epoch-000004.weights.h5"]
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == names
+
+
 class Killed(Exception):
     """In place of a kill."""
 

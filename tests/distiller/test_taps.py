@@ -31,6 +31,43 @@ def sequential():
 IMAGES = np.random.default_rng(0).normal(size=(4, 6, 6, 2)).astype("float32")
 
 
+def grown():
+    """A Sequential model of which each `add` makes the graph anew."""
+    model = keras.Sequential()
+    for layer in (
+        keras.Input((4,)),
+        keras.layers.Dense(3, name="low"),
+        keras.layers.BatchNormalization(momentum=0.5),
+        keras.layers.Dense(2, name="head"),
+    ):
+        model.add(layer)
+    return model
+
+
+def test_a_model_that_was_added_to_runs_once():
+    x = np.arange(12, dtype="float32").reshape(3, 4)
+    model = grown()
+    norm = model.layers[1]
+    tapped = tap(model, ["low", norm.name], role="student")
+    tapped(x, training=True)
+    mean = np.mean(model.layers[0](x), axis=0)
+    np.testing.assert_allclose(norm.moving_mean, 0.5 * mean, rtol=1e-5)
+    np.testing.assert_allclose(tapped(x)["low"], model.layers[0](x), rtol=1e-5)
+    np.testing.assert_allclose(keras.Model(model.inputs[0], penultimate(model))(x), norm(model.layers[0](x)), rtol=1e-5)
+
+
+def test_a_layer_of_two_models_is_tapped_in_each():
+    shared = keras.layers.Dense(3, name="shared")
+    models = []
+    for factor in (1.0, 2.0):
+        inputs = keras.Input((4,))
+        x = keras.layers.Rescaling(factor)(inputs)
+        models.append(keras.Model(inputs, keras.layers.Dense(2)(shared(x))))
+    x = np.ones((1, 4), "float32")
+    for factor, model in zip((1.0, 2.0), models, strict=True):
+        np.testing.assert_allclose(tap(model, ["shared"], role="student")(x)["shared"], shared(factor * x), rtol=1e-5)
+
+
 @pytest.mark.parametrize("build", [nested, sequential])
 class TestNested:
     def test_values_are_those_of_the_layers(self, build):
