@@ -89,7 +89,7 @@ def test_what_a_folder_holds_is_told_before_the_work(command, tmp_path):
     assert code == 2
     assert "holds other files" in errors
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "run.json").write_text("{}")
+    (tmp_path / "run" / "run.json").write_text('{"recipe": {"kind": "run"}}')
     code, _, errors = command("demo", "--out", tmp_path / "run")
     assert code == 2
     assert "already holds a run" in errors
