@@ -16,7 +16,9 @@ class NoBridgeError(InputError):
     """A teacher and a student of other classes, and no bridge; `advice` says how the caller names one."""
 
     def __init__(self, teacher: int, student: int, advice: str = "Pass a bridge from `distiller.bridges`"):
-        super().__init__(f"The teacher has {teacher} classes and the student {student}. {advice}")
+        if teacher == 1:  # of two classes, as sigmoids have it
+            advice = "One logit z of two classes is the logits 0 and z: add a Dense layer of 2 with fixed weights"
+        super().__init__(f"The teacher has {teacher} class{'es' * (teacher != 1)} and the student {student}. {advice}")
         self.teacher, self.student = teacher, student
 
 

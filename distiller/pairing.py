@@ -45,6 +45,7 @@ class Pairing:
         self, teacher: keras.Model, student: keras.Model, objectives: Mapping[str, Objective], bridge: Bridges
     ):
         self.bridges = _by_objective(bridge, objectives)
+        teacher = _of_size(teacher, student)
         whole = self._checked(teacher, student)
         tapped = tap(student, _layers(objectives.values(), "student_layer"), role="student")
         self.outputs = [LOGITS] if LOGITS in tapped.output else output_names(student)
@@ -171,6 +172,17 @@ def _merged(taps: list[keras.Model]) -> list[keras.Model]:
         else keras.Model(entry(same[0]), {name: value for one in same for name, value in one.output.items()})
         for same in groups.values()
     ]
+
+
+def _of_size(teacher: keras.Model, student: keras.Model) -> keras.Model:
+    """A teacher that leaves sizes open, as (None, None, None, 3), with the same layers for the student's input."""
+    shapes = [getattr(network, "input_shape", None) for network in (teacher, student)]
+    if is_subclassed(teacher) or not all(isinstance(shape, tuple) for shape in shapes) or shapes[0] == shapes[1]:
+        return teacher
+    if len(shapes[0]) != len(shapes[1]) or any(a not in (None, b) for a, b in zip(*shapes, strict=True)):
+        return teacher
+    inputs = keras.Input(batch_shape=shapes[1], dtype=teacher.inputs[0].dtype)
+    return keras.models.clone_model(teacher, input_tensors=inputs, clone_function=lambda layer: layer)
 
 
 def _pick(outputs: Mapping, taps: Taps, key: str, logits: str) -> Any:

@@ -158,7 +158,9 @@ class Stages:
                 self.reporter.say(f"convert {name}, seed {seed}, to {scheme}")
                 path = self._file(name, seed, f"-{scheme}.tflite")
                 representative = images if measured and scheme in INTEGER else None
-                made = tflite.convert(student, path, scheme=scheme, representative=representative)
+                made = tflite.convert(
+                    student, path, scheme=scheme, representative=representative, labels=list(self.dataset.classes)
+                )
                 sizes[scheme] = made.bytes
             return {"bytes": sizes}
 

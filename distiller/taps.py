@@ -167,6 +167,10 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
         shapes = [tuple(output.shape) for output in model.outputs]
         raise InputError(f"Expected the {role} to have outputs of shape (batch, …, classes). Received: {shapes}")
     for last in _last_layers(model):
+        if role == "teacher" and len(model.outputs) == 1 and _is_sigmoid(last):
+            raise InputError(
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid; take it off"
+            )
         softmax = isinstance(last, keras.layers.Softmax) or type(last).__name__ == "Softmax"  # of `keras.ops`
         if softmax or getattr(last, "activation", None) is keras.activations.softmax:
             raise InputError(
@@ -180,11 +184,13 @@ def may_be_probabilities(model: keras.Model) -> bool:
     if is_subclassed(model):
         return True
     return any(
-        type(last).__name__ == "Sigmoid"  # of `keras.ops`
-        or getattr(last, "activation", None) is keras.activations.sigmoid
-        or keras.saving.get_registered_name(type(last)) in _ROUNDING
-        for last in _last_layers(model)
+        _is_sigmoid(last) or keras.saving.get_registered_name(type(last)) in _ROUNDING for last in _last_layers(model)
     )
+
+
+def _is_sigmoid(layer: keras.Operation) -> bool:
+    of_ops = type(layer).__name__ == "Sigmoid"
+    return of_ops or getattr(layer, "activation", None) is keras.activations.sigmoid
 
 
 def _last_layers(model: keras.Model) -> list[keras.Operation]:

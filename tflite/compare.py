@@ -127,6 +127,9 @@ def _outputs(model: "keras.Model", images: np.ndarray) -> np.ndarray:
         try:
             outputs = model(images[start : start + _BATCH].astype("float32"), training=False)
         except ValueError as error:
-            raise ModelError(f"The Keras model {model.name!r} does not take images {images.shape}: {error}") from error
+            taken = getattr(model, "input_shape", None) or str(error).splitlines()[0]
+            raise ModelError(
+                f"Expected images as the Keras model {model.name!r} takes them: {taken}. Received: {images.shape}"
+            ) from error
         parts.append(ops.convert_to_numpy(ops.cast(outputs, "float32")))
     return np.concatenate(parts)

@@ -88,8 +88,8 @@ def distill(
                 "classes": classes.split(",") if classes else None,
                 "image_size": images.size_for(teacher, size),
             },
-            "teacher": {"file" if teacher.endswith(".keras") else "load": teacher, "frozen": frozen},
-            "bridge": _bridge(bridge),
+            "teacher": {_source(teacher): teacher, "frozen": frozen},
+            "bridge": _bridge(bridge, {"batch_size": batch_size, "crop": crop, "flip": flip}),
             "student": {"name": student},
             "training": {
                 "epochs": epochs,
@@ -109,6 +109,11 @@ def distill(
     _check_objectives(objective or [])
     advice = "Choose a --bridge, or --classes"
     execute(asked, out, data_dir, resume=resume, force=force, processes=processes, bridge=advice)
+
+
+def _source(teacher: str) -> str:
+    """The key under which a recipe names a teacher."""
+    return "file" if Path(teacher).suffix or Path(teacher).exists() else "load"
 
 
 def _check_objectives(names: list[str]) -> None:
@@ -131,7 +136,7 @@ def _check_objectives(names: list[str]) -> None:
             )
 
 
-def _bridge(name: str) -> dict[str, Any] | None:
+def _bridge(name: str, batches: dict[str, Any]) -> dict[str, Any] | None:
     """The section of a bridge with the training that it needs."""
     from distiller.errors import InputError
     from distiller.nearest import unknown
@@ -139,7 +144,7 @@ def _bridge(name: str) -> dict[str, Any] | None:
     if name not in ("none", *BRIDGES):
         raise InputError(unknown("bridge", name, BRIDGES) + " Others are said in a recipe: distiller run --help")
     if name == "fine_tune":
-        return {"name": name, "training": {"epochs": 5, "learning_rate": 0.03}}
+        return {"name": name, "training": {"epochs": 5, "learning_rate": 0.03, **batches}}
     return None if name == "none" else {"name": name}
 
 

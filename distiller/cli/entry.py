@@ -77,8 +77,10 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
-    except KeyboardInterrupt:
-        _fail(f"Interrupted{_ADVICE if _command() in _RESUMED else ''}", 130)
+    except SystemExit as end:
+        if end.code == 130:  # Typer's, after an interruption
+            _fail(f"Interrupted{_ADVICE if _command() in _RESUMED else ''}", 130)
+        raise
     except Exception as error:
         if "--debug" in sys.argv:
             traceback.print_exc()

@@ -34,7 +34,12 @@ def evaluate(
     android: phones.Android = False,
     serial: phones.Serial = None,
     tool: phones.Tool = None,
-    count: Annotated[int, typer.Option(min=1, help="How many images at most, with --android.")] = 100,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many images at most; by default all, and 100 with --android.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Accuracy of a TFLite file through the interpreter, or on a phone with --android."""
@@ -51,15 +56,18 @@ def evaluate(
     dataset = images.load(data, data_dir, classes, size, file)
     images.check_file(dataset, file)
     part = getattr(dataset, split)
+    if count is None and android:
+        count = 100
+    if count is not None:
+        part = part.some(count)
     if android:
-        asked = part.some(count)
         phones.evaluate(
             file,
-            asked.images,
-            asked.labels,
+            part.images,
+            part.labels,
             serial=serial,
             tool=tool,
-            count=count,
+            count=len(part),
             threads=threads,
             split=split,
             json=json,

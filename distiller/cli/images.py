@@ -40,10 +40,20 @@ def check_classes(dataset, classes: int, model: Path | str) -> None:
 def check_file(dataset, file: Path) -> None:
     """The same of a TFLite classifier; what else a file may be is told where it is run."""
     import tflite
+    from distiller.errors import InputError
 
     shape = tflite.inspect(file).outputs[0].shape
     if len(shape) == 2:
         check_classes(dataset, shape[-1], file)
+    try:
+        labels = tflite.labels(file)
+    except tflite.ModelError:  # it has none
+        return
+    if labels != tuple(dataset.classes) and set(labels) == set(dataset.classes):
+        raise InputError(
+            f"Expected the classes of the file in the order of its outputs: --classes {','.join(labels)}. "
+            f"Received: {', '.join(dataset.classes)}"
+        )
 
 
 def load(data: str, data_dir: Path | None, classes: str | None, size: int | None, model: Path | str):

@@ -59,6 +59,8 @@ def quantize(
     ] = None,
 ) -> None:
     """Train a model quantization-aware and write its integer TFLite file."""
+    from pydantic import ValidationError
+
     from distiller.backend import load_backend
     from distiller.errors import InputError
 
@@ -70,9 +72,13 @@ def quantize(
     from distiller.recipes.arms import Quantize
     from distiller.recipes.training import Training
 
-    plan = Training(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=0.0, crop=crop, flip=flip
-    )
+    asked = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "crop": crop, "flip": flip}
+    try:
+        plan = Training.model_validate({**asked, "weight_decay": 0.0})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = str(wrong["loc"][0]).replace("_", "-")
+        raise InputError(f"--{name}: {wrong['msg']}. Received: {wrong['input']}") from None
     found = quantizing.quantize(
         model,
         out,

@@ -25,7 +25,7 @@ def report(
     if markdown:
         print(pages.markdown(found))
         return
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False)
     console.print(pages.rich_table(found))
     console.print(pages.verdict(found), highlight=False)
     console.print(f"Report: {page}", highlight=False)

@@ -70,7 +70,7 @@ def execute(
     except NoBridgeError as error:
         raise NoBridgeError(error.teacher, error.student, bridge) from error
     found = report.read(out)
-    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 110)
+    console = Console(soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else 110)
     console.print(report.rich_table(found))
     console.print(report.verdict(found), highlight=False)
     console.print(f"Report: {out / 'report.html'}", highlight=False)

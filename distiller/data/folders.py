@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from distiller.data import photos
 from distiller.data.splits import Split, hold_out
 from distiller.errors import InputError
+from distiller.progress import Reporter
 
 # Names that a folder of validation images goes by.
 _HELD = ("val", "valid", "validation")
@@ -49,30 +51,22 @@ def _folders_in(folder: Path) -> set[str]:
 
 
 def _read_classes(folder: Path, image_size: tuple[int, int], *, fewest: int = 3) -> tuple[Split, tuple[str, ...]]:
-    import keras
-
     classes = tuple(sorted(_folders_in(folder)))
     if len(classes) < 2:
         raise InputError(
             f"Expected two or more class folders in {str(folder)!r}. Received: {', '.join(classes) or 'none'}"
         )
-    try:
-        batches = keras.utils.image_dataset_from_directory(
-            str(folder),
-            class_names=list(classes),
-            image_size=image_size,
-            shuffle=False,
-            batch_size=256,
-            verbose=False,
-        )
-        parts = [(np.asarray(x), np.asarray(y)) for x, y in batches]
-    except Exception as error:  # unreadable images surface as backend errors
-        raise InputError(f"Could not read the images in {str(folder)!r}: {error}") from error
-    images = np.clip(np.round(np.concatenate([x for x, _ in parts])), 0, 255).astype("uint8")
-    labels = np.concatenate([y for _, y in parts]).astype("int32")
+    found = [photos.find(folder / name) for name in classes]
+    others = [path for _, several in found for path in several]
+    if others:
+        kinds = ", ".join(sorted({path.suffix or path.name for path in others}))
+        files = f"{len(others)} file{'s' if len(others) > 1 else ''}"
+        Reporter().say(f"{files} in {str(folder)!r} left out, no images of a kind that can be read: {kinds}")
+    labels = np.repeat(np.arange(len(classes), dtype="int32"), [len(images) for images, _ in found])
     for code, name in enumerate(classes):
         received = np.sum(labels == code)
         if received < fewest:
             wanted = "1 image" if fewest == 1 else f"{fewest} images"
             raise InputError(f"Expected at least {wanted} in {str(folder / name)!r}. Received: {received}")
-    return Split(images, labels), classes
+    paths = [path for images, _ in found for path in images]
+    return Split(photos.read(paths, image_size, f"read {folder.name}"), labels), classes

@@ -67,6 +67,8 @@ def build(
     entry = ZOO[name]
     try:
         model = entry.builder(classes, tuple(input_shape), dtype=dtype, name=name, **{**entry.options, **options})
-    except TypeError as error:
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
         raise InputError(f"Invalid options for model {name!r}: {error}. Received: {options}") from error
     return fuse(model)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from distiller.nearest import unknown
 from distiller.recipes.arms import Arm, in_order
@@ -109,9 +109,16 @@ class Export(Section):
     """TFLite files to make of every student."""
 
     schemes: list[Literal["float32", "float16", "dynamic", "int8", "int16x8", "int4"]] = Field(
-        default=["float32", "float16", "dynamic", "int8"]
+        default=["float32", "float16", "dynamic", "int8"], min_length=1
     )
     calibration: Count = Field(default=500, description="training images that post-training quantization sees")
+
+    @field_validator("schemes")
+    @classmethod
+    def _none_twice(cls, schemes: list[str]) -> list[str]:
+        if len(set(schemes)) < len(schemes):
+            raise ValueError("expected every scheme once")
+        return schemes
 
 
 class Benchmark(Section):

@@ -44,6 +44,20 @@ def test_every_objective_counts(distill):
     assert arm.weights.keys() == {"labels", *found}
 
 
+def test_a_bridge_that_is_trained_sees_the_batches_that_are_asked_for(distill):
+    _, asked, _ = distill("--bridge", "fine_tune", "--batch-size", "8", "--crop", "2", "--flip")
+    plan = asked[0].bridge.training
+    assert (plan.batch_size, plan.crop, plan.flip) == (8, 2, True)
+
+
+@pytest.mark.parametrize("teacher", ["teacher.h5", "saved/teacher.keras", "."])
+def test_a_teacher_that_is_a_path_is_a_file(command, monkeypatch, teacher):
+    asked = []
+    monkeypatch.setattr("distiller.cli.run.execute", lambda recipe, *_, **__: asked.append(recipe))
+    assert command("distill", teacher, *CALL[2:])[0] == 0
+    assert asked[0].teacher.file == teacher
+
+
 def test_an_unknown_objective_has_the_nearest(distill):
     code, _, errors = distill("--objective", "hintn")
     assert code == 2

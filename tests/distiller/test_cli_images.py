@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 import tflite
+from distiller import data
 from distiller.cli import images
+from distiller.errors import InputError
 
 
 def network(shape):
@@ -52,6 +54,17 @@ def test_of_a_subclassed_network(saved):
     model = Subclassed()
     model(np.zeros((1, 20, 12, 3), "float32"))
     assert images.size_for(saved(model), None) == (20, 12)
+
+
+def test_the_classes_of_a_file_have_its_order(tmp_path):
+    made = tflite.convert(network((8, 8, 3)), tmp_path / "model.tflite", labels=["zebra", "ant", "bee"])
+    split = data.Split(np.zeros((3, 8, 8, 3), "uint8"), np.arange(3, dtype="int32"))
+    dataset = data.Dataset("photos", split, split, split, ("ant", "bee", "zebra"))
+    with pytest.raises(InputError, match=r"--classes zebra,ant,bee. Received: ant, bee, zebra"):
+        images.check_file(dataset, made.path)
+    images.check_file(dataset.only(["zebra", "ant", "bee"]), made.path)
+    plain = tflite.convert(network((8, 8, 3)), tmp_path / "plain.tflite")
+    images.check_file(dataset, plain.path)
 
 
 def test_of_a_tflite_file(tmp_path):

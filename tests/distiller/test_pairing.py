@@ -29,6 +29,40 @@ def test_a_teacher_of_other_images_is_refused():
         Distiller(teacher=network(9, 3), student=network(6, 3), objectives={"soft": objectives.Hinton()})
 
 
+@pytest.mark.parametrize("form", ["functional", "sequential"])
+@pytest.mark.parametrize("options", [{}, {"teacher_layer": "maps", "student_layer": "maps"}])
+def test_a_teacher_for_any_size_takes_the_students(form, options):
+    teacher, student = network(None, 3), network(6, 3)
+    if form == "sequential":
+        teacher = keras.Sequential([keras.Input((None, None, 1)), *teacher.layers[1:]])
+    x = np.random.default_rng(0).normal(size=(4, 6, 6, 1)).astype("float32")
+    before = keras.ops.convert_to_numpy(teacher(x))
+    objective = objectives.Hint(**options) if options else objectives.Hinton()
+    made = Distiller(teacher=teacher, student=student, objectives={"soft": objective})
+    made.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    made.fit(x, np.arange(4) % 3, verbose=0)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(made.teacher(x)), before, rtol=1e-5)
+    assert teacher.input_shape == (None, None, None, 1)
+    with pytest.raises(InputError, match="to take the same input"):
+        Distiller(teacher=network(6, 3), student=network(None, 3), objectives={"soft": "hinton"})
+
+
+@pytest.mark.parametrize("last", [{"activation": "sigmoid"}, {"activation": None}])
+def test_a_teacher_of_probabilities_by_class_is_refused(last):
+    inputs = keras.Input((6,))
+    outputs = keras.layers.Dense(3, **last)(inputs)
+    teacher = keras.Model(inputs, outputs if last["activation"] else keras.ops.sigmoid(outputs))
+    student = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+    with pytest.raises(InputError, match="is a sigmoid; take it off"):
+        Distiller(teacher=teacher, student=student, objectives={"soft": objectives.Hinton()})
+
+
+def test_one_logit_of_two_classes_is_told():
+    teacher, student = (keras.Sequential([keras.Input((6,)), keras.layers.Dense(n)]) for n in (1, 2))
+    with pytest.raises(InputError, match=r"has 1 class and the student 2. One logit z .* is the logits 0 and z"):
+        Distiller(teacher=teacher, student=student, objectives={"soft": objectives.Hinton()})
+
+
 def test_one_input_in_a_list_is_that_input():
     inputs = keras.Input((6, 6, 1))
     teacher, student = (keras.Model([inputs], network(6, classes)(inputs)) for classes in (7, 3))

@@ -25,6 +25,11 @@ def test_a_weight_is_of_the_labels_or_of_an_objective():
     assert recipes.read_run("demo", ["arms.hard_labels.weights.labels=1"]).arms["hard_labels"].weights == {"labels": 1}
 
 
+def test_every_scheme_comes_once_and_one_at_least():
+    assert "at least 1 item" in problem("export.schemes=[]")
+    assert problem("export.schemes=[int8,int8]").endswith("expected every scheme once. Received: ['int8', 'int8']")
+
+
 def test_momenta_of_dot_are_possible():
     told = "expected dot of momentum at most, and the sum of both below 1; they are 0.1 and 0.9"
     assert problem("training.dot=0.1").endswith(told)

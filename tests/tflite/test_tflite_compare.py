@@ -62,7 +62,7 @@ def test_inputs_that_do_not_fit(files, held_out, tmp_path):
         tflite.compare(wrong_outputs, files["int8"].path, held_out.images)
     narrow = [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
     wrong_inputs = keras.Sequential(narrow, name="narrow")
-    with pytest.raises(ModelError, match="'narrow' does not take images"):
+    with pytest.raises(ModelError, match="as the Keras model 'narrow' takes them: "):
         tflite.compare(wrong_inputs, files["int8"].path, held_out.images)
     with pytest.raises(ModelError, match=r"nowhere\.keras', which does not exist"):
         tflite.compare(tmp_path / "nowhere.keras", files["int8"].path, held_out.images)

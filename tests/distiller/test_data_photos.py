@@ -1,0 +1,93 @@
+"""Photos as users have them: turned, transparent, of every kind, some broken."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from distiller import data
+from distiller.data import photos
+from distiller.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for code, name in enumerate(["cat", "dog"]):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            Image.fromarray(np.full((10, 10, 3), 100 * code + i, "uint8")).save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+def read(path, size=(8, 8)):
+    return photos.read([path], size, "read")[0].astype("int32")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "bright"), [(1, np.s_[:4]), (3, np.s_[4:]), (6, np.s_[:, 4:]), (8, np.s_[:, :4])]
+)
+def test_a_photo_is_turned_as_its_exif_data_says(tmp_path, orientation, bright):
+    """Stored bright on top; the standard's names of where that top is to be shown: top, bottom, right, left."""
+    stored = np.zeros((16, 16, 3), "uint8")
+    stored[:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "a.jpg", exif=exif, quality=100)
+    shown = read(tmp_path / "a.jpg")
+    assert shown[bright].mean() > 240
+    assert shown.mean() == pytest.approx(127.5, abs=5)
+
+
+def test_transparent_pixels_lie_on_white(tmp_path):
+    drawing = np.zeros((8, 8, 4), "uint8")
+    drawing[:4, :, 3] = 255  # black strokes above, nothing below
+    Image.fromarray(drawing).save(tmp_path / "a.png")
+    shown = read(tmp_path / "a.png")
+    assert (shown[:4].max(), shown[4:].min()) == (0, 255)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK", "I;16"])
+def test_every_kind_of_pixels_has_three_colours(tmp_path, mode):
+    grey = np.linspace(0, 255, 64).round().reshape(8, 8)
+    if mode == "I;16":
+        image = Image.fromarray((grey * 257).astype("uint16"))
+    else:
+        image = Image.fromarray(grey.astype("uint8")).convert(mode)
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    image.save(path)
+    shown = read(path)
+    expected = 255 * (shown[..., 0] > 127) if mode == "1" else grey
+    np.testing.assert_allclose(shown, np.repeat(expected[..., None], 3, axis=-1), atol=2)
+
+
+def test_a_large_photo_is_the_mean_of_its_parts(tmp_path):
+    """Resizing is not picking: a chequerboard of single pixels becomes grey."""
+    board = 255 * (np.indices((512, 512)).sum(0) % 2)
+    Image.fromarray(np.repeat(board[..., None], 3, -1).astype("uint8")).save(tmp_path / "a.png")
+    np.testing.assert_allclose(read(tmp_path / "a.png"), 127.5, atol=3)
+
+
+def test_all_kinds_are_read_and_others_are_told(folder, capsys):
+    for i, kind in enumerate(("webp", "tiff", "JPEG", "bmp")):
+        Image.fromarray(np.full((10, 10, 3), 40 + i, "uint8")).save(folder / "cat" / f"more {i}.{kind}")
+    (folder / "cat" / "deep").mkdir()
+    Image.fromarray(np.full((10, 10, 3), 50, "uint8")).save(folder / "cat" / "deep" / "é.png")
+    (folder / "cat" / "a.heic").write_text("?")
+    (folder / "dog" / "Thumbs.db").write_text("?")
+    (folder / "dog" / "._0.png").write_text("macOS")
+    found = data.load(folder, image_size=(8, 8))
+    assert sum(map(len, (found.train, found.validation, found.test))) == 17
+    assert "2 files in" in (told := capsys.readouterr().err)
+    assert told.strip().endswith("left out, no images of a kind that can be read: .db, .heic")
+
+
+def test_a_broken_file_is_named(folder):
+    (folder / "dog" / "5.png").write_bytes(b"\x89PNG of nothing")
+    with pytest.raises(InputError, match=r"The image '.*dog/5\.png' cannot be read"):
+        data.load(folder, image_size=(8, 8))
+
+
+def test_a_truncated_file_is_named(folder):
+    whole = (folder / "dog" / "5.png").read_bytes()
+    (folder / "dog" / "5.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"dog/5\.png"):
+        data.load(folder, image_size=(8, 8))
