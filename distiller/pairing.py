@@ -176,12 +176,12 @@ def _merged(taps: list[keras.Model]) -> list[keras.Model]:
 
 def _of_size(teacher: keras.Model, student: keras.Model) -> keras.Model:
     """A teacher that leaves sizes open, as (None, None, None, 3), with the same layers for the student's input."""
-    shapes = [getattr(network, "input_shape", None) for network in (teacher, student)]
-    if is_subclassed(teacher) or not all(isinstance(shape, tuple) for shape in shapes) or shapes[0] == shapes[1]:
+    own, wanted = (getattr(network, "input_shape", None) for network in (teacher, student))
+    if is_subclassed(teacher) or not isinstance(own, tuple) or not isinstance(wanted, tuple) or own == wanted:
         return teacher
-    if len(shapes[0]) != len(shapes[1]) or any(a not in (None, b) for a, b in zip(*shapes, strict=True)):
+    if len(own) != len(wanted) or any(a not in (None, b) for a, b in zip(own, wanted, strict=True)):
         return teacher
-    inputs = keras.Input(batch_shape=shapes[1], dtype=teacher.inputs[0].dtype)
+    inputs = keras.Input(batch_shape=wanted, dtype=teacher.inputs[0].dtype)
     return keras.models.clone_model(teacher, input_tensors=inputs, clone_function=lambda layer: layer)
 
 
