@@ -10,8 +10,8 @@ from tflite.errors import ModelError
 _SLICE = 256
 
 
-def batches(dataset: Any) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Batches (images, labels or None) of a data set.
+def batches(dataset: Any, *, labelled: bool = True) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Batches (images, labels or None) of a data set; `labelled` says whether labels, where there are any, are used.
 
     A data set is an array of images; a tuple, not a list, (images, labels) of arrays; a Keras `PyDataset`; or any
     iterable of images or of (images, labels), such as a `tf.data.Dataset`.
@@ -22,10 +22,10 @@ def batches(dataset: Any) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     if _is_array(dataset):
         yield from _slices(np.asarray(dataset), None)
     elif _is_pair(dataset):
-        yield from _slices(*_pair(dataset))
+        yield from _slices(*_pair(dataset, labelled))
     else:
         for batch in _batches_of(dataset):
-            yield (np.asarray(batch), None) if _is_array(batch) else _pair(batch)
+            yield (np.asarray(batch), None) if _is_array(batch) else _pair(batch, labelled)
 
 
 def count(dataset: Any) -> int | None:
@@ -67,10 +67,12 @@ def _batches_of(dataset: Any) -> Iterator[Any]:
     return iter(dataset)
 
 
-def _pair(batch: Any) -> tuple[np.ndarray, np.ndarray]:
+def _pair(batch: Any, labelled: bool) -> tuple[np.ndarray, np.ndarray | None]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         size = f" of {len(batch)}" if isinstance(batch, tuple | list) else ""
         raise ModelError(f"Expected batches (images, labels). Received: {type(batch).__name__}{size}")
+    if not labelled:
+        return np.asarray(batch[0]), None
     images, labels = np.asarray(batch[0]), np.asarray(batch[1])
     if labels.shape == (len(images), 1):
         labels = labels[:, 0]

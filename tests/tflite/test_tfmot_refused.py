@@ -32,7 +32,13 @@ def beside(x):
     return layers.Add()([x, layers.BatchNormalization(name="alone")(x)])
 
 
+def averaged(x):
+    x = layers.AveragePooling2D(2, name="mean")(x)
+    return layers.Concatenate()([x, layers.Conv2D(4, 3, padding="same")(x)])
+
+
 NOT_QUANTIZED = [
+    (averaged, r"'mean' \(AveragePooling2D\) that is concatenated and taken elsewhere too"),
     (lambda x: layers.BatchNormalization(name="alone")(layers.MaxPooling2D()(x)), "layer 'alone' .BatchNormalization."),
     (lambda x: layers.BatchNormalization(name="alone")(layers.ReLU()(x)), "'alone' .* that does not follow"),
     (beside, "'alone' .* that does not follow a two-dimensional convolution of its own"),

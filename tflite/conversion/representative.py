@@ -28,7 +28,7 @@ def representative_images(images: Any, scheme: str, shape: tuple[int, ...], *, p
         return None
     if images is None:
         raise ModelError(f"Expected `representative` images for scheme={scheme!r}. Received: None")
-    parts = [part for part, _ in samples.batches(images)]
+    parts = [part for part, _ in samples.batches(images, labelled=False)]
     wrong = next((part.shape for part in parts if part.shape[1:] != shape), None) if parts else (0,)
     if wrong is not None or not sum(map(len, parts)):
         raise ModelError(

@@ -7,9 +7,9 @@ from tflite.errors import ModelError
 from tflite.quantization.affine import as_convolutions
 from tflite.quantization.copying import copied
 from tflite.quantization.folding import fold
-from tflite.quantization.graph import Call, Graph, Made, read, write
+from tflite.quantization.graph import Call, Graph, Made, Value, read, write
 from tflite.quantization.numerics import nudged
-from tflite.quantization.support import Role, role
+from tflite.quantization.support import Role, activation, role
 
 if TYPE_CHECKING:
     import keras
@@ -41,6 +41,8 @@ def clean(aware: "keras.Model", *, pixels: bool = False) -> "keras.Model":
     fold(graph)
     as_convolutions(graph)
     _keep_ranges_apart(graph)
+    _let_float_in(graph)
+    _write_out_elu(graph)
     return write(graph, copied)
 
 
@@ -51,7 +53,9 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
     layer = call.kind
     if not isinstance(layer, FakeQuant):
         return
-    if not layer.exported or call.kwargs.get("follow") is False:
+    # What two operators take is told to the converter: it may have one range from each of them.
+    known_by_itself = not layer.exported and len(graph.consumers().get(call.output, [])) < 2
+    if known_by_itself or call.kwargs.get("follow") is False:
         graph.bypass(call)
         return
     found = known or layer.range()
@@ -70,6 +74,49 @@ def _resizing(call: Call, name: str) -> Made:
 
     height, width = call.output.symbol.shape[1:3]
     return Made(keras.layers.Resizing(height, width, interpolation="nearest", name=name))
+
+
+def _let_float_in(graph: Graph) -> None:
+    """Round what was computed in floating point, is merged and is taken elsewhere too, in the range of the whole.
+
+    It has a range of its own for the others, which the converter would not keep apart from that of the whole.
+    """
+    from tflite.quantization.layers import FakeQuant, KeptFloat
+
+    producers, consumers = graph.producers(), graph.consumers()
+    for call in [call for call in graph.calls if role(call.kind) is Role.MERGED]:
+        own = next((taker for taker in consumers[call.output] if taker and isinstance(taker.kind, FakeQuant)), None)
+        for value in dict.fromkeys(call.inputs):
+            source = producers.get(value)
+            before = producers.get(source.inputs[0]) if source and isinstance(source.kind, FakeQuant) else None
+            if own and before and isinstance(before.kind, KeptFloat) and len(consumers[value]) > 1:
+                name = graph.unique(f"{call.name}_input")
+                rounding = FakeQuant(own.kind.bits, fixed=own.kind.fixed, name=name)
+                entering = Call(Made(rounding), name, (value,), outputs=(Value(value.symbol),))
+                call.replace(value, entering.output)
+                graph.calls.insert(graph.calls.index(call), entering)
+
+
+def _write_out_elu(graph: Graph) -> None:
+    """Let the converter see an exponential linear unit that is merged, in floating point, in its parts.
+
+    The operator of the runtime takes integers too, and the converter would give it the range of the concatenation.
+    """
+    import keras
+
+    from tflite.quantization.layers import FakeQuant, KeptFloat
+
+    consumers = graph.consumers()
+
+    def merged(value: Value) -> bool:
+        takers = [taker for taker in consumers.get(value, []) if taker]
+        passing = [taker for taker in takers if isinstance(taker.kind, FakeQuant | KeptFloat)]
+        return any(role(taker.kind) is Role.MERGED for taker in takers) or any(merged(one.output) for one in passing)
+
+    for call in graph.calls:
+        if activation(call.kind) == "elu" and getattr(call.kind, "alpha", 1.0) == 1.0 and merged(call.output):
+            # With α = 1 it is the same function.
+            call.operation = Made(keras.layers.Activation("celu", name=call.name))
 
 
 def _keep_ranges_apart(graph: Graph) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from tflite.quantization.graph import Call, Graph, Made, Value
@@ -69,7 +70,11 @@ class _Expansion:
         key = (id(call.operation), part)
         if key not in self.parts:
             name = call.name if output is not None else self.graph.unique(f"{call.name}_{part}")
-            self.parts[key] = operation(name), name
+            made = operation(name)
+            penalty = getattr(call.kind, "activity_regularizer", None)
+            if output is not None and penalty is not None:  # of what the whole computes
+                made.layer.activity_regularizer = penalty
+            self.parts[key] = made, name
         made, name = self.parts[key]
         value = output or Value(call.outputs[0].symbol)
         self.graph.calls.append(Call(made, name, args, outputs=(value,), origin=call.origin))
@@ -82,13 +87,17 @@ class _Expansion:
         layer = call.kind
 
         def plain(name: str) -> Made:
-            config = {**layer.get_config(), "activation": None, "name": name}
+            config = {**layer.get_config(), "activation": None, "activity_regularizer": None, "name": name}
             return Made(type(layer).from_config(config), call.weights)
 
         def following(name: str) -> Made:
+            if isinstance(layer.activation, keras.layers.Layer):
+                config = {**layer.activation.get_config(), "dtype": layer.dtype_policy, "name": name}
+                return Made(type(layer.activation).from_config(config))
             return Made(keras.layers.Activation(layer.activation, dtype=layer.dtype_policy, name=name))
 
-        self._add(call, following, "activation", self._add(call, plain, "linear", *call.args), output=call.output)
+        linear = self._add(call, plain, "linear", *(call.args or call.inputs))
+        self._add(call, following, "activation", linear, output=call.output)
         self._expand_last()
 
     def _expand_last(self) -> None:
@@ -139,7 +148,7 @@ class _Expansion:
             )
             return Made(made, [second, *bias])
 
-        value = self._add(call, depthwise, "depthwise", *call.args)
+        value = self._add(call, depthwise, "depthwise", *call.inputs)
         self._add(call, pointwise, "pointwise", value, output=call.output)
         self._expand_last()
 
@@ -246,7 +255,7 @@ def _pairwise() -> list[type]:
 def _constant(call: Call) -> float | None:
     """The number that a call of one tensor and one number has; a divisor is in the second place."""
     arguments = [*call.args, *call.kwargs.values()]
-    numbers = [argument for argument in arguments if isinstance(argument, int | float)]
+    numbers = [argument for argument in arguments if isinstance(argument, Real)]
     if len(call.inputs) != 1 or len(arguments) != 2 or len(numbers) != 1:
         return None
     if type(call.kind).__name__ in ("Divide", "TrueDivide") and arguments[0] is numbers[0]:

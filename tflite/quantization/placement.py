@@ -1,6 +1,7 @@
 """Where activations are rounded, and which kernels."""
 
 import math
+from typing import Any
 
 from tflite.errors import ModelError
 from tflite.quantization.copying import remade
@@ -73,12 +74,18 @@ class _Placing:
 
         consumers = self.graph.consumers()
         fixed: dict[Value, tuple[float, float] | None] = {}
+        on_grid: dict[int, tuple[Any, tuple[float, float] | None]] = {}  # of a layer that is called twice, once
         for value in keras.tree.flatten(self.graph.inputs):
             rescaled = self._rescaled(value, consumers)
             known = input_range or (PIXELS if rescaled else None)
             self._round(value, value.symbol.name, fixed=known)
             if known and self.bits == 8:
-                fixed.update((call.output, _on_grid(call, known)) for call in rescaled)
+                for call in rescaled:
+                    key = id(call.operation)
+                    if key not in on_grid:
+                        ends = _on_grid(call, known)
+                        on_grid[key] = call.operation, ends
+                    call.operation, fixed[call.output] = on_grid[key]
         for unit in self.found:
             last = unit.calls[-1]
             if unit in self.floating:

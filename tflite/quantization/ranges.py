@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tflite import samples
 from tflite.errors import ModelError
 from tflite.quantization.checks import is_aware
@@ -28,7 +30,9 @@ def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
         layer.measuring = True
     count = 0
     try:
-        for part, _ in samples.batches(images):
+        for part, _ in samples.batches(images, labelled=False):
+            if not np.isfinite(part).all():
+                raise ModelError("Expected finite images to measure ranges on. Received: NaN or infinity")
             aware(part.astype("float32"), training=False)
             count += len(part)
     finally:

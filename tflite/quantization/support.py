@@ -214,7 +214,7 @@ def unsupported(call: Any, bits: int) -> str:
 
 
 # What has integer kernels for 8 bits alone.
-_NARROW = frozenset({"gelu", "PReLU", "Concatenate", "Repeat"})
+_NARROW = frozenset({"gelu", "PReLU", "Concatenate", "Repeat", "RepeatVector", "UpSampling1D"})
 
 _INSTEAD = {
     **dict.fromkeys(

@@ -27,6 +27,9 @@ def refuse(rebuilt: Rebuilt) -> None:
             continue
         if type(layer).__name__ == "BatchNormalization":
             _check_normalization(call, rebuilt.graph)
+        elif type(layer).__name__.startswith("AveragePooling") and _merged_and_more(call, rebuilt.graph):
+            # The converter would want one range of a concatenation and of what another layer takes.
+            raise no_twin(call, " that is concatenated and taken elsewhere too")
         elif not _supports(known, layer):
             inside = "" if layer.name == call.name else f" with {type(layer).__name__}"
             raise no_twin(call, f"{inside}, which it does not quantize")
@@ -41,6 +44,11 @@ def _supports(known: Any, layer: Any) -> bool:
     except ValueError:  # an activation that is not on its list
         return False
     return True
+
+
+def _merged_and_more(call: Call, graph: Graph) -> bool:
+    takers = graph.consumers().get(call.output, [])
+    return len(takers) > 1 and any(type(taker.kind).__name__ == "Concatenate" for taker in takers if taker)
 
 
 def _check_normalization(call: Call, graph: Graph) -> None:
