@@ -154,6 +154,29 @@ def test_a_normalization_of_two_operators_is_one_layer(digits, tmp_path):
     assert [row.layer for row in found.layers] == ["conv", "pool", "act", "mean", "out"]
 
 
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+def test_a_shared_normalization_is_folded_once_and_once_not(scheme, digits, tmp_path):
+    keras.utils.set_random_seed(0)
+    norm = layers.BatchNormalization(name="norm")
+    inputs = keras.Input((8, 8, 1))
+    pooled = layers.MaxPooling2D(3, 1, "same")(
+        layers.Conv2D(4, 3, padding="same", activation="relu", name="one")(inputs)
+    )
+    both = [norm(pooled), norm(layers.Conv2D(4, 3, padding="same", use_bias=False, name="two")(inputs))]
+    x = layers.GlobalAveragePooling2D()(layers.Concatenate()(both))
+    model = keras.Model(inputs, layers.Dense(3)(x))
+    random = np.random.default_rng(0)
+    norm.set_weights([random.uniform(0.5, 2.0, 4) for _ in range(4)])
+    images = digits.images[:50].astype("float32")
+    if scheme == "int8":
+        model = tflite.quantize_aware(model)
+        tflite.calibrate_ranges(model, images)
+    made = tflite.convert(model, tmp_path / "a.tflite", scheme=scheme)
+    found = tflite.compare(model, made.path, images, layers=True)
+    assert found.first is None
+    assert min(row.sqnr_db or np.inf for row in found.layers) > 30
+
+
 def test_a_quantization_aware_model_has_the_numbers_of_its_file(network, digits, images, tmp_path):
     aware = tflite.quantize_aware(network)
     tflite.calibrate_ranges(aware, digits.images[:100])

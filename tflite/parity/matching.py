@@ -28,7 +28,8 @@ def match(steps: Sequence[Step], values: Sequence[np.ndarray], calls: Sequence[C
         calls: of the model, with what they compute for the same images.
     """
     named, parts = _named(steps, calls)
-    taken = {place for places in named.values() for place in places}
+    # Of several candidates none is known to be this step: it may be part of another.
+    taken = {places[0] for places in named.values() if len(places) == 1}
     readers = _readers(calls)
     found: dict[int, int] = {}
     for place in named:
@@ -75,6 +76,10 @@ def _named(steps: Sequence[Step], calls: Sequence[Call]) -> tuple[dict[int, list
     found = {}
     for path, places in steps_of.items():
         each, rest = divmod(len(places), len(by_path[path]))
+        if rest:
+            # Where one call has more steps than another, a step that another of the layer reads is a part of it.
+            places = [place for place in places if not any(place in steps[other].sources for other in places)]
+            each, rest = divmod(len(places), len(by_path[path]))
         if rest or not each:
             found.update(dict.fromkeys(places, by_path[path]))
         else:
