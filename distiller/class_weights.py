@@ -22,9 +22,9 @@ def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, An
         class_weight: by class.
     """
     labels = _labels(y)
-    if getattr(labels, "ndim", None) in (1, 2) and (labels is not y or labels.shape[1:] > (1,)):
+    if getattr(labels, "ndim", None) in (1, 2) and (labels is not y or tuple(labels.shape[1:]) > (1,)):
         labels = np.asarray(labels)
-        if labels.shape[1:] > (1,):
+        if tuple(labels.shape[1:]) > (1,):
             classes = np.where((labels < 0).all(axis=1), -1, labels.argmax(axis=1))
         else:
             classes = labels.reshape(-1)

@@ -13,7 +13,7 @@ from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.objectives.objective import Taps
 from distiller.subclassed import functional, is_subclassed
-from distiller.taps import LOGITS, check_outputs, entry, output_names, penultimate, tap
+from distiller.taps import LOGITS, check_no_sigmoid, check_outputs, entry, output_names, penultimate, tap
 
 Bridges = Bridge | Mapping[str, Bridge] | None
 
@@ -45,8 +45,9 @@ class Pairing:
         self, teacher: keras.Model, student: keras.Model, objectives: Mapping[str, Objective], bridge: Bridges
     ):
         self.bridges = _by_objective(bridge, objectives)
-        teacher = _of_size(teacher, student)
         whole = self._checked(teacher, student)
+        if any(objective.teacher_layer is None for objective in objectives.values()):
+            check_no_sigmoid(whole, role="teacher")
         tapped = tap(student, _layers(objectives.values(), "student_layer"), role="student")
         self.outputs = [LOGITS] if LOGITS in tapped.output else output_names(student)
         self.heads: dict[str, keras.Layer] = {}
@@ -68,7 +69,7 @@ class Pairing:
             sharing = [o for n, o in objectives.items() if self.bridges[n] is its_bridge]
             self.networks[name] = apart(self._bridged(its_bridge, teacher, whole, tapped, sharing))
             self.layers[name] = _layers(sharing, "teacher_layer")
-            taps.append(_tapped(self.networks[name], self.layers[name], self._keys[name]))
+            taps.append(_tapped(_of_size(self.networks[name], student), self.layers[name], self._keys[name]))
             head = its_bridge.head(self.networks[name])
             if head is not None:
                 head = renamed(head, {layer.name: layer for layer in (*tapped.operations, *self.heads.values())})
@@ -99,7 +100,7 @@ class Pairing:
         for role, network in (("teacher", teacher), ("student", student)):
             if not is_subclassed(network):
                 check_outputs(network, role=role)
-        whole = functional(teacher, role="teacher")
+        whole = _of_size(functional(teacher, role="teacher"), student)
         shapes = [network.input_shape for network in (whole, functional(student, role="student"))]
         if shapes[0] != shapes[1]:
             raise InputError(
@@ -181,7 +182,9 @@ def _of_size(teacher: keras.Model, student: keras.Model) -> keras.Model:
         return teacher
     if len(own) != len(wanted) or any(a not in (None, b) for a, b in zip(own, wanted, strict=True)):
         return teacher
-    inputs = keras.Input(batch_shape=wanted, dtype=teacher.inputs[0].dtype)
+    inputs = keras.Input(batch_shape=wanted, dtype=teacher.inputs[0].dtype, name=teacher.inputs[0].name)
+    if not isinstance(teacher, keras.Sequential):
+        inputs = keras.tree.pack_sequence_as(teacher.input, [inputs])
     return keras.models.clone_model(teacher, input_tensors=inputs, clone_function=lambda layer: layer)
 
 

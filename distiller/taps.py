@@ -167,10 +167,6 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
         shapes = [tuple(output.shape) for output in model.outputs]
         raise InputError(f"Expected the {role} to have outputs of shape (batch, …, classes). Received: {shapes}")
     for last in _last_layers(model):
-        if role == "teacher" and len(model.outputs) == 1 and _is_sigmoid(last):
-            raise InputError(
-                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid; take it off"
-            )
         softmax = isinstance(last, keras.layers.Softmax) or type(last).__name__ == "Softmax"  # of `keras.ops`
         if softmax or getattr(last, "activation", None) is keras.activations.softmax:
             raise InputError(
@@ -180,12 +176,23 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
 
 
 def may_be_probabilities(model: keras.Model) -> bool:
-    """Whether an output may be one of a sigmoid; of a subclassed or a quantization-aware model nobody can tell."""
+    """Whether an output may be one of a sigmoid: it is no product with a kernel, which is one of logits."""
     if is_subclassed(model):
         return True
+    linear = keras.activations.linear
     return any(
-        _is_sigmoid(last) or keras.saving.get_registered_name(type(last)) in _ROUNDING for last in _last_layers(model)
+        not hasattr(last, "kernel") or getattr(last, "activation", linear) not in (None, linear)
+        for last in _last_layers(model)
     )
+
+
+def check_no_sigmoid(model: keras.Model, *, role: str) -> None:
+    """Raise InputError where the only output of `model` is that of a sigmoid, and so no logits."""
+    for last in _last_layers(model) if len(model.outputs) == 1 else ():
+        if _is_sigmoid(last):
+            raise InputError(
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid; take it off"
+            )
 
 
 def _is_sigmoid(layer: keras.Operation) -> bool:
@@ -206,6 +213,8 @@ def _last_layers(model: keras.Model) -> list[keras.Operation]:
 def check_logits(model: keras.Model, *, role: str) -> None:
     """Raise InputError unless `model` is a network with one output of logits (batch, classes)."""
     check_outputs(model, role=role)
+    if role == "teacher":
+        check_no_sigmoid(model, role=role)
     if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
         shapes = [tuple(output.shape) for output in model.outputs]
         raise InputError(f"Expected the {role} to have one output of shape (batch, classes). Received: {shapes}")

@@ -30,22 +30,33 @@ def table(path: Path | None = None) -> str:
 
 
 def faster(path: Path | None = None) -> str:
-    """How many times as fast as Keras a step is, a column a precision, from the last run of each."""
+    """How many times as fast as Keras a step is, from the last run of each precision on each machine."""
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
     usual = Setting()
     pair = {"student": usual.student, "teacher": usual.teacher, "batch": usual.batch}
-    last = {
-        line["arguments"]["precision"]: line["run"] for line in recorded if pair.items() <= line["arguments"].items()
-    }
-    runs = {
-        precision: {line["contestant"]: line["seconds"] for line in recorded if line["run"] == run and "places" in line}
-        for precision, run in last.items()
-    }
+    needed = {name for _, *both in FASTER for name in both}
+    timed: dict[str, dict[str, list[float]]] = {}
+    settings: dict[tuple[str, str], str] = {}
+    for line in recorded:
+        if "places" in line and pair.items() <= line["arguments"].items():
+            timed.setdefault(line["run"], {})[line["contestant"]] = line["seconds"]
+            if needed <= timed[line["run"]].keys():
+                settings[_processor(line), line["arguments"]["precision"]] = line["run"]
+    columns = sorted(settings)
     return markdown(
-        ("step", *(f"{precision}, × Keras" for precision in last)),
-        [(text, *(_times(runs[precision], one, peer) for precision in last)) for text, one, peer in FASTER],
+        ("step", *(f"{precision}, {processor}" for processor, precision in columns)),
+        [(text, *(_times(timed[settings[column]], one, peer) for column in columns)) for text, one, peer in FASTER],
         text=(0,),
     )
+
+
+def _processor(line: dict[str, Any]) -> str:
+    """A processor's name without its maker's additions.
+
+    >>> _processor({"machine": {"processor": "Intel(R) Xeon(R) Processor"}})
+    'Intel Xeon'
+    """
+    return line["machine"]["processor"].replace("(R)", "").removesuffix(" Processor")
 
 
 def _times(run: dict[str, list[float]], one: str, peer: str) -> str:

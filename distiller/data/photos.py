@@ -1,13 +1,17 @@
 """Image files as arrays: upright, on white, in three colours and one size."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from distiller.errors import InputError
 from distiller.progress import Reporter
+
+# What Pillow knows by name and leaves to other programs.
+_NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 
 def find(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -17,7 +21,7 @@ def find(folder: Path) -> tuple[list[Path], list[Path]]:
     """
     from PIL import Image
 
-    kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN.keys() - _NOT_READ}
     files = [
         path
         for path in sorted(folder.rglob("*"))
@@ -36,11 +40,23 @@ def read(paths: Sequence[Path], size: tuple[int, int], title: str) -> np.ndarray
         InputError: a file that cannot be read.
     """
     images = np.empty((len(paths), *size, 3), np.uint8)
-    with Reporter().task(title, len(paths)) as task, ThreadPoolExecutor() as pool:
+    with _of_any_size(), Reporter().task(title, len(paths)) as task, ThreadPoolExecutor() as pool:
         for i, image in enumerate(pool.map(lambda path: _image(path, size), paths)):
             images[i] = image
             task.advance_to(i + 1)
     return images
+
+
+@contextmanager
+def _of_any_size() -> Iterator[None]:
+    """Let Pillow open photos of more than 89 million pixels, as phones take them."""
+    from PIL import Image
+
+    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
 
 
 def _image(path: Path, size: tuple[int, int]) -> np.ndarray:

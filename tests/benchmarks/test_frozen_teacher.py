@@ -17,6 +17,7 @@ def test_both_limits_count(agreement, divergence, said):
         "divergence": divergence,
         "mean_difference": 0.0,
         "largest_difference": 0.0,
+        "machine": {"processor": "A processor", "cores": 2},
         "ratio": {"median": 0.6, "low": 0.5, "high": 0.7},
     }
     assert f"{said} the tolerance" in frozen_teacher.sentence(line)

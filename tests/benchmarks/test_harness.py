@@ -295,3 +295,15 @@ def test_a_stale_document_is_found(tmp_path, monkeypatch):
     assert tables.main([]) == 0
     assert tables.main(["--check"]) == 0
     assert "old" not in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_what_is_recorded_is_what_the_experiment_asks(name):
+    """Otherwise its command would train other students, and the table would take the mean of both."""
+    experiment = experiments.read(name)
+    found = lines.read(lines.RESULTS / f"{name}.jsonl")
+    seeds = sorted({line["seed"] for line in found})
+    asked = [experiment.asked(variant, tiny=False, seeds=seeds) for variant in experiment.variants]
+    keys = {lines.key(recipe, arm, seed) for recipe in asked for arm in recipe.arms for seed in recipe.seeds}
+    assert found
+    assert {lines.key_of(line) for line in found} <= keys

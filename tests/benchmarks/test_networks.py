@@ -69,18 +69,20 @@ def test_the_table_counts_ways(monkeypatch, tmp_path):
         "latency_ms": {"median": 0.5},
         "size": 32,
     }
+    where = {"machine": {"processor": "A processor"}}
     lines.append(
         tmp_path / networks.NAME,
         [
-            {"network": "A", "way": "native", "float_operators": 0, **fine},
-            {"network": "A", "way": "tfmot", "error": "no | <such> layer", "size": 32},
-            {"network": "B", "way": "native", "float_operators": 3, **fine},
+            {"network": "A", "way": "native", "float_operators": 0, **fine, **where},
+            {"network": "A", "way": "tfmot", "error": "no | <such> layer", "size": 32, **where},
+            {"network": "B", "way": "native", "float_operators": 3, **fine, **where},
         ],
     )
     made = networks_table.table()
     assert "| A | 32 | native engine | integer | 0 | 1,234 | 49.5 (-0.5) | 0.988 | 0.500 |" in made
     assert "- native engine: 1 integer files, 1 with operators in floating point inside, 0 errors." in made
     assert "- A, tfmot engine: no / ‹such› layer" in made
+    assert made.endswith("Images of CIFAR-10; milliseconds of a run on A processor.")
 
 
 def test_an_unknown_network(capsys):

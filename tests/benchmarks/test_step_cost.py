@@ -202,7 +202,7 @@ def test_the_table_is_made_from_the_lines(tmp_path):
     ]
 
 
-def test_how_much_faster_a_step_is_comes_from_the_last_run_of_each_precision(tmp_path):
+def test_how_much_faster_a_step_is_comes_from_the_last_run_of_each_precision_and_machine(tmp_path):
     path = tmp_path / "step_cost.jsonl"
     peer_of = {one: peer for _, one, peer in step_cost_table.FASTER}
     narrow = {"run": "later", "arguments": {**MADE["arguments"], "precision": "mixed_bfloat16"}}
@@ -211,7 +211,7 @@ def test_how_much_faster_a_step_is_comes_from_the_last_run_of_each_precision(tmp
         bare = [line("peer", peer, [0.1 * times, 0.2 * times, 0.3 * times], **made) for peer in {*peer_of.values()}]
         lines.append(path, [*own, *bare])
     rows = step_cost_table.faster(path).splitlines()
-    assert rows[0] == "| step | float32, × Keras | mixed_bfloat16, × Keras |"
+    assert rows[0] == "| step | float32, A processor | mixed_bfloat16, A processor |"
     assert rows[2] == "| plain training | 2.00 (2.00 to 6.00) | 4.00 (4.00 to 12.00) |"
     assert len(rows) == 2 + len(step_cost_table.FASTER)
 

@@ -72,12 +72,21 @@ def test_all_kinds_are_read_and_others_are_told(folder, capsys):
     (folder / "cat" / "deep").mkdir()
     Image.fromarray(np.full((10, 10, 3), 50, "uint8")).save(folder / "cat" / "deep" / "é.png")
     (folder / "cat" / "a.heic").write_text("?")
+    (folder / "cat" / "clip.mpg").write_text("?")
+    (folder / "dog" / "notes.h5").write_text("?")
     (folder / "dog" / "Thumbs.db").write_text("?")
     (folder / "dog" / "._0.png").write_text("macOS")
     found = data.load(folder, image_size=(8, 8))
     assert sum(map(len, (found.train, found.validation, found.test))) == 17
-    assert "2 files in" in (told := capsys.readouterr().err)
-    assert told.strip().endswith("left out, no images of a kind that can be read: .db, .heic")
+    assert "4 files in" in (told := capsys.readouterr().err)
+    assert told.strip().endswith("left out, no images of a kind that can be read: .db, .h5, .heic, .mpg")
+
+
+def test_a_photo_of_two_hundred_megapixels(tmp_path):
+    Image.new("1", (16320, 12240), 1).save(tmp_path / "a.png")
+    before = Image.MAX_IMAGE_PIXELS
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), np.full((8, 8, 3), 255))
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def test_a_broken_file_is_named(folder):

@@ -200,6 +200,10 @@ def test_binary_losses_of_probabilities_need_a_sigmoid(loss):
     with pytest.raises(InputError, match="which takes probabilities"):
         Distiller(student=ending(None), objectives={}).compile("sgd", loss=loss)
     Distiller(student=ending("sigmoid"), objectives={}).compile("sgd", loss=loss)
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(2, activation="sigmoid")(inputs)
+    for last in (keras.layers.Activation("linear", dtype="float32"), keras.layers.Reshape((2,))):
+        Distiller(student=keras.Model(inputs, last(x)), objectives={}).compile("sgd", loss=loss)
 
 
 class TestBridges:

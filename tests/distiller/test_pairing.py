@@ -6,11 +6,12 @@ import pytest
 
 from distiller import Distiller, bridges, objectives
 from distiller.errors import InputError
+from distiller.taps import LOGITS
 
 
 def network(size, classes):
     """One that would answer images of any size."""
-    inputs = keras.Input((size, size, 1))
+    inputs = keras.Input((size, size, 1), name="image")
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="maps")(inputs))
     return keras.Model(inputs, keras.layers.Dense(classes)(x))
 
@@ -29,20 +30,27 @@ def test_a_teacher_of_other_images_is_refused():
         Distiller(teacher=network(9, 3), student=network(6, 3), objectives={"soft": objectives.Hinton()})
 
 
-@pytest.mark.parametrize("form", ["functional", "sequential"])
+@pytest.mark.parametrize("form", ["functional", "sequential", "list", "dict"])
 @pytest.mark.parametrize("options", [{}, {"teacher_layer": "maps", "student_layer": "maps"}])
 def test_a_teacher_for_any_size_takes_the_students(form, options):
     teacher, student = network(None, 3), network(6, 3)
     if form == "sequential":
         teacher = keras.Sequential([keras.Input((None, None, 1)), *teacher.layers[1:]])
+    elif form == "list":
+        teacher = keras.Model([teacher.input], teacher.output)
+    elif form == "dict":
+        teacher = keras.Model({"image": teacher.input}, teacher.output)
     x = np.random.default_rng(0).normal(size=(4, 6, 6, 1)).astype("float32")
-    before = keras.ops.convert_to_numpy(teacher(x))
+    before = keras.ops.convert_to_numpy(teacher({"list": [x], "dict": {"image": x}}.get(form, x)))
     objective = objectives.Hint(**options) if options else objectives.Hinton()
     made = Distiller(teacher=teacher, student=student, objectives={"soft": objective})
     made.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     made.fit(x, np.arange(4) % 3, verbose=0)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(made.teacher(x)), before, rtol=1e-5)
-    assert teacher.input_shape == (None, None, None, 1)
+    asked = made.teacher_outputs(x)["maps" if options else LOGITS]
+    assert asked.shape == ((4, 4, 4, 4) if options else (4, 3))
+    if not options:
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(asked), before, rtol=1e-5)
+    assert made.teacher is teacher
     with pytest.raises(InputError, match="to take the same input"):
         Distiller(teacher=network(6, 3), student=network(None, 3), objectives={"soft": "hinton"})
 
@@ -55,6 +63,8 @@ def test_a_teacher_of_probabilities_by_class_is_refused(last):
     student = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
     with pytest.raises(InputError, match="is a sigmoid; take it off"):
         Distiller(teacher=teacher, student=student, objectives={"soft": objectives.Hinton()})
+    layers = {"teacher_layer": teacher.layers[1].name, "student_layer": student.layers[0].name}
+    Distiller(teacher=teacher, student=student, objectives={"alike": objectives.Hint(**layers)})
 
 
 def test_one_logit_of_two_classes_is_told():

@@ -10,6 +10,7 @@ from distiller.errors import InputError
 
 WEIGHTS = np.linspace(0, 2, 32).astype("float32")
 IDS = np.arange(32)
+CATEGORICAL = keras.losses.CategoricalCrossentropy(from_logits=True)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,14 @@ def test_class_weights_of_labels_that_are_vectors(feed):
     by_sample = losses(labels, loss=loss, fit={"sample_weight": np.where(known & (LABELS == 0), 3.0, 1.0)})
     by_class = losses(labels, loss=loss, feed=feed, fit={"class_weight": {0: 3.0}})
     np.testing.assert_allclose(by_class, by_sample, rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tensors of TensorFlow")
+def test_of_classes_of_labels_in_a_tensor():
+    plain = losses(fit={"class_weight": {2: 3.0}})
+    for labels, options in ((LABELS, {}), (np.eye(4, dtype="float32")[LABELS], {"loss": CATEGORICAL})):
+        found = losses(keras.ops.convert_to_tensor(labels), fit={"class_weight": {2: 3.0}}, **options)
+        np.testing.assert_allclose(found, plain, rtol=1e-5)
 
 
 class TestSeveralOutputs:

@@ -60,6 +60,26 @@ def test_what_stays_in_floating_point_is_concatenated(make, tmp_path):
     assert steps_apart(network(make), tmp_path / "a.tflite", exclude="odd") <= 3
 
 
+@pytest.mark.parametrize("layer", [layers.ELU(name="odd"), layers.Activation("elu", name="odd")])
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_layer_in_floating_point_is_called_twice(layer, merged, tmp_path):
+    def make(x):
+        first, second = layer(convolved(x)), layer(convolved(x))
+        return layers.Concatenate()([first, second if merged else convolved(second)])
+
+    assert steps_apart(network(make), tmp_path / "a.tflite", exclude="odd") <= 3
+
+
+@pytest.mark.parametrize("between", [layers.Dropout(0.5), layers.Identity()])
+def test_a_bounded_activation_is_merged_twice_behind_what_does_nothing(between, tmp_path):
+    def make(x):
+        bounded = between(layers.Activation("sigmoid")(convolved(x)))
+        both = layers.Concatenate()([bounded, convolved(x, 4, "relu")])
+        return layers.Maximum()([convolved(both), bounded])
+
+    assert steps_apart(network(make), tmp_path / "a.tflite") <= 3
+
+
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softmax"])
 @pytest.mark.parametrize("merge", [layers.Concatenate, layers.Maximum])
 def test_a_bounded_activation_is_merged_twice(activation, merge, tmp_path):
@@ -154,6 +174,18 @@ def test_a_dead_channel_does_not_keep_a_kernel_in_8_bits(tmp_path):
     assert steps_apart(model, tmp_path / "a.tflite", scheme="int4") <= 1
     kinds = [tensor.dtype for one in tflite.inspect(tmp_path / "a.tflite").operators for tensor in one.inputs[1:2]]
     assert kinds.count("int4") == 2
+
+
+def test_a_kernel_of_8_bits_with_few_weights_stays_in_8_bits(tmp_path):
+    """One weight a channel is a whole number of 4-bit steps by itself."""
+    layer = layers.Conv2D(16, 1, name="sparse")
+    model = network(lambda x: convolved(layer(convolved(x, 8))))
+    kernel, bias = layer.get_weights()
+    kernel[:, :, 1:, :9] = 0.0
+    layer.set_weights([kernel, bias])
+    steps_apart(model, tmp_path / "a.tflite", scheme="int4", overrides={"sparse": "int8"})
+    kinds = {one.inputs[1].name: one.inputs[1].dtype for one in tflite.inspect(tmp_path / "a.tflite").operators[:3]}
+    assert sorted(kinds.values()) == ["int4", "int4", "int8"]
 
 
 def test_labels_that_calibration_does_not_use_may_be_anything(tmp_path):

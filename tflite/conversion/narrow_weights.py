@@ -50,7 +50,7 @@ def _steps(model: Any, tensor: Any, schema: Any) -> np.ndarray | None:
     """Weights as whole numbers of 4-bit steps, or None where they are not.
 
     The converter gives a channel whose kernel is almost zero a larger scale than its own, with which the bias fits 32
-    bits. What is left of such a kernel is rounded to 4 bits of that scale, where most channels are whole numbers.
+    bits. What is left of it, which no longer reaches the largest integer, is rounded to 4 bits of that scale.
     """
     if tensor.type != schema.TensorType.INT8 or model.buffers[tensor.buffer].data is None:
         return None
@@ -58,9 +58,10 @@ def _steps(model: Any, tensor: Any, schema: Any) -> np.ndarray | None:
     steps = np.round(wide * (_NARROW / _WIDE)).astype("int64")
     same = np.round(steps * (_WIDE / _NARROW)) == wide
     axis = tensor.quantization.quantizedDimension if len(tensor.quantization.scale) > 1 else 0
-    channels = np.moveaxis(same.reshape(tensor.shape), axis, 0).reshape(len(tensor.quantization.scale), -1).all(axis=1)
-    used = np.moveaxis(wide.reshape(tensor.shape), axis, 0).reshape(len(channels), -1).any(axis=1)
-    return steps if channels.all() or channels[used].mean() > 0.5 else None
+    channels = np.moveaxis(wide.reshape(tensor.shape), axis, 0).reshape(len(tensor.quantization.scale), -1)
+    whole = np.moveaxis(same.reshape(tensor.shape), axis, 0).reshape(channels.shape).all(axis=1)
+    enlarged = np.abs(channels).max(axis=1) < _WIDE
+    return steps if whole.any() and (whole | enlarged).all() else None
 
 
 def _packed(steps: np.ndarray) -> np.ndarray:

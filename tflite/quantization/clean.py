@@ -34,7 +34,8 @@ def clean(aware: "keras.Model", *, pixels: bool = False) -> "keras.Model":
     for call in list(graph.calls):
         if role(call.kind) is Role.IDENTITY:
             graph.bypass(call)
-        elif isinstance(call.kind, keras.layers.UpSampling2D) and call.kind.interpolation == "nearest":
+    for call in list(graph.calls):
+        if isinstance(call.kind, keras.layers.UpSampling2D) and call.kind.interpolation == "nearest":
             call.operation = graph.shared(call, partial(_resizing, call), also=call.output.symbol.shape[1:3])
         else:
             _rounding(graph, call, _PIXELS if inputs & set(call.inputs) else None)
@@ -113,10 +114,14 @@ def _write_out_elu(graph: Graph) -> None:
         passing = [taker for taker in takers if isinstance(taker.kind, FakeQuant | KeptFloat)]
         return any(role(taker.kind) is Role.MERGED for taker in takers) or any(merged(one.output) for one in passing)
 
-    for call in graph.calls:
-        if activation(call.kind) == "elu" and getattr(call.kind, "alpha", 1.0) == 1.0 and merged(call.output):
-            # With α = 1 it is the same function.
-            call.operation = Made(keras.layers.Activation("celu", name=call.name))
+    found = {
+        id(call.operation)
+        for call in graph.calls
+        if activation(call.kind) == "elu" and getattr(call.kind, "alpha", 1.0) == 1.0 and merged(call.output)
+    }
+    for call in [call for call in graph.calls if id(call.operation) in found]:
+        # With α = 1 it is the same function.
+        call.operation = graph.shared(call, lambda name: Made(keras.layers.Activation("celu", name=name)))
 
 
 def _keep_ranges_apart(graph: Graph) -> None:
