@@ -242,7 +242,9 @@ class TestCommands:
     def test_convert_evaluate_compare_inspect_benchmark(self, command, finished, tmp_path):
         keras_file, file = finished / "distilled-3.keras", tmp_path / "s.tflite"
         images = ["--data", "digits", "--classes", "3,5,6,8,9"]
-        assert command("convert", keras_file, file, "--scheme", "int8", *images, "--count", 40)[0] == 0
+        assert (
+            command("convert", keras_file, file, "--scheme", "int8", "--labels", "data", *images, "--count", 40)[0] == 0
+        )
         assert file.read_bytes() == (finished / "distilled-3-int8.tflite").read_bytes()
         _, out, _ = command("evaluate", file, *images, "--json")
         report = json.loads((finished / "report.json").read_text())
