@@ -55,7 +55,6 @@ def test_class_weights_of_labels_that_are_vectors(feed):
     np.testing.assert_allclose(by_class, by_sample, rtol=1e-5)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tensors of TensorFlow")
 def test_of_classes_of_labels_in_a_tensor():
     plain = losses(fit={"class_weight": {2: 3.0}})
     for labels, options in ((LABELS, {}), (np.eye(4, dtype="float32")[LABELS], {"loss": CATEGORICAL})):
