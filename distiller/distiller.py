@@ -1,6 +1,5 @@
 """A Keras model that trains a student from a teacher."""
 
-import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -9,21 +8,24 @@ import keras
 from keras import ops
 
 from distiller import objectives as catalogue
-from distiller.adjustable import Adjustable, Number, as_number, attach, corners
+from distiller.adjustable import Number, attach
+from distiller.assembly import also_takes, build, no_teacher
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
 from distiller.class_weights import weighted
 from distiller.data.batches import Batches
 from distiller.errors import InputError
 from distiller.first_step import FirstStep, check_all, check_stored, check_targets, first_batch, watched
-from distiller.labels import LabelsTerm, counts, may_be_marked, without_ignored
+from distiller.labels import LabelsTerm, without_ignored
+from distiller.metrics import as_keras_takes_it, together
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
 from distiller.steps import step_class
-from distiller.taps import LOGITS, MASK, may_be_probabilities
-from distiller.targets import LABELS, Targets, without_marks
+from distiller.taps import MASK, may_be_probabilities
+from distiller.targets import LABELS, Targets
+from distiller.term_weights import checked_weight, term_weights
 from distiller.terms import objective_term
 
 
@@ -103,8 +105,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         self.student = student
         self.objectives = {name: catalogue.get(objective) for name, objective in objectives.items()}
         if teacher is None:
-            teacher = _no_teacher(student, self.objectives)
-        self.term_weights = _term_weights(weights or {}, self.objectives)
+            teacher = no_teacher(student, self.objectives)
+        self.term_weights = term_weights(weights or {}, self.objectives)
         self.pairing = Pairing(teacher, student, self.objectives, bridge)
         self.heads = self.pairing.heads
         for name, objective in self.objectives.items():
@@ -115,8 +117,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                     f"Objective {name!r} compares the samples of a batch with each other, and would see the positions "
                     "that the student's mask hides"
                 )
-            _build(name, objective, self.pairing)
-        self._also = {name: _also_takes(objective) for name, objective in self.objectives.items()}
+            build(name, objective, self.pairing)
+        self._also = {name: also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
         self._copied = False  # whether Keras has copied the samples' weights to every output
         attach(self, self._step)
@@ -136,7 +138,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: None"
             )
         # As weighted metrics they can leave the unlabelled samples out.
-        seen = _joined(metrics, weighted_metrics)
+        seen = together(metrics, weighted_metrics)
         super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=seen, **kwargs)
         self._labels_term = LabelsTerm(
             loss, loss_weights, self.pairing.outputs, sigmoid=may_be_probabilities(self.student)
@@ -211,7 +213,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """
         if name not in self.term_weights:
             raise InputError(unknown("weight", name, self.term_weights))
-        self.term_weights[name].assign(_checked_weight(name, weight))
+        self.term_weights[name].assign(checked_weight(name, weight))
 
     @property
     def label_losses(self) -> dict[str, Any]:
@@ -266,7 +268,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                 metric.update_state(loss, sample_weight=samples)
             # A mean of Keras's own is that of an output's loss, which Keras makes and `LabelsTerm` replaces.
             elif not isinstance(metric, keras.metrics.Mean):
-                labels, answers, weights = _as_keras_takes_it(targets, outputs, names)
+                labels, answers, weights = as_keras_takes_it(targets, outputs, names)
                 metric.update_state(labels, answers, sample_weight=weights)
         return self.get_metrics_result()
 
@@ -335,84 +337,3 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     def _step(self):
         """How often the optimiser has updated the student."""
         return 0 if self.optimizer is None else self.optimizer.iterations
-
-
-def _as_keras_takes_it(targets: Targets, outputs: Mapping, names: list[str]) -> tuple[Any, Any, Any]:
-    """Labels, answers and weights: of one output, or dicts of several."""
-    found = {}
-    for name in names:
-        labels = targets.of(name)
-        if labels is not None:
-            like = ops.zeros(ops.shape(outputs[name])[:-1])
-            marked = without_marks(labels) if may_be_marked(labels, name) else labels
-            found[name] = marked, outputs[name], counts(targets, name, outputs, like)
-    if names == [LOGITS]:
-        return found[LOGITS]
-    labels, answers, weights = ({name: parts[place] for name, parts in found.items()} for place in range(3))
-    return labels, answers, weights
-
-
-def _joined(metrics, weighted):
-    """Metrics and weighted metrics in one structure."""
-    if not isinstance(metrics, Mapping) and not isinstance(weighted, Mapping):
-        return [*(metrics or []), *(weighted or [])]
-    both: dict[str, list] = {}
-    for group in (metrics or {}, weighted or {}):
-        for name, some in group.items():
-            both.setdefault(name, []).extend(some if isinstance(some, list | tuple) else [some])
-    return both
-
-
-def _also_takes(objective: Objective) -> set[str]:
-    """What else an objective's `call` wants to know."""
-    wanted = {"training", "ids"} if objective.needs_ids else {"training"}
-    return wanted & inspect.signature(objective.call).parameters.keys()
-
-
-def _term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Objective]) -> dict[str, Adjustable]:
-    for name, use in ((LABELS, "the hard labels' term"), ("loss", "the sum of all terms")):
-        if name in objectives:
-            raise InputError(f"{name!r} is the name of {use}. Name the objective otherwise")
-    known = (LABELS, *objectives)
-    for name in weights:
-        if name not in known:
-            raise InputError(unknown("weight", name, known))
-    return {name: Adjustable(_checked_weight(name, as_number(weights.get(name, 1.0)))) for name in known}
-
-
-def _checked_weight(name: str, weight: Number) -> Number:
-    for number in corners(weight):
-        if not 0 <= number < float("inf"):
-            raise InputError(
-                f"Invalid weight for {name!r}. Expected a number ≥ 0 or a schedule of such. Received: {number}"
-            )
-    return weight
-
-
-def _no_teacher(student: keras.Model, objectives: Mapping[str, Objective]) -> keras.Model:
-    from distiller.teachers.silence import silent
-
-    asking = [name for name, objective in objectives.items() if objective.needs_teacher]
-    if asking:
-        raise InputError(f"Expected a teacher for the objectives {asking}. Received: None")
-    return silent(student)
-
-
-def _build(name: str, objective: Objective, pairing: Pairing) -> None:
-    """Build an objective on the shapes that it will see; what does not fit shows here."""
-    compared = pairing.compared(name, objective, *pairing.symbols())
-
-    def spec(tensor):
-        shape = tensor.shape if objective.student_layer is not None else (None, tensor.shape[-1])
-        return keras.KerasTensor(shape, dtype=tensor.dtype)
-
-    try:
-        ids = {"ids": keras.KerasTensor((None,), dtype="int32")} if objective.needs_ids else {}
-        specs = keras.tree.map_structure(spec, compared)
-        loss = objective(*specs, keras.KerasTensor((None,), dtype="int32"), **ids)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"Objective {name!r} does not fit the networks: {error}") from error
-    if len(loss.shape) != 1:
-        raise InputError(
-            f"Expected objective {name!r} to return one loss a sample, shape (batch,). Received: {loss.shape}"
-        )

@@ -157,8 +157,9 @@ def _tell(found: "Benchmarks", figures: Path | None, report: Path | None, json: 
     if report:
         measured.add(report, found)
         written.append(f"Report: {pages.write(report)}")
-    for line in written if not json else ():
-        print(line)
+    if not json:
+        for line in written:
+            print(line)
 
 
 def _numbers(text: str) -> list[int]:

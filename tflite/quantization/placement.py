@@ -74,18 +74,19 @@ class _Placing:
 
         consumers = self.graph.consumers()
         fixed: dict[Value, tuple[float, float] | None] = {}
-        on_grid: dict[int, tuple[Any, tuple[float, float] | None]] = {}  # of a layer that is called twice, once
+        # A layer that is called twice is moved once; the one before is kept: another could get its id.
+        on_grid: dict[int, tuple[Any, Any, tuple[float, float] | None]] = {}
         for value in keras.tree.flatten(self.graph.inputs):
             rescaled = self._rescaled(value, consumers)
             known = input_range or (PIXELS if rescaled else None)
             self._round(value, value.symbol.name, fixed=known)
             if known and self.bits == 8:
                 for call in rescaled:
-                    key = id(call.operation)
-                    if key not in on_grid:
+                    before = call.operation
+                    if id(before) not in on_grid:
                         ends = _on_grid(call, known)
-                        on_grid[key] = call.operation, ends
-                    call.operation, fixed[call.output] = on_grid[key]
+                        on_grid[id(before)] = before, call.operation, ends
+                    _, call.operation, fixed[call.output] = on_grid[id(before)]
         for unit in self.found:
             last = unit.calls[-1]
             if unit in self.floating:

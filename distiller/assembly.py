@@ -1,0 +1,50 @@
+"""Puts objectives and networks together; what does not fit shows here."""
+
+import inspect
+from collections.abc import Mapping
+
+import keras
+
+from distiller.errors import InputError
+from distiller.objectives import Objective
+from distiller.pairing import Pairing
+
+
+def build(name: str, objective: Objective, pairing: Pairing) -> None:
+    """Build an objective on the shapes that it will see.
+
+    Raises:
+        InputError: it does not fit the networks, or does not return one loss a sample.
+    """
+    compared = pairing.compared(name, objective, *pairing.symbols())
+
+    def spec(tensor):
+        shape = tensor.shape if objective.student_layer is not None else (None, tensor.shape[-1])
+        return keras.KerasTensor(shape, dtype=tensor.dtype)
+
+    try:
+        ids = {"ids": keras.KerasTensor((None,), dtype="int32")} if objective.needs_ids else {}
+        specs = keras.tree.map_structure(spec, compared)
+        loss = objective(*specs, keras.KerasTensor((None,), dtype="int32"), **ids)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"Objective {name!r} does not fit the networks: {error}") from error
+    if len(loss.shape) != 1:
+        raise InputError(
+            f"Expected objective {name!r} to return one loss a sample, shape (batch,). Received: {loss.shape}"
+        )
+
+
+def also_takes(objective: Objective) -> set[str]:
+    """What else an objective's `call` wants to know."""
+    wanted = {"training", "ids"} if objective.needs_ids else {"training"}
+    return wanted & inspect.signature(objective.call).parameters.keys()
+
+
+def no_teacher(student: keras.Model, objectives: Mapping[str, Objective]) -> keras.Model:
+    """What stands for a teacher that nothing asks; InputError where an objective does."""
+    from distiller.teachers.silence import silent
+
+    asking = [name for name, objective in objectives.items() if objective.needs_teacher]
+    if asking:
+        raise InputError(f"Expected a teacher for the objectives {asking}. Received: None")
+    return silent(student)
