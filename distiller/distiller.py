@@ -17,16 +17,17 @@ from distiller.data.batches import Batches
 from distiller.errors import InputError
 from distiller.first_step import FirstStep, check_all, check_stored, check_targets, first_batch, watched
 from distiller.labels import LabelsTerm, without_ignored
+from distiller.masks import MASK
 from distiller.metrics import as_keras_takes_it, together
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
 from distiller.steps import step_class
-from distiller.taps import MASK, may_be_probabilities
+from distiller.taps import may_be_probabilities
 from distiller.targets import LABELS, Targets
 from distiller.term_weights import checked_weight, term_weights
-from distiller.terms import objective_term
+from distiller.terms import added, objective_term
 
 
 class Loss(NamedTuple):
@@ -112,7 +113,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         for name, objective in self.objectives.items():
             if not objective.needs_teacher and self.pairing.first[name] in self.heads:
                 raise InputError(f"Objective {name!r} asks the labels, and an auxiliary head answers in other classes")
-            if objective.across and objective.student_layer is None and MASK in self.pairing.student.output:
+            related = objective.across or objective.compares == "relations"
+            if related and objective.student_layer is None and MASK in self.pairing.student.output:
                 raise InputError(
                     f"Objective {name!r} compares the samples of a batch with each other, and would see the positions "
                     "that the student's mask hides"
@@ -250,7 +252,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         weighted = {name: self.term_weights[name].now() * term for name, term in terms.items()}
         task = weighted.pop(LABELS)
         if self.losses:
-            task = ops.add(task, ops.sum(self.losses))
+            task = ops.add(task, added(self.losses))
         return Loss(task, ops.sum(list(weighted.values())) if weighted else ops.zeros(()), terms)
 
     def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:

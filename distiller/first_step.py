@@ -47,7 +47,7 @@ def check_targets(distiller: Any, batch: Any) -> None:
             )
         if objective.needs_ids:
             check_ids(name, objective, targets.ids)
-        if objective.compares == "relations" and not objective.needs_ids:
+        if (objective.compares == "relations" or objective.fewest > 1) and not objective.needs_ids:
             _check_enough(name, objective, distiller.pairing, len(keras.tree.flatten(x)[0]))
 
 
@@ -83,6 +83,8 @@ def _check_enough(name: str, objective: Any, pairing: Any, samples: int) -> None
     def spec(tensor):
         return keras.KerasTensor((samples, *tensor.shape[1:]), dtype=tensor.dtype)
 
+    if samples < objective.fewest:
+        raise InputError(f"Objective {name!r} cannot compare a batch of {samples}: it needs {objective.fewest} or more")
     specs = keras.tree.map_structure(spec, pairing.compared(name, objective, *pairing.symbols()))
     try:
         objective(*specs, keras.KerasTensor((samples,), dtype="int32"))

@@ -7,7 +7,8 @@ import keras
 from keras import ops
 
 from distiller.errors import InputError
-from distiller.taps import LOGITS, MASK
+from distiller.masks import MASK
+from distiller.taps import LOGITS
 from distiller.targets import Targets, known, over, rows, without_marks
 
 _CROSS_ENTROPIES = {

@@ -67,9 +67,9 @@ class Pairing:
             if first != name:
                 continue
             sharing = [o for n, o in objectives.items() if self.bridges[n] is its_bridge]
-            self.networks[name] = apart(self._bridged(its_bridge, teacher, whole, tapped, sharing))
+            self.networks[name] = apart(_of_size(self._bridged(its_bridge, teacher, whole, tapped, sharing), student))
             self.layers[name] = _layers(sharing, "teacher_layer")
-            taps.append(_tapped(_of_size(self.networks[name], student), self.layers[name], self._keys[name]))
+            taps.append(_tapped(self.networks[name], self.layers[name], self._keys[name]))
             head = its_bridge.head(self.networks[name])
             if head is not None:
                 head = renamed(head, {layer.name: layer for layer in (*tapped.operations, *self.heads.values())})
@@ -123,7 +123,7 @@ class Pairing:
             return bridge.network  # of a saved Distiller: it was the teacher itself
         if self.outputs != [LOGITS]:
             raise InputError(f"Expected a student of one output with a bridge. Received: outputs {self.outputs}")
-        network = bridge.teacher(whole, student.output[LOGITS].shape[-1])
+        network = _of_size(bridge.teacher(whole, student.output[LOGITS].shape[-1]), student)
         shapes = [
             [tuple(tensor.shape) for tensor in each.inputs] for each in (functional(network, role="teacher"), student)
         ]

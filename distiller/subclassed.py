@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from distiller.errors import InputError
+from distiller.masks import MaskOf, with_mask
 
 
 def is_subclassed(model: Any) -> bool:
@@ -27,6 +28,8 @@ def functional(model: keras.Model, *, role: str) -> keras.Model:
 def with_features(model: keras.Model, *, role: str) -> keras.Model:
     """A functional network around a subclassed one that returns the dict of its `named_features`, with "logits".
 
+    Where a mask reaches the logits, it is there as `MASK`.
+
     Raises:
         InputError: `model` was not built by a call on one tensor, or its `named_features` returns something else.
     """
@@ -41,6 +44,12 @@ def _symbols(model: keras.Model, role: str) -> tuple[keras.KerasTensor, dict[str
             f"Expected the {role} to be functional, Sequential, or built by a call on one tensor. "
             f"Received: {type(model).__name__}, which is not"
         )
+    embeds = any(isinstance(layer, keras.layers.Embedding) for layer in model._flatten_layers())
+    if embeds and model.compute_dtype != "float32":
+        raise InputError(
+            f"Expected the {role} to be functional, or in float32: {model.compute_dtype} does not hold every index of "
+            f"an Embedding. Received: {type(model).__name__}, which is subclassed"
+        )
     inputs = keras.Input(tuple(shape)[1:])
     return inputs, _Features(model)(inputs)
 
@@ -52,17 +61,18 @@ class _Features(keras.layers.Layer):
     def __init__(self, model: keras.Model, **kwargs: Any):
         super().__init__(**{"dtype": model.dtype_policy, **kwargs})
         self.model = model
+        self.mask_of = MaskOf()
 
     def call(self, inputs, training=None):
         if not hasattr(self.model, "named_features"):
-            return {"logits": self.model(inputs, training=training)}
+            return with_mask({"logits": self.model(inputs, training=training)}, "logits", self.mask_of)
         answers = self.model.named_features(inputs, training=training)
         if not isinstance(answers, dict) or "logits" not in answers:
             raise InputError(
                 f"Expected {type(self.model).__name__}.named_features to return a dict with 'logits'. "
                 f"Received: {sorted(answers) if isinstance(answers, dict) else type(answers).__name__}"
             )
-        return answers
+        return with_mask(answers, "logits", self.mask_of)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "model": keras.saving.serialize_keras_object(self.model)}

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
-from keras import ops
 
 from distiller.errors import InputError
+from distiller.masks import MASK, with_mask
 from distiller.nearest import unknown
 from distiller.subclassed import is_subclassed, with_features
 
-# Not names that a layer can have.
-LOGITS, MASK = "@logits", "@mask"
+# Not the name that a layer can have.
+LOGITS = "@logits"
 # Layers of a quantization-aware model that pass on what they are given, by name: the core imports no tflite.
 _ROUNDING = ("tflite>FakeQuant", "tflite>KeptFloat", "tflite>Requantized")
 
@@ -39,14 +39,19 @@ def tap(model: keras.Model, layers: Iterable[str | int], *, role: str) -> keras.
         features: dict[Any, keras.KerasTensor] = dict(network.output)
         for name in layers:
             if name not in features:
-                raise InputError(unknown(f"feature of the {role}", name, features))
-        return keras.Model(network.inputs[0], {LOGITS: features["logits"], **{name: features[name] for name in layers}})
+                raise InputError(unknown(f"feature of the {role}", name, features.keys() - {MASK}))
+        kept = {LOGITS: features["logits"], **{name: features[name] for name in (MASK, *layers) if name in features}}
+        return keras.Model(network.inputs[0], kept)
     check_outputs(model, role=role)
     paths = {name: _path(model, name, role) for name in layers}
-    outputs = _outputs(model, [path for path in paths.values() if path])
+    for name, path in paths.items():
+        _check_used_once(model, path, name, role)
+    outputs = _outputs(model, list(paths.values()))
     named: dict[Any, keras.KerasTensor] = {name: outputs[path] for name, path in paths.items()}
+    _check_channels_last(model, named, role)
     answers = {name: outputs[place] for place, name in enumerate(output_names(model))}
-    return keras.Model(entry(model), {**_with_mask(answers), **named}, name=f"{role}_taps")
+    answers = with_mask(answers, LOGITS) if LOGITS in answers else answers
+    return keras.Model(entry(model), {**answers, **named}, name=f"{role}_taps")
 
 
 def output_names(model: keras.Model) -> list[str]:
@@ -54,28 +59,6 @@ def output_names(model: keras.Model) -> list[str]:
     if len(model.outputs) == 1:
         return [LOGITS]
     return sorted(model.output) if isinstance(model.output, dict) else list(model.output_names)
-
-
-def _with_mask(answers: dict[str, Any]) -> dict[str, Any]:
-    if LOGITS not in answers:
-        return answers
-    rows = _Rows()
-    mask = rows(answers[LOGITS])
-    return {**answers, MASK: mask} if rows.masked else answers
-
-
-class _Rows(keras.layers.Layer):
-    """The mask of its input, (batch, …) of float32; `masked` says whether there is one."""
-
-    masked = False
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def call(self, inputs, mask=None):
-        self.masked = self.masked or mask is not None
-        return ops.ones(ops.shape(inputs)[:-1]) if mask is None else ops.cast(mask, "float32")
 
 
 Path = tuple[keras.Layer, ...]
@@ -124,10 +107,11 @@ def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path | int, keras.Ke
             found[layer,] = layer(*arguments, **options)
         else:
             within = _outputs(layer, [path[1:] for path in inner[layer]])
-            order = list(within)
-            answers = keras.Model(entry(layer), [within[key] for key in order])(*arguments, **options)
-            for key, answer in zip(order, answers, strict=True):
-                found[(layer, *key) if isinstance(key, tuple) else (layer,)] = answer
+            tapped = keras.Model(_fed(layer), list(within.values()))
+            answers = dict(zip(within, tapped(*arguments, **options), strict=True))
+            outputs = [answers.pop(place) for place in range(len(layer.outputs))]
+            found[layer,] = outputs[0] if len(outputs) == 1 else keras.tree.pack_sequence_as(layer.output, outputs)
+            found.update({(layer, *path): answer for path, answer in answers.items()})
         return found[layer,]
 
     if isinstance(model, keras.Sequential):
@@ -136,25 +120,65 @@ def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path | int, keras.Ke
             output = call(layer, output)
         return {0: output, **found}
     clone = keras.models.clone_model(
-        model, input_tensors=entry(model), clone_function=lambda layer: layer, call_function=call
+        model, input_tensors=_fed(model), clone_function=lambda layer: layer, call_function=call
     )
     return {**dict(enumerate(clone.outputs)), **found}
 
 
+def _check_used_once(model: keras.Model, path: Path, name: str | int, role: str) -> None:
+    """Raise InputError where a layer on the path is called several times: it has no one output."""
+    for layer in path:
+        if is_subclassed(model):
+            raise InputError(
+                f"The {role} layer {name!r} is inside {model.name!r}, a subclassed model, whose layers form no graph"
+            )
+        if len(_calls(model, layer)) > 1:
+            raise InputError(
+                f"Expected {role} layer {name!r} to have one output. Received: {layer.name!r} is called "
+                f"{len(_calls(model, layer))} times; name a layer that is called once"
+            )
+        model = layer
+
+
+def _check_channels_last(model: keras.Model, named: dict[Any, Any], role: str) -> None:
+    """Raise InputError for feature maps (batch, channels, height, width)."""
+    formats = {getattr(layer, "data_format", None) for layer in _all_layers(model)}
+    maps = [name for name, value in named.items() if any(len(v.shape) == 4 for v in keras.tree.flatten(value))]
+    if maps and "channels_first" in formats:
+        raise InputError(
+            "Expected feature maps of shape (batch, height, width, channels). "
+            f"Received: layers {maps} of a {role} with data_format='channels_first'"
+        )
+
+
+def _all_layers(model: keras.Model) -> list[keras.Layer]:
+    return [inner for layer in getattr(model, "layers", ()) for inner in (layer, *_all_layers(layer))]
+
+
 def _of(model: keras.Model, layer: keras.Layer, side: str) -> Any:
     """What a layer takes ("inputs") or gives ("outputs") in a model: in others, which share it, it has others."""
+    call = _calls(model, layer)[0]
+    found = call.input_tensors if side == "inputs" else call.outputs
+    return found[0] if len(found) == 1 else found
+
+
+def _calls(model: keras.Model, layer: keras.Layer) -> list[Any]:
+    """The nodes of a model's graph at which it calls a layer."""
     # Each `Sequential.add` makes a graph anew, of which the last is the model's.
     graph = model._functional if isinstance(model, keras.Sequential) else model
     own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
-    nodes = [node for node in layer._inbound_nodes if id(node) in own]
-    found = nodes[0].input_tensors if side == "inputs" else nodes[0].outputs
-    return found[0] if len(found) == 1 else found
+    return [node for node in layer._inbound_nodes if id(node) in own]
 
 
 def entry(model: keras.Model) -> Any:
     """What a network is fed: one symbolic tensor or, for several inputs, a list."""
     # Not `model.input`: for a Sequential model inside another it is the outer model's tensor.
     return model.inputs[0] if len(model.inputs) == 1 else model.inputs
+
+
+def _fed(model: keras.Model) -> Any:
+    """The same in the structure that the network is called with: a tensor, a list or a dict."""
+    return entry(model) if isinstance(model, keras.Sequential) else model.input
 
 
 def check_outputs(model: keras.Model, *, role: str) -> None:

@@ -1,14 +1,15 @@
 """One term of the loss for each objective."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 from keras import ops
 
+from distiller.masks import MASK
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
-from distiller.taps import LOGITS, MASK
+from distiller.taps import LOGITS
 from distiller.targets import Targets, over, rows
 
 
@@ -44,6 +45,11 @@ def objective_term(
     shown = outputs[MASK] if MASK in outputs and of_logits else ops.ones_like(per_sample)
     total = ops.sum(per_sample if counted is None else per_sample * counted)
     return over(total, mean_over_replicas(ops.sum(shown)))
+
+
+def added(losses: Iterable[Any]) -> Any:
+    """The sum of what layers added by `add_loss` and of what regularisers cost, of any shapes."""
+    return sum((ops.sum(ops.cast(loss, "float32")) for loss in losses), ops.zeros(()))
 
 
 def _of_samples(targets: Targets) -> Any:

@@ -34,7 +34,7 @@ class Objective(keras.layers.Layer):
     needs_teacher: bool = True
     # Samples that a batch needs to hold; the rest of an epoch, where it is smaller, costs nothing.
     fewest: int = 1
-    # True where the loss of a sample depends on the others of its batch, though logits alone are compared.
+    # True where the loss of a sample depends on the others of its batch; where relations are compared it always does.
     across: bool = False
     # True of an instance whose `call` also takes `ids`, the integer ids of the samples (batch,).
     needs_ids: bool = False

@@ -26,6 +26,7 @@ from distiller.teachers.cohort import (
     copied,
     listed,
 )
+from distiller.terms import added
 
 _PEERS = "peers"
 
@@ -150,7 +151,7 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         """The training loss of a batch."""
         of_labels = self._of_labels(outputs, targets)
         of_peers = {f"{name}_{_PEERS}": self._of_peers(name, outputs, targets) for name in outputs}
-        task = ops.sum([*of_labels.values(), *self.losses])
+        task = ops.sum(list(of_labels.values())) + added(self.losses)
         return Loss(task, self.peers.now() * ops.sum(list(of_peers.values())), {**of_labels, **of_peers})
 
     def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:

@@ -17,7 +17,8 @@ def virtual(student, labels, correct: float = 0.99, temperature: float = 20.0):
     same to each of the others, p = correct or (1 − correct) / (classes − 1). As in the authors' code it is softened
     from its probabilities and the student is not softened, so that the target is close to uniform: of 10 classes, the
     right one has 0.105 at a temperature of 20. Beside the labels that is a penalty on being too sure. Their weights
-    are 0.1 for it and 0.9 for the labels (ResNet-18, CIFAR-100), up to 0.95 at a temperature of 40 (MobileNetV2).
+    for it and for the labels are 0.1 and 0.9 (ResNet-18, CIFAR-100), and 0.0095 and 0.05 at a temperature of 40
+    (MobileNetV2). Their code has a mean over the classes times a `multiplier`, 100 and 1: the second is 0.95 there.
 
     Args:
         student: logits (batch, classes).

@@ -27,6 +27,9 @@ class Data(keras.utils.PyDataset):
         return self.x, self.y
 
 
+RELATIONS = [n for n, kind in objectives.OBJECTIVES.items() if kind.compares == "relations"]
+
+
 def as_tf(x, y):
     import tensorflow as tf
 
@@ -239,7 +242,7 @@ def test_an_objective_that_asks_a_teacher_needs_one():
         Distiller(student=network(), objectives={"soft": "hinton", "virtual": teachers.Virtual()})
 
 
-@pytest.mark.parametrize("name", [n for n, kind in objectives.OBJECTIVES.items() if kind.compares == "relations"])
+@pytest.mark.parametrize("name", [*RELATIONS, "projector"])
 def test_relations_need_company(name):
     """A batch of one has none."""
     x, y = batch()
@@ -248,13 +251,15 @@ def test_relations_need_company(name):
         model.fit(x, y, batch_size=1, verbose=0)
 
 
-@pytest.mark.parametrize("name", [n for n, kind in objectives.OBJECTIVES.items() if kind.compares == "relations"])
+@pytest.mark.parametrize("name", [*RELATIONS, "projector"])
 def test_the_rest_of_an_epoch_may_be_too_few_to_relate(name):
     """Nine samples in batches of eight: the last one has no company, and its term is 0."""
     x, y = batch()
     model = distiller(objectives={"it": {"name": name, "teacher_layer": "features", "student_layer": "features"}})
     model.fit(np.concatenate([x, x[:1]]), np.concatenate([y, y[:1]]), batch_size=8, verbose=0)
+    model.reset_metrics()
     alone = model.train_on_batch(x[:1], y[:1], return_dict=True)
+    assert alone["it"] == 0
     assert np.isfinite(alone["loss"])
 
 

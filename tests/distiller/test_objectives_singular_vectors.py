@@ -22,8 +22,14 @@ def test_singular_vector_gradient_points_downhill_where_singular_values_are_clos
     teacher, student = reference.two_layers(rng, BATCH)
     orthogonal, _ = np.linalg.qr(rng.normal(size=(BATCH, 16, 6)))
     student[1] = orthogonal.reshape(BATCH, 4, 4, 6).astype("float32")
-    _, to_student, _ = gradients(features.SingularVectors(), teacher, student)
+    objective = features.SingularVectors()
+    _, to_student, _ = gradients(objective, teacher, student)
     assert max(np.abs(g).max() for g in to_student) < 10.0
+    slope = sum(np.sum(np.square(g)) for g in to_student)
+    assert slope > 0
+    moved = [maps - 1e-2 / slope * g for maps, g in zip(student, to_student, strict=True)]
+    before, after = (float(ops.sum(objective(teacher, maps))) for maps in (student, moved))
+    assert after < before
 
 
 def test_singular_vectors_of_one_sample_that_is_no_number_leave_the_others(rng):

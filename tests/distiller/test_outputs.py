@@ -150,7 +150,45 @@ class TestSequences:
         assert found["soft"] == pytest.approx(soft[shown].mean(), rel=1e-4)
         assert found["accuracy"] == pytest.approx((student.argmax(-1) == self.LABELS)[known].mean())
 
-    @pytest.mark.parametrize("objective", ["dist", "multi_level", {"name": "standardized", "objective": "dist"}, KERAS])
+    @pytest.mark.parametrize("named", [False, True])
+    def test_the_mask_of_a_subclassed_student_counts(self, named):
+        class Tagger(keras.Model):
+            def __init__(self, network):
+                super().__init__()
+                self.network = network
+
+            def call(self, inputs):
+                return self.network(inputs)
+
+        class Named(Tagger):
+            def named_features(self, inputs, training=None):
+                return {"logits": self.network(inputs)}
+
+        functional = self.distiller(True)
+        student = (Named if named else Tagger)(functional.student)
+        student(self.WORDS)
+        made = Distiller(
+            teacher=functional.teacher, student=student, objectives={"soft": objectives.Hinton(temperature=2.0)}
+        )
+        made.compile("sgd", loss=SPARSE, metrics=["accuracy"])
+        expected = functional.evaluate(self.WORDS, self.LABELS, verbose=0, return_dict=True)
+        found = made.evaluate(self.WORDS, self.LABELS, verbose=0, return_dict=True)
+        assert found == pytest.approx(expected, rel=1e-5)
+        expected = self.distiller(True).train_on_batch(self.WORDS, self.LABELS, return_dict=True)
+        found = made.train_on_batch(self.WORDS, self.LABELS, return_dict=True)
+        assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+
+    @pytest.mark.parametrize(
+        "objective",
+        [
+            "dist",
+            "multi_level",
+            {"name": "standardized", "objective": "dist"},
+            KERAS,
+            "projector",
+            *(name for name, kind in objectives.OBJECTIVES.items() if kind.compares == "relations"),
+        ],
+    )
     def test_what_is_hidden_is_not_compared_with_what_is_not(self, objective):
         with pytest.raises(
             InputError, match=r"'soft' compares the samples of a batch .* that the student's mask hides"

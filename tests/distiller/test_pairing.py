@@ -32,7 +32,7 @@ def test_a_teacher_of_other_images_is_refused():
 
 @pytest.mark.parametrize("form", ["functional", "sequential", "list", "dict"])
 @pytest.mark.parametrize("options", [{}, {"teacher_layer": "maps", "student_layer": "maps"}])
-def test_a_teacher_for_any_size_takes_the_students(form, options):
+def test_a_teacher_for_any_size_takes_the_students(tmp_path, form, options):
     teacher, student = network(None, 3), network(6, 3)
     if form == "sequential":
         teacher = keras.Sequential([keras.Input((None, None, 1)), *teacher.layers[1:]])
@@ -50,9 +50,22 @@ def test_a_teacher_for_any_size_takes_the_students(form, options):
     assert asked.shape == ((4, 4, 4, 4) if options else (4, 3))
     if not options:
         np.testing.assert_allclose(keras.ops.convert_to_numpy(asked), before, rtol=1e-5)
-    assert made.teacher is teacher
+    made.save(tmp_path / "made.keras")
+    answers = keras.models.load_model(tmp_path / "made.keras").teacher_outputs(x)
+    for name, value in made.teacher_outputs(x).items():
+        np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (answers[name], value)), rtol=1e-5)
     with pytest.raises(InputError, match="to take the same input"):
         Distiller(teacher=network(6, 3), student=network(None, 3), objectives={"soft": "hinton"})
+
+
+def test_a_fitted_bridge_on_a_teacher_for_any_size():
+    bridge = bridges.Probe()
+    bridge.network = network(None, 3)
+    student = network(6, 3)
+    made = Distiller(teacher=network(None, 7), student=student, objectives={"soft": "hinton"}, bridge=bridge)
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 1)).astype("float32")
+    found, expected = (keras.ops.convert_to_numpy(y) for y in (made.teacher_outputs(x)[LOGITS], bridge.network(x)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("last", [{"activation": "sigmoid"}, {"activation": None}])

@@ -68,6 +68,56 @@ def test_a_layer_of_two_models_is_tapped_in_each():
         np.testing.assert_allclose(tap(model, ["shared"], role="student")(x)["shared"], shared(factor * x), rtol=1e-5)
 
 
+def test_the_outputs_of_a_nested_network_keep_their_places():
+    inputs = keras.Input((6, 6, 2), name="image")
+    low = keras.layers.Conv2D(3, 3, activation="relu", name="low")(inputs)
+    inner = keras.Model({"image": inputs}, {n: keras.layers.Conv2D(4, 3, name=n)(low) for n in ("a", "b")}, name="two")
+    image = keras.Input((6, 6, 2), name="photo")
+    answers = inner({"image": image})
+    flat = keras.layers.Flatten()(keras.ops.subtract(answers["a"], 2.0 * answers["b"]))
+    for model in (keras.Model([image], flat), keras.Model({"photo": image}, flat)):
+        expected = model([IMAGES] if isinstance(model.input, list) else {"photo": IMAGES})
+        tapped = tap(model, ["two/low", "two"], role="student")(IMAGES)
+        np.testing.assert_allclose(tapped[LOGITS], expected, rtol=1e-5)
+        np.testing.assert_allclose(tapped["two"]["b"], inner({"image": IMAGES})["b"], rtol=1e-5)
+        np.testing.assert_allclose(tapped["two/low"], inner.get_layer("low")(IMAGES), rtol=1e-5)
+
+
+def test_a_layer_that_is_called_twice_has_no_one_output():
+    inputs = keras.Input((6, 6, 2))
+    relu, twice = keras.layers.ReLU(name="relu"), backbone()
+    x = keras.layers.Flatten(name="flat")(relu(keras.ops.add(twice(inputs), twice(relu(inputs)))))
+    model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    for name, called in (("relu", "relu"), ("backbone/low", "backbone")):
+        with pytest.raises(InputError, match=f"teacher layer '{name}' .* '{called}' is called 2 times"):
+            tap(model, [name, "flat"], role="teacher")
+
+
+def test_a_layer_inside_a_subclassed_one_cannot_be_tapped():
+    class Block(keras.Model):
+        def __init__(self):
+            super().__init__(name="block")
+            self.inner = keras.layers.Dense(3, name="inner")
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(Block()(inputs)))
+    with pytest.raises(InputError, match="student layer 'block/inner' is inside 'block', a subclassed model"):
+        tap(model, ["block/inner"], role="student")
+
+
+def test_maps_of_channels_first_are_refused():
+    inputs = keras.Input((2, 6, 6))
+    maps = keras.layers.ReLU(name="maps")(keras.layers.Conv2D(3, 3, data_format="channels_first")(inputs))
+    pooled = keras.layers.GlobalAveragePooling2D(data_format="channels_first", name="pooled")(maps)
+    model = keras.Model(inputs, keras.layers.Dense(3)(pooled))
+    tap(model, ["pooled"], role="student")
+    with pytest.raises(InputError, match=r"layers \['maps'\] of a student with data_format='channels_first'"):
+        tap(model, ["maps"], role="student")
+
+
 @pytest.mark.parametrize("build", [nested, sequential])
 class TestNested:
     def test_values_are_those_of_the_layers(self, build):
@@ -214,6 +264,27 @@ class TestSubclassed:
         model(np.ones((4, 2), "float32"))
         with pytest.raises(InputError, match=r"dict with 'logits'. Received: \['low'\]"):
             tap(model, [], role="student")
+
+
+def test_a_subclassed_network_of_indices_in_half_precision_is_refused():
+    class Words(keras.Model):
+        def __init__(self, dtype):
+            super().__init__(dtype=dtype)
+            self.embedding = keras.layers.Embedding(500, 3, dtype=dtype)
+
+        def call(self, inputs):
+            return self.embedding(inputs)
+
+    for dtype in ("float32", "mixed_bfloat16"):
+        model = Words(dtype)
+        model(np.array([[257]]))
+        if dtype == "float32":
+            np.testing.assert_allclose(
+                tap(model, [], role="student")(np.array([[257]]))[LOGITS], model(np.array([[257]]))
+            )
+        else:
+            with pytest.raises(InputError, match="bfloat16 does not hold every index of an Embedding"):
+                tap(model, [], role="student")
 
 
 def test_penultimate_needs_a_dense_head():

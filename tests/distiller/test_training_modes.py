@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_training import IMAGES, LABELS, SPARSE, losses, network, sgd
 
-from distiller import Distiller, objectives
+from distiller import Distiller, objectives, teachers
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,40 @@ class Constant(keras.layers.Layer):
     def call(self, inputs):
         self.add_loss(keras.ops.convert_to_tensor(3.0))
         return inputs
+
+
+class BySample(keras.layers.Layer):
+    """Adds a loss of a number a sample: 2 for each."""
+
+    def call(self, inputs):
+        self.add_loss(keras.ops.full(keras.ops.shape(inputs)[:1], 2.0))
+        return inputs
+
+
+def penalised():
+    """A student of two losses of its own, of other shapes: 2 a sample, and 0.5 for every kernel."""
+    half = keras.regularizers.L2(0.5)
+    plain = network(1)
+    head = keras.layers.Dense(4, kernel_initializer="ones", kernel_regularizer=half, use_bias=False)
+    return keras.Model(plain.inputs, BySample()(head(plain.outputs[0])))
+
+
+@pytest.mark.parametrize("kind", ["distiller", "mutual"])
+def test_losses_of_several_shapes_count_as_keras_counts_them(kind):
+    x, y = IMAGES, LABELS
+    alone = penalised()
+    alone.compile(sgd(), loss=SPARSE)
+    expected = alone.train_on_batch(x, y)
+    student = penalised()
+    if kind == "distiller":
+        made = Distiller(student=student, objectives={})
+        made.compile(sgd(), loss=SPARSE)
+        found = made.train_on_batch(x, y)[0]
+    else:
+        made = teachers.Mutual([student, penalised()], peers=0.0)
+        made.compile(sgd(), loss=SPARSE)
+        found = made.train_on_batch(x, y)[0] / 2
+    assert found == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_losses_that_layers_add_count(plain):

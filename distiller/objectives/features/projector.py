@@ -62,6 +62,8 @@ class Projector(AdaptedObjective):
     source = "Miles & Mikolajczyk 2023, 2303.11098"
     always = True
     bias = False
+    across = True
+    fewest = 2
 
     def __init__(self, *, power: float = 4.0, **kwargs: Any):
         super().__init__(**kwargs)
