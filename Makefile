@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 or newer and nothing else: they make their own virtual environment.
+# `make demo` and `make test` need Python 3.11 to 3.13 and nothing else: they make their own virtual environment.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ STARTS_JAX := tests/distiller/test_backends_agree.py tests/distiller/test_proces
 .PHONY: demo test test-benchmarks test-jax lint clean adb
 
 demo: $(VENV)/installed
-	$(BIN)/distiller demo --force --out runs/demo
+	$(BIN)/distiller demo --out runs/demo $(if $(wildcard runs/demo/run.json),--resume)
 
 test: $(VENV)/installed-dev adb
 	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/benchmarks $(STARTS_JAX))
@@ -38,7 +38,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/installed: setup.cfg
 	$(PYTHON) -m venv $(VENV)

@@ -12,6 +12,7 @@ from distiller.subclassed import is_subclassed, with_features
 
 # Not the name that a layer can have.
 LOGITS = "@logits"
+_TAKE_OFF = "take it off (of a Dense layer: model.layers[-1].activation = keras.activations.linear)"
 # Layers of a quantization-aware model that pass on what they are given, by name: the core imports no tflite.
 _ROUNDING = ("tflite>FakeQuant", "tflite>KeptFloat", "tflite>Requantized")
 
@@ -194,8 +195,8 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
         softmax = isinstance(last, keras.layers.Softmax) or type(last).__name__ == "Softmax"  # of `keras.ops`
         if softmax or getattr(last, "activation", None) is keras.activations.softmax:
             raise InputError(
-                f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax; "
-                "take it off, and use losses with from_logits=True"
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax; {_TAKE_OFF}, "
+                "and use losses with from_logits=True"
             )
 
 
@@ -215,7 +216,7 @@ def check_no_sigmoid(model: keras.Model, *, role: str) -> None:
     for last in _last_layers(model) if len(model.outputs) == 1 else ():
         if _is_sigmoid(last):
             raise InputError(
-                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid; take it off"
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid; {_TAKE_OFF}"
             )
 
 

@@ -72,9 +72,8 @@ def _divided(
     name: str | Path, data_dir: str | Path | None, image_size: tuple[int, int]
 ) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
     """Train, validation (None where there is none yet) and test images, and their classes."""
-    if data_dir is not None and not Path(data_dir).is_dir():
-        raise InputError(f"The data folder {str(data_dir)!r} does not exist")
     if str(name) in ("cifar10", "cifar100"):
+        _check_data_dir(data_dir)
         exported = Path(data_dir) / f"{name}{arrays.ENDING}" if data_dir is not None else None
         if exported and exported.is_file():
             return arrays.read(exported, _SPLIT_SEED)
@@ -95,6 +94,16 @@ def _divided(
         raise InputError(f"The image folder {str(name)!r} does not exist")
     raise InputError(
         unknown("data set", name, NAMES) + " A folder of class folders or a file of arrays is welcome too."
+    )
+
+
+def _check_data_dir(data_dir: str | Path | None) -> None:
+    """A folder that is misspelt would be downloaded to."""
+    if data_dir is None or Path(data_dir).is_dir() or Path(data_dir) == Path("~/tensorflow_datasets").expanduser():
+        return
+    raise InputError(
+        f"The data folder {str(data_dir)!r} does not exist. Make it to download to it, or leave it out: "
+        "tensorflow_datasets has a folder of its own"
     )
 
 

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from distiller.errors import InputError
+
 SHIFT, SCALE = 127.5, 64.0
 
 
@@ -16,6 +18,26 @@ def pixels(input_shape: tuple[int, int, int], dtype: str) -> tuple[keras.KerasTe
     # Pixels have 8 bits, and so has bfloat16's mantissa: the shift must not round in it.
     policy = "float32" if dtype.startswith("mixed") else dtype
     return inputs, layers.Rescaling(1.0 / SCALE, offset=-SHIFT / SCALE, dtype=policy, name="scale")(inputs)
+
+
+def reduction_of(input_shape: tuple[int, int, int], asked: int | None) -> int:
+    """How many times smaller the first layers make an image: `asked`, or 1 up to 96 pixels, 2 below 192, else 4.
+
+    Networks for images of 32×32 keep their resolution to the second stage. On photos of 224×224 a step would take fifty
+    times as long, and memory; 4 is what networks for ImageNet have.
+
+    Raises:
+        InputError: `asked` is none of 1, 2 and 4.
+    """
+    if asked not in (None, 1, 2, 4):
+        raise InputError(f"Invalid value for `reduction`. Expected 1, 2 or 4. Received: reduction={asked}")
+    size = max(input_shape[:2])
+    return asked or (1 if size <= 96 else 2 if size < 192 else 4)
+
+
+def pooled(x, reduction: int, dtype: str):
+    """Maps after a stem of stride 2, pooled to a quarter of the image's size where `reduction` is 4, as in ResNets."""
+    return layers.MaxPooling2D(3, 2, padding="same", dtype=dtype, name="stem_pool")(x) if reduction == 4 else x
 
 
 def bare_conv(x, filters: int, name: str, *, kernel: int = 3, strides: int = 1, dtype: str):

@@ -12,6 +12,7 @@ def wide(
     *,
     widths: tuple[int, ...] = (64, 256, 256),
     stem: int = 32,
+    reduction: int | None = None,
     dtype: str = "float32",
     name: str = "wide",
 ) -> keras.Model:
@@ -19,10 +20,13 @@ def wide(
     airbench (Jordan 2024, 2404.00498).
 
     Few wide layers keep the matrix units of a CPU busy, where a deep narrow ResNet of the same accuracy does not.
-    Feature layers: `stage1` … `stageN` (each half the size of the one before), `features`, `logits`.
+    Feature layers: `stage1` … `stageN` (each half the size of the one before), `features`, `logits`. Above 96
+    pixels the stem makes images smaller first, by `reduction` (`blocks.reduction_of`).
     """
+    reduction = blocks.reduction_of(input_shape, reduction)
     inputs, x = blocks.pixels(input_shape, dtype)
-    x = layers.Conv2D(stem, 2, padding="same", kernel_initializer="he_normal", dtype=dtype, name="stem")(x)
+    start = {"strides": min(reduction, 2), "padding": "same", "kernel_initializer": "he_normal"}
+    x = blocks.pooled(layers.Conv2D(stem, 2, **start, dtype=dtype, name="stem")(x), reduction, dtype)
     for stage, filters in enumerate(widths, start=1):
         x = blocks.bare_conv(x, filters, f"stage{stage}_a", dtype=dtype)
         x = layers.MaxPooling2D(dtype=dtype, name=f"stage{stage}_pool")(x)

@@ -6,7 +6,7 @@ from keras import layers
 from distiller.errors import InputError
 from distiller.models import blocks
 
-# Expansion, channels, units, stride of the first unit: table 2 of the paper; the first two strides are 1, since
+# Expansion, channels, units, stride of the first unit: table 2 of the paper, but for the stride of stage 2, which is 1:
 # 32×32 images have no resolution to lose.
 _STAGES = (
     (1, 16, 1, 1),
@@ -24,18 +24,22 @@ def mobilenet_v2(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     *,
     width: float = 1.0,
+    reduction: int | None = None,
     dtype: str = "float32",
     name: str = "mobilenet_v2",
 ) -> keras.Model:
     """MobileNetV2 (Sandler et al. 2018, 1801.04381, table 2) with width multiplier `width`.
 
-    Channels are rounded to multiples of 8. Feature layers: `stage1` … `stage7`, `features`, `logits`.
+    Channels are rounded to multiples of 8. Feature layers: `stage1` … `stage7`, `features`, `logits`. The `reduction`
+    of the paper is 4, by the stem and stage 2; by default it follows the size of the images (`blocks.reduction_of`).
     """
     if width <= 0:
         raise InputError(f"Invalid value for `width`. Expected a positive number. Received: width={width}")
+    reduction = blocks.reduction_of(input_shape, reduction)
     inputs, x = blocks.pixels(input_shape, dtype)
-    x = blocks.conv(x, _channels(32 * width), "stem", activation="relu6", dtype=dtype)
+    x = blocks.conv(x, _channels(32 * width), "stem", strides=min(reduction, 2), activation="relu6", dtype=dtype)
     for stage, (expansion, filters, units, strides) in enumerate(_STAGES, start=1):
+        strides = 2 if stage == 2 and reduction == 4 else strides
         for unit in range(units):
             last = f"stage{stage}" if unit == units - 1 else f"stage{stage}_{unit + 1}"
             x = _unit(x, expansion, _channels(filters * width), strides if unit == 0 else 1, last, dtype)

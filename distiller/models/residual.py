@@ -13,18 +13,22 @@ def resnet(
     *,
     depth: int,
     width: int = 16,
+    reduction: int | None = None,
     dtype: str = "float32",
     name: str = "resnet",
 ) -> keras.Model:
     """ResNet of 6n+2 layers for CIFAR (He et al. 2015, 1512.03385, section 4.2), with 1×1 projections.
 
     Feature layers: `stage1`, `stage2`, `stage3` (width, 2·width, 4·width channels; each halves the size of the one
-    before), `features`, `logits`.
+    before), `features`, `logits`. Above 96 pixels the stem makes images smaller first, by `reduction`
+    (`blocks.reduction_of`).
     """
     if depth < 8 or (depth - 2) % 6:
         raise InputError(f"Invalid value for `depth`. Expected 6n+2 with n ≥ 1. Received: depth={depth}")
+    reduction = blocks.reduction_of(input_shape, reduction)
     inputs, x = blocks.pixels(input_shape, dtype)
-    x = blocks.conv(x, width, "stem", activation="relu", dtype=dtype)
+    x = blocks.conv(x, width, "stem", strides=min(reduction, 2), activation="relu", dtype=dtype)
+    x = blocks.pooled(x, reduction, dtype)
     units = (depth - 2) // 6
     for stage in (1, 2, 3):
         for unit in range(units):
@@ -48,17 +52,20 @@ def wide_resnet(
     *,
     depth: int,
     width: int,
+    reduction: int | None = None,
     dtype: str = "float32",
     name: str = "wide_resnet",
 ) -> keras.Model:
     """Wide ResNet-`depth`-`width` of 6n+4 layers, pre-activation (Zagoruyko & Komodakis 2016, 1605.07146).
 
     Feature layers: `stage1`, `stage2`, `stage3` (before the next normalisation), `features`, `logits`.
+    Above 96 pixels the stem makes images smaller first, by `reduction` (`blocks.reduction_of`).
     """
     if depth < 10 or (depth - 4) % 6:
         raise InputError(f"Invalid value for `depth`. Expected 6n+4 with n ≥ 1. Received: depth={depth}")
+    reduction = blocks.reduction_of(input_shape, reduction)
     inputs, x = blocks.pixels(input_shape, dtype)
-    x = blocks.bare_conv(x, 16, "stem", dtype=dtype)
+    x = blocks.pooled(blocks.bare_conv(x, 16, "stem", strides=min(reduction, 2), dtype=dtype), reduction, dtype)
     units = (depth - 4) // 6
     for stage in (1, 2, 3):
         for unit in range(units):

@@ -8,6 +8,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from distiller import data
+from distiller.data import sources
 from distiller.errors import InputError
 
 
@@ -273,6 +274,16 @@ class TestFolder:
             data.load(tmp_path / "none")
         with pytest.raises(InputError, match="does not exist"):
             data.load("cifar10", data_dir=tmp_path / "none")
+
+    def test_the_folder_of_tensorflow_datasets_need_not_be_there(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        asked = []
+        monkeypatch.setattr(sources, "_from_tfds", lambda name, folder: asked.append(folder) or sources._digits())
+        data.load("cifar10", data_dir=str(tmp_path / "tensorflow_datasets"))
+        assert asked == [str(tmp_path / "tensorflow_datasets")]
+
+    def test_other_data_do_not_ask_for_it(self, tmp_path):
+        assert len(data.load("digits", data_dir=tmp_path / "none").test)
 
     def test_an_unknown_name_has_the_nearest(self):
         with pytest.raises(InputError, match="Did you mean 'cifar10'"):

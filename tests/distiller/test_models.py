@@ -63,6 +63,24 @@ def test_mobilenet_channels_are_multiples_of_8():
     assert all(c % 8 == 0 for c in channels)
 
 
+def test_mobilenet_on_photos_is_that_of_the_paper():
+    model = models.build("mobilenet_v2", 1000, (224, 224, 3), width=1.0)
+    theirs = keras.applications.MobileNetV2(weights=None)
+    assert models.multiply_adds(model) == models.multiply_adds(theirs)
+    assert models.parameters(model) == models.parameters(theirs)
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "first"),
+    [(96, {}, 1), (128, {}, 2), (192, {}, 4), (224, {"reduction": 1}, 1), (32, {"reduction": 2}, 2)],
+)
+@pytest.mark.parametrize("name", ["resnet8", "mobilenet_v2", "wide", "wrn_16_2"])
+def test_large_images_are_made_smaller_first(name, size, options, first):
+    model = models.build(name, 3, (size, size, 3), **options)
+    layer, halved = {"mobilenet_v2": ("stage2", 1), "wide": ("stage1", 2)}.get(name, ("stage1", 1))
+    assert model.get_layer(layer).output.shape[1:3] == (size // first // halved,) * 2
+
+
 @pytest.mark.parametrize("name", ["resnet8", "mobilenet_v2", "wide", "wrn_16_2"])
 def test_saved_models_are_plain_keras_and_answer_alike(name, tmp_path):
     model = models.build(name, 3, (16, 16, 3))
@@ -81,6 +99,7 @@ def test_saved_models_are_plain_keras_and_answer_alike(name, tmp_path):
         ({"name": "resnet8", "classes": 10, "widht": 3}, "widht"),
         ({"name": "resnet8", "classes": 10, "depth": 9}, "6n\\+2"),
         ({"name": "mobilenet_v2", "classes": 10, "width": 0}, "positive"),
+        ({"name": "wide", "classes": 10, "reduction": 3}, "Expected 1, 2 or 4. Received: reduction=3"),
     ],
 )
 def test_build_refuses(arguments, message):
