@@ -3,6 +3,7 @@
 import platform
 import shutil
 import subprocess
+import sys
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -30,14 +31,23 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, and system; the GPUs that a driver lists, where there are any."""
+    """Processor, cores that this process may use, and system; the GPUs that a driver lists, where there are any.
+
+    Those that the backend does not use are `unused_gpus`.
+    """
     found = {"processor": _processor(), "cores": cores(), "system": platform.system()}
-    gpus = list(_gpus())
-    return {**found, "gpus": gpus} if gpus else found
+    gpus = list(listed_gpus())
+    return {**found, "gpus" if backend_has_gpus() else "unused_gpus": gpus} if gpus else found
+
+
+def backend_has_gpus() -> bool:
+    """Whether the backend, where it is loaded, sees a GPU."""
+    return "keras" not in sys.modules or bool(sys.modules["keras"].distribution.list_devices("gpu"))
 
 
 @lru_cache(maxsize=1)
-def _gpus() -> tuple[str, ...]:
+def listed_gpus() -> tuple[str, ...]:
+    """Names of the GPUs that NVIDIA's driver lists."""
     if shutil.which("nvidia-smi") is None:
         return ()
     asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

@@ -21,9 +21,9 @@ def installation() -> "list[Part]":
 
     version = platform.python_version()
     enough = sys.version_info >= (3, 11)
-    parts = [Part("python", enough, version, None if enough else "Install Python 3.11 or newer")]
+    parts = [Part("python", enough, version, None if enough else "Install Python 3.11 to 3.13")]
     parts += packages(metadata.requires(_PACKAGE) or [])
-    return [*parts, _import_name(), _backend(), _interpreter()]
+    return [*parts, _import_name(), _backend(), *_gpus(), _interpreter()]
 
 
 def packages(requirements: list[str]) -> "list[Part]":
@@ -51,6 +51,17 @@ def packages(requirements: list[str]) -> "list[Part]":
         remedy = None if enough else f"pip install '{requirement.name}{requirement.specifier}'"
         parts[requirement.name] = Part(requirement.name, enough, found, remedy, optional=extra is not None)
     return list(parts.values())
+
+
+def _gpus() -> "list[Part]":
+    """The GPUs that the driver lists, and whether the backend trains on them."""
+    from distiller.provenance import backend_has_gpus, listed_gpus
+    from tflite.android import Part
+
+    names, used = ", ".join(listed_gpus()), backend_has_gpus()
+    found = names if used else f"{names}: not used, and trainings run on the processor"
+    remedy = None if used else "pip install 'tensorflow[and-cuda]'"
+    return [Part("GPU", used, found, remedy, optional=True)] if names else []
 
 
 def _import_name() -> "Part":

@@ -14,15 +14,19 @@ def driver(tmp_path, monkeypatch):
         tool.write_text(f"#!/bin/sh\n{script}\n")
         tool.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        provenance._gpus.cache_clear()
+        provenance.listed_gpus.cache_clear()
 
     yield put
-    provenance._gpus.cache_clear()
+    provenance.listed_gpus.cache_clear()
 
 
-def test_gpus_are_named(driver):
+@pytest.mark.parametrize(("devices", "key"), [(["gpu:0", "gpu:1"], "gpus"), ([], "unused_gpus")])
+def test_gpus_are_named(driver, monkeypatch, devices, key):
+    monkeypatch.setattr("keras.distribution.list_devices", lambda kind: devices)
     driver('[ "$1" = --query-gpu=name ] && echo "NVIDIA H100 80GB HBM3" && echo "NVIDIA L4"')
-    assert provenance.machine()["gpus"] == ["NVIDIA H100 80GB HBM3", "NVIDIA L4"]
+    machine = provenance.machine()
+    assert machine[key] == ["NVIDIA H100 80GB HBM3", "NVIDIA L4"]
+    assert len(machine) == 4
 
 
 def test_a_driver_without_a_gpu_names_none(driver):

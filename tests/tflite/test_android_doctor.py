@@ -72,6 +72,20 @@ def test_packages():
     assert (found[1].remedy, found[2].found) == ("pip install 'keras>=99'", "not installed")
 
 
+@pytest.mark.parametrize(
+    ("devices", "mark", "found"), [(["gpu:0"], "✓", "NVIDIA L4"), ([], "–", "NVIDIA L4: not used")]
+)
+def test_a_gpu_that_the_backend_does_not_use_is_told(doctor, monkeypatch, devices, mark, found):
+    monkeypatch.setattr("distiller.provenance.listed_gpus", lambda: ("NVIDIA L4",))
+    monkeypatch.setattr("keras.distribution.list_devices", lambda kind: devices)
+    code, out, _ = doctor()
+    assert code == 0
+    [line] = [line for line in out.splitlines() if "NVIDIA L4" in line]
+    assert line.startswith(f"{mark}  GPU")
+    assert found in line
+    assert ("→ pip install 'tensorflow[and-cuda]'" in out) == (not devices)
+
+
 def test_something_is_missing(doctor, monkeypatch):
     monkeypatch.setattr(installation.metadata, "requires", lambda name: ["nowhere-to-be-found>=2"])
     code, out, _ = doctor()
