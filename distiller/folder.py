@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from distiller.errors import InputError
+from distiller.progress import Reporter
 from distiller.provenance import provenance
 from distiller.recipes.schema import Section
 
@@ -72,11 +73,16 @@ class RunFolder:
     def check(cls, path: Path, *, resume: bool, force: bool) -> None:
         """See before the work whether `open` can start a run in `path`, or go on with one; nothing stays written.
 
+        Where there is none to go on with, that is told, as a path may be mistyped: the run starts all the same.
+
         Raises:
             InputError: as of `open`, but for another recipe.
         """
         check_output(path)
-        cls(path)._refuse(resume=resume, force=force)
+        folder = cls(path)
+        folder._refuse(resume=resume, force=force)
+        if resume and not folder.run_file.exists():
+            Reporter().say(f"There is no run to go on with in {str(path)!r}: a new one starts")
 
     def _refuse(self, *, resume: bool, force: bool) -> None:
         """Raise InputError where there is what may not be written over."""
@@ -153,12 +159,13 @@ class RunFolder:
                 f"The recipe of the run in {str(self.path)!r} is not one of this version. Use --force to start anew"
             ) from None
         before, now = ({*of.get("seeds", [])} for of in (found, asked))
-        changed = {key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key)}
+        changed = set(_changed(found, asked))
         if before <= now:
             changed.discard("seeds")
         if changed:
+            call = f", as `{run['command']}`" if run.get("command") else ""
             raise InputError(
-                f"The run in {str(self.path)!r} was started with another {' and '.join(sorted(changed))}. "
+                f"The run in {str(self.path)!r} was started with another {' and '.join(sorted(changed))}{call}. "
                 "Resume it as it was started or with more seeds, or use --force to start anew"
             )
         known = {**inputs, **run.get("inputs", {})}
@@ -170,6 +177,20 @@ class RunFolder:
             )
         if (asked, known) != (run["recipe"], run.get("inputs")):
             write_json(self.run_file, {**run, "recipe": asked, "inputs": known})
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """The places in which two recipes differ, each as deep as both go.
+
+    >>> list(_changed({"training": {"epochs": 3, "crop": 1}}, {"training": {"epochs": 4, "crop": 1}}))
+    ['training.epochs']
+    """
+    for key in dict.fromkeys([*before, *now]):
+        one, other = before.get(key), now.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _changed(one, other, f"{place}{key}.")
+        elif one != other or (key in before) != (key in now):
+            yield f"{place}{key}"
 
 
 def check_output(path: Path) -> None:

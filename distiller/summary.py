@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 
-from distiller import data, models
+from distiller import data, models, training
 from distiller.folder import RunFolder
 from distiller.recipes.schema import RunRecipe
+from distiller.recipes.training import Training
 
 
 def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teacher: keras.Model) -> dict[str, Any]:
@@ -22,7 +23,6 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
     own = [tests[name, seed]["teacher_accuracy"] for name, seed in pairs if recipe.arms[name].bridge is None]
     size = {"parameters": models.parameters(student), "multiply_adds": models.multiply_adds(student)}
     asked = folder.run()
-    first = fits[pairs[0]]
     return {
         "recipe": recipe.name,
         "summary": recipe.summary,
@@ -30,20 +30,14 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             "name": dataset.name,
             "classes": list(dataset.classes),
             "train": len(dataset.train),
-            "labelled": first["labelled"],
+            "labelled": fits[pairs[0]]["labelled"],
             "validation": len(dataset.validation),
             "test": len(dataset.test),
         },
         "budget": {
-            "steps": first["steps"],
-            "batch_size": recipe.training.batch_size,
-            "epochs": recipe.training.epochs,
+            **_budget(recipe.training, dataset),
             "seeds": recipe.seeds,
-            "others": [
-                {"student": name, "steps": steps, "epochs": recipe.plan(name).epochs, "start": recipe.arms[name].start}
-                for name in recipe.arms
-                if (steps := fits[name, recipe.seeds[0]]["steps"]) != first["steps"] or recipe.arms[name].start
-            ],
+            "others": _others(recipe, dataset),
         },
         "teacher": {
             "name": recipe.teacher.load or teacher.name,
@@ -70,6 +64,22 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
         "curves": [{"name": name, "seed": seed, "epochs": fits[name, seed]["epochs"]} for name, seed in pairs],
         **{key: asked[key] for key in ("versions", "machine", "commit", "command")},
     }
+
+
+def _budget(plan: Training, dataset: data.Dataset) -> dict[str, int]:
+    """What a training is given: its steps in all, the images of each and its epochs."""
+    steps = plan.epochs * training.steps_an_epoch(plan, len(dataset.train))
+    return {"steps": steps, "batch_size": plan.batch_size, "epochs": plan.epochs}
+
+
+def _others(recipe: RunRecipe, dataset: data.Dataset) -> list[dict[str, Any]]:
+    """What the arms that differ from the recipe's training are given, or go on from another arm's student with."""
+    given = {name: _budget(recipe.plan(name), dataset) for name in recipe.arms}
+    return [
+        {"student": name, **given[name], "start": arm.start}
+        for name, arm in recipe.arms.items()
+        if arm.start or given[name] != _budget(recipe.training, dataset)
+    ]
 
 
 def _file_row(folder: RunFolder, name: str, seed: int, scheme: str) -> dict[str, Any]:

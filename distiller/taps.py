@@ -109,10 +109,10 @@ def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path | int, keras.Ke
         else:
             within = _outputs(layer, [path[1:] for path in inner[layer]])
             tapped = keras.Model(_fed(layer), list(within.values()))
-            answers = dict(zip(within, tapped(*arguments, **options), strict=True))
+            answers = dict(zip(within, keras.tree.flatten(tapped(*arguments, **options)), strict=True))
             outputs = [answers.pop(place) for place in range(len(layer.outputs))]
             found[layer,] = outputs[0] if len(outputs) == 1 else keras.tree.pack_sequence_as(layer.output, outputs)
-            found.update({(layer, *path): answer for path, answer in answers.items()})
+            found.update({(layer, *path): answer for path, answer in answers.items() if isinstance(path, tuple)})
         return found[layer,]
 
     if isinstance(model, keras.Sequential):

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from distiller.copies import take_weights
 from distiller.errors import InputError
 from distiller.subclassed import is_subclassed
 from distiller.taps import entry
@@ -96,5 +97,5 @@ def renamed(layer: Any, taken: Mapping[str, Any]) -> Any:
     if getattr(layer, "built", False) and layer.weights:
         if not copy.built:
             copy.build_from_config(layer.get_build_config())
-        copy.set_weights(layer.get_weights())
+        take_weights(copy, layer)
     return copy

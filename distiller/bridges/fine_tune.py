@@ -6,6 +6,7 @@ import keras
 
 from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled
+from distiller.copies import take_weights
 from distiller.models.fusing import fuse
 from distiller.taps import check_logits, entry, penultimate
 
@@ -78,5 +79,5 @@ def _copied(teacher: keras.Model, precision: str | None) -> keras.Model:
         return type(layer).from_config(config if precision in (None, own) else {**config, "dtype": precision})
 
     copy = keras.models.clone_model(teacher, clone_function=copied)
-    copy.set_weights(teacher.get_weights())
+    take_weights(copy, teacher)
     return copy

@@ -1,11 +1,14 @@
 """How commands print tables."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from distiller.report import Report
 
 
 def plain(width: int = 140) -> "Console":
@@ -21,3 +24,12 @@ def plain(width: int = 140) -> "Console":
 def show(table: "Table") -> None:
     """Print a table."""
     plain().print(table)
+
+
+def show_report(found: "Report", page: Path) -> None:
+    """Print the table and the verdict of a run, and where its page is."""
+    from distiller import report
+
+    show(report.rich_table(found))
+    print(report.verdict(found))
+    print(f"Report: {page}")

@@ -75,16 +75,33 @@ def options(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 the work failed, 2 the call or its input is wrong."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = _debug_first(sys.argv[1:])
+    debug = arguments[:1] == ["--debug"]
     try:
-        app()
+        app(arguments)
     except SystemExit as end:
         if end.code == 130:  # Typer's, after an interruption
             _fail(f"Interrupted{_ADVICE if _command() in _RESUMED else ''}", 130)
         raise
     except Exception as error:
-        if "--debug" in sys.argv:
+        if debug:
             traceback.print_exc()
-        _fail(_message(error), 2 if _is_input(error) else 1)
+        if _is_input(error):
+            _fail(_message(error), 2)
+        ours = type(error).__module__.partition(".")[0] in ("distiller", "tflite")
+        hint = "" if debug or ours else f". `distiller --debug {_command()} …` shows where"
+        _fail(f"{_message(error).rstrip('.')}{hint}" if hint else _message(error), 1)
+
+
+def _debug_first(arguments: list[str]) -> list[str]:
+    """The arguments of a call with --debug before the command, where it may also stand after it.
+
+    >>> _debug_first(["run", "demo", "--debug"]), _debug_first(["run", "--", "--debug"])
+    (['--debug', 'run', 'demo'], ['run', '--', '--debug'])
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    others = [word for word in arguments[:end] if word != "--debug"]
+    return [*(["--debug"] if len(others) < end else []), *others, *arguments[end:]]
 
 
 def _command() -> str:

@@ -1,12 +1,11 @@
 """The images that a command works on, from its options."""
 
-import json
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from distiller import image_size
 
 Data = Annotated[
     str, typer.Option(help="Images: cifar10, cifar100, digits, a folder of class folders, or a file of arrays (.npz).")
@@ -72,25 +71,13 @@ def size_for(model: Path | str, size: int | None) -> tuple[int, int]:
     if size is not None:
         return size, size
     path = Path(model)
-    try:
-        shape = _of_tflite(path) if path.suffix == ".tflite" else _of_keras(path)
-    except Exception:  # of whatever a damaged file makes
-        return _USUAL
-    if len(shape) != 4 or not all(isinstance(side, int) and side > 1 for side in shape[1:3]):  # open, or no image
-        return _USUAL
-    return shape[1], shape[2]
+    return (_of_tflite(path) if path.suffix == ".tflite" else image_size.of_keras(path)) or _USUAL
 
 
-def _of_tflite(path: Path) -> Sequence[Any]:
+def _of_tflite(path: Path) -> tuple[int, int] | None:
     import tflite
 
-    return tflite.inspect(path).inputs[0].shape
-
-
-def _of_keras(path: Path) -> Sequence[Any]:
-    """The shape of the first input in a model's configuration, without loading the model."""
-    with zipfile.ZipFile(path) as file:
-        saved = json.loads(file.read("config.json"))
-    layers = saved["config"].get("layers", [])
-    shapes = [layer["config"]["batch_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
-    return shapes[0] if shapes else saved["build_config"]["input_shape"]
+    try:
+        return image_size.sides(tflite.inspect(path).inputs[0].shape)
+    except Exception:  # of whatever a damaged file makes
+        return None

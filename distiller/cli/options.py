@@ -10,7 +10,7 @@ DataDir = Annotated[
     typer.Option(help="Where tensorflow_datasets keeps its data; its own default where not given.", show_default=False),
 ]
 Out = Annotated[Path, typer.Option(help="Folder that the run is written to; new or empty.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder, where there is one.")]
 Force = Annotated[bool, typer.Option("--force", help="Delete the run in the output folder and start anew.")]
 Processes = Annotated[
     int,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from distiller.cli.console import show_report
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -16,8 +18,6 @@ def report(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """Print the table and the verdict of a run, and write its report.html and figures again."""
-    from rich.console import Console
-
     from distiller import report as pages
 
     found = pages.read(folder)
@@ -25,7 +25,4 @@ def report(
     if markdown:
         print(pages.markdown(found))
         return
-    console = Console(soft_wrap=True, markup=False)
-    console.print(pages.rich_table(found))
-    console.print(pages.verdict(found), highlight=False)
-    console.print(f"Report: {page}", highlight=False)
+    show_report(found, page)

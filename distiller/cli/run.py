@@ -1,11 +1,11 @@
 """`distiller run`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from distiller.cli.console import show_report
 from distiller.cli.options import Change, DataDir, Force, Out, Processes, Resume, check_folder
 
 EPILOG = """[bold]Examples[/bold]
@@ -55,8 +55,6 @@ def execute(
     bridge: str = "Give the recipe a bridge, such as bridge.name=subset",
 ) -> None:
     """Run a recipe and print its table and verdict; `bridge` says how a command names one."""
-    from rich.console import Console
-
     from distiller.backend import load_backend
     from distiller.errors import NoBridgeError
     from distiller.folder import RunFolder
@@ -69,8 +67,4 @@ def execute(
         pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force, processes=processes)
     except NoBridgeError as error:
         raise NoBridgeError(error.teacher, error.student, bridge) from error
-    found = report.read(out)
-    console = Console(soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else 110)
-    console.print(report.rich_table(found))
-    console.print(report.verdict(found), highlight=False)
-    console.print(f"Report: {out / 'report.html'}", highlight=False)
+    show_report(report.read(out), out / "report.html")

@@ -6,12 +6,19 @@ import typer
 
 from distiller.cli.console import show
 
+_EXAMPLES = """[bold]Examples[/bold]
+
+distiller recipes
+
+distiller recipes cifar100_to_cifar10 > mine.yaml
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("models")(models)
     app.command("objectives")(objectives)
-    app.command("recipes")(recipes)
+    app.command("recipes", epilog=_EXAMPLES)(recipes)
 
 
 def models(
@@ -57,10 +64,17 @@ def _short(value: object) -> object:
     return value["class_name"] if isinstance(value, dict) and "class_name" in value else value
 
 
-def recipes() -> None:
-    """The recipes in the package, for `distiller run` and `distiller train`."""
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one, to begin a recipe of your own with.", show_default=False)
+    ] = None,
+) -> None:
+    """The recipes in the package, for `distiller run` and `distiller train`, or the text of one."""
     from distiller import recipes as packaged
 
+    if name is not None:
+        print(packaged.text(name), end="")
+        return
     table = _table("name", "command", "what it does")
     for name in packaged.names():
         recipe = packaged.read(name)

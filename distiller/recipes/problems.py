@@ -15,7 +15,7 @@ _MOST = 3  # places where a key exists
 def problems(
     error: ValidationError, recipe: type[BaseModel], content: dict[str, Any], changed: Collection[str] = ()
 ) -> list[str]:
-    """A sentence for each problem, without a full stop.
+    """A sentence for each problem, without a full stop; each once.
 
     Args:
         error: what the check of a recipe found.
@@ -23,7 +23,8 @@ def problems(
         content: what was checked.
         changed: places in it that were changed, such as "labels.fraction".
     """
-    return [_problem(detail, recipe, content, changed).removesuffix(".") for detail in error.errors()]
+    found = [_problem(detail, recipe, content, changed).removesuffix(".") for detail in error.errors()]
+    return list(dict.fromkeys(found))
 
 
 def _problem(detail: ErrorDetails, recipe: type[BaseModel], content: dict[str, Any], changed: Collection[str]) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from distiller import yaml_text
+from distiller import image_size, yaml_text
 from distiller.errors import InputError
 from distiller.nearest import unknown
 from distiller.recipes.problems import problems
-from distiller.recipes.schema import RunRecipe, TrainRecipe
+from distiller.recipes.schema import RunRecipe, Teacher, TrainRecipe
 
 _KINDS: dict[str, type[TrainRecipe] | type[RunRecipe]] = {"train": TrainRecipe, "run": RunRecipe}
 
@@ -55,13 +55,39 @@ def checked(
     received = content.get("kind")
     if received not in _KINDS or (kind and received != kind):
         expected = [kind] if kind else sorted(_KINDS)
-        raise InputError(f"Recipe {name!r}: expected kind {' or '.join(map(repr, expected))}. Received: {received!r}")
+        use = f". Use `distiller {received}`" if received in _KINDS else ""
+        raise InputError(
+            f"Recipe {name!r}: expected kind {' or '.join(map(repr, expected))}. Received: {received!r}{use}"
+        )
     try:
-        return _KINDS[received].model_validate(content)
+        recipe = _KINDS[received].model_validate(content)
     except ValidationError as error:
         raise InputError(
             f"Recipe {name!r}: " + "; ".join(problems(error, _KINDS[received], content, changed))
         ) from None
+    return _in_size(recipe, name) if isinstance(recipe, RunRecipe) else recipe
+
+
+def _in_size(recipe: RunRecipe, name: str) -> RunRecipe:
+    """The recipe with photos in the size that its teacher takes, where it does not say another."""
+    data, wanted = recipe.data, _taken_by(recipe.teacher)
+    if wanted is None or wanted == data.image_size or not Path(data.name).is_dir():
+        return recipe
+    if "image_size" in data.model_fields_set:
+        raise InputError(
+            f"Recipe {name!r}: data.image_size: expected {list(wanted)}, the size that the teacher takes. "
+            f"Received: {list(data.image_size)}"
+        )
+    return recipe.model_copy(update={"data": data.model_copy(update={"image_size": wanted})})
+
+
+def _taken_by(teacher: Teacher) -> tuple[int, int] | None:
+    """Height and width of the images that a teacher takes; None where they are open or not known yet."""
+    if teacher.file:
+        return image_size.of_keras(teacher.file)
+    if teacher.train and Path(teacher.train.data.name).is_dir():
+        return teacher.train.data.image_size
+    return None
 
 
 def read_run(name: str | Path, changes: Sequence[str] = ()) -> RunRecipe:
@@ -78,21 +104,28 @@ def read_train(name: str | Path, changes: Sequence[str] = ()) -> TrainRecipe:
     return recipe
 
 
-def _load(name: str | Path) -> Any:
+def text(name: str | Path) -> str:
+    """What a recipe says, comments and all: one of the package, by name, or of a YAML file.
+
+    Raises:
+        InputError: no such recipe, or no text.
+    """
     packaged = resources.files("distiller.recipes") / f"{name}.yaml"
     if str(name).isidentifier() and packaged.is_file():
-        text = packaged.read_text()
-    elif Path(name).is_file():
+        return packaged.read_text()
+    if Path(name).is_file():
         try:
-            text = Path(name).read_text()
+            return Path(name).read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"The recipe file {str(name)!r} cannot be read: {error}") from None
-    elif str(name).endswith((".yaml", ".yml")):
+    if str(name).endswith((".yaml", ".yml")):
         raise InputError(f"The recipe file {str(name)!r} does not exist")
-    else:
-        raise InputError(unknown("recipe", name, names()) + " A path of a YAML file is welcome too.")
+    raise InputError(unknown("recipe", name, names()) + " A path of a YAML file is welcome too.")
+
+
+def _load(name: str | Path) -> Any:
     try:
-        return yaml_text.load(text)
+        return yaml_text.load(text(name))
     except yaml.YAMLError as error:
         raise InputError(f"Recipe {str(name)!r} is not YAML: {error}") from None
 

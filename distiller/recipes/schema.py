@@ -26,7 +26,16 @@ class Data(Section):
     groups: str | None = Field(
         default=None, description="a packaged class map, such as cifar100_coarse, whose groups are the classes"
     )
-    image_size: tuple[Count, Count] = Field(default=(32, 32), description="images of a folder are resized to this")
+    image_size: tuple[Count, Count] = Field(
+        default=(32, 32),
+        description="height and width that a folder's images are resized to, one number for both; by default those "
+        "that the teacher takes, where its recipe or file says them",
+    )
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _one_number_for_both(cls, size: Any) -> Any:
+        return (size, size) if isinstance(size, int) else size
 
     @model_validator(mode="after")
     def _one_choice_of_classes(self) -> "Data":

@@ -37,11 +37,12 @@ class OtherBudget(Section):
     student: str
     steps: Count
     epochs: Count
+    batch_size: Count | None = None
     start: str | None = None
 
 
 class Budget(Section):
-    """What every student was given: `epochs` of `steps` batches in all, once a seed; but for `others`."""
+    """The recipe's training: `epochs` of `steps` batches in all, once a seed, for every student but for `others`."""
 
     steps: Count
     batch_size: Count

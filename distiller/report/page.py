@@ -81,6 +81,7 @@ def render(
         notes=notes(report),
         pictures=pictures,
         networks=_networks(report),
+        budgets=_budgets(report),
         settings_differ=len({setting(entry) for entry in report.tflite}) > 1,
         files=[_file(entry) for entry in report.tflite],
         classes=_classes(report),
@@ -119,6 +120,25 @@ def _networks(report: Report) -> list[list[str]]:
             ]
         )
     return table
+
+
+def _budgets(report: Report) -> list[str]:
+    """The recipe's training, where a student had it, and that of every student that had another."""
+    budget = report.budget
+    others = [
+        f"{label(other.student)}: {_training(other)}" + (f" after those of {label(other.start)}" if other.start else "")
+        for other in budget.others
+    ]
+    if not others:
+        return [f"{_training(budget)}, the same for every student"]
+    shared = {*student_names(report)} - {other.student for other in budget.others}
+    return [_training(budget), *others] if shared else others
+
+
+def _training(given: content.Budget | content.OtherBudget) -> str:
+    """Steps, their images where they are known, and epochs."""
+    images = f" of {given.batch_size} images" if given.batch_size else ""
+    return f"{given.steps:,} steps{images} in {given.epochs} epoch{'s' * (given.epochs != 1)}"
 
 
 def _file(entry: content.Converted) -> dict[str, str]:

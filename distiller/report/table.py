@@ -109,7 +109,8 @@ def rich_table(report: Report) -> Table:
     # Text, not str: a name with brackets in it is not markup.
     terminal = Table(caption=Text("\n".join(notes(report))), caption_justify="left")
     for column in shown:
-        terminal.add_column(column.heading, justify="right" if column.is_number else "left")
+        # Folded where a terminal is narrow: names that are cut look alike.
+        terminal.add_column(column.heading, justify="right" if column.is_number else "left", overflow="fold")
     for i, row in enumerate(table):
         ends_a_group = i + 1 < len(table) and group(row) != group(table[i + 1])
         terminal.add_row(*(Text(column.cell(row)) for column in shown), end_section=ends_a_group)

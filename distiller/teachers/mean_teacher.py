@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from distiller.adjustable import Number
+from distiller.copies import take_weights
 from distiller.distiller import Distiller
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
@@ -132,6 +133,6 @@ def _copy(student: keras.Model) -> keras.Model:
             f"Received: {type(student).__name__}"
         )
     copy = keras.models.clone_model(student)
-    copy.set_weights(student.get_weights())
+    take_weights(copy, student)
     copy.trainable = False
     return fuse(copy)

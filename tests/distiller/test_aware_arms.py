@@ -55,6 +55,15 @@ def test_a_quantization_aware_student_has_the_file_it_was_trained_for(run):
     assert files == {"aware": ["int8"], "aware_alone": ["int8"], "longer": both, "distilled": both}
 
 
+def test_the_budget_is_the_recipes_though_another_arm_is_first(run):
+    _, report = run
+    steps = report["data"]["train"] // 32
+    budget = report["budget"]
+    assert (budget["steps"], budget["batch_size"], budget["epochs"]) == (4 * steps, 32, 4)
+    own = {"steps": steps, "batch_size": 32, "epochs": 1, "start": "distilled"}
+    assert budget["others"] == [{"student": name, **own} for name in ("aware", "aware_alone", "longer")]
+
+
 def test_its_file_computes_with_integers_and_agrees_with_it(run):
     folder, report = run
     assert tflite.inspect(folder / "aware-0-int8.tflite").is_integer

@@ -104,6 +104,43 @@ def test_nothing_else_may_change_with_them(begun):
     assert RunFolder(begun).run()["recipe"]["seeds"] == [0, 1]
 
 
+def test_what_was_changed_is_named_with_the_call_that_began(begun, monkeypatch):
+    run = RunFolder(begun).run()
+    write_json(begun / "run.json", {**run, "command": "distiller run demo --out 'my run'"})
+    changes = ["training.epochs=7", "teacher.train.training.crop=3", "arms.more={}", "seeds=[0, 1]"]
+    told = (
+        "was started with another arms.more and teacher.train.training.crop and training.epochs, "
+        "as `distiller run demo --out 'my run'`. Resume it as it was started or with more seeds, or use --force"
+    )
+    with pytest.raises(InputError) as error:
+        RunFolder.open(begun, recipes.read_run("demo", changes), resume=True, force=False)
+    assert told in str(error.value)
+
+
+def test_a_run_that_does_not_say_its_call_is_told_of_without(begun):
+    run = RunFolder(begun).run()
+    del run["command"]
+    write_json(begun / "run.json", run)
+    with pytest.raises(InputError, match=r"with another summary. Resume it"):
+        RunFolder.open(begun, demo([0, 1], summary="another"), resume=True, force=False)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_where_no_run_is_there_a_new_one_is_told(tmp_path, capsys, there):
+    if there:
+        (tmp_path / "rnu").mkdir()
+    RunFolder.check(tmp_path / "rnu", resume=True, force=False)
+    told = capsys.readouterr().err
+    assert told == f"There is no run to go on with in {str(tmp_path / 'rnu')!r}: a new one starts\n"
+
+
+def test_nothing_is_told_where_a_run_goes_on_or_none_is_asked_for(begun, tmp_path, capsys):
+    RunFolder.check(begun, resume=True, force=False)
+    RunFolder.check(begun, resume=False, force=True)
+    RunFolder.check(tmp_path / "new", resume=False, force=False)
+    assert capsys.readouterr().err == ""
+
+
 class TestInputs:
     """A run goes on with the files and images that it was started with."""
 

@@ -67,10 +67,11 @@ class TestReport:
         steps = {json.loads((finished / f"stages/{n}-3/result.json").read_text())["steps"] for n in PLAIN}
         assert steps == {12}
         assert report["budget"]["steps"] == 12
-        further = {"student": "quantization_aware", "steps": 8, "epochs": 2, "start": "distilled"}
+        further = {"student": "quantization_aware", "steps": 8, "batch_size": 32, "epochs": 2, "start": "distilled"}
         assert report["budget"]["others"] == [further]
         page = (finished / "report.html").read_text()
-        assert "the same for every student; quantization aware: 8 steps in 2 epochs after those of distilled" in page
+        words = "quantization aware: 8 steps of 32 images in 2 epochs after those of distilled"
+        assert f"12 steps of 32 images in 3 epochs; {words}" in page
 
     def test_the_labels_were_few(self, report, finished):
         assert report["data"]["labelled"] == 25

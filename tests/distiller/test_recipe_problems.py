@@ -90,6 +90,11 @@ def test_a_list_that_is_shown_is_taken():
     assert recipes.read_run("demo", changes).data.classes == ["3", "5"]
 
 
+def test_one_number_is_a_square():
+    assert recipes.read_run("demo", ["data.image_size=64"]).data.image_size == (64, 64)
+    assert problem("data.image_size=0") == "data.image_size: input should be greater than or equal to 1. Received: 0"
+
+
 def test_a_key_that_excludes_another():
     assert problem("labels.fraction=0.2") == (
         "labels: expected one of fraction and per_class. Received: fraction and per_class. "

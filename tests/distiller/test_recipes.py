@@ -1,5 +1,6 @@
 """Recipes: those in the package, changes to them, and what they refuse."""
 
+import keras
 import pytest
 
 from distiller import recipes
@@ -122,3 +123,58 @@ def test_unknown_names_have_the_nearest():
 def test_a_command_takes_its_own_kind_of_recipe():
     with pytest.raises(InputError, match=r"expected kind 'run'. Received: 'train'"):
         recipes.read_run("teacher_cifar100")
+
+
+PHOTOS = """
+kind: run
+summary: a teacher in a file, and photos
+data: {{name: {photos}}}
+teacher: {{file: {teacher}}}
+student: {{name: resnet8}}
+training: {{epochs: 1}}
+arms: {{distilled: {{objectives: {{soft: {{name: hinton}}}}}}}}
+"""
+
+
+@pytest.fixture
+def of_photos(tmp_path):
+    """Reads a recipe of a folder of photos whose teacher takes images of a size."""
+
+    def read(size, *changes):
+        inputs = keras.Input((*size, 3))
+        pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+        keras.Model(inputs, keras.layers.Dense(3)(pooled)).save(tmp_path / "teacher.keras")
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        text = PHOTOS.format(photos=tmp_path / "photos", teacher=tmp_path / "teacher.keras")
+        (tmp_path / "mine.yaml").write_text(text)
+        return recipes.read_run(tmp_path / "mine.yaml", changes)
+
+    return read
+
+
+class TestSizeOfPhotos:
+    """Photos are read in the size that the teacher takes."""
+
+    def test_is_that_of_the_teachers_file(self, of_photos):
+        assert of_photos((20, 12)).data.image_size == (20, 12)
+        assert of_photos((20, 12), "data.image_size=[20, 12]").data.image_size == (20, 12)
+
+    def test_is_that_of_the_teachers_photos(self, of_photos, tmp_path):
+        data = f"{{name: {tmp_path / 'photos'}, image_size: 48}}"
+        parts = f"kind: train, summary: photos, model: {{name: wide}}, training: {{epochs: 1}}, data: {data}"
+        assert of_photos((20, 12), f"teacher={{train: {{{parts}}}}}").data.image_size == (48, 48)
+
+    def test_is_free_where_the_teacher_leaves_it_open(self, of_photos):
+        assert of_photos((None, None)).data.image_size == (32, 32)
+        assert of_photos((None, None), "data.image_size=[20, 12]").data.image_size == (20, 12)
+
+    def test_another_is_told_before_they_are_read(self, of_photos):
+        told = r"data.image_size: expected \[20, 12\], the size that the teacher takes. Received: \[64, 64\]"
+        with pytest.raises(InputError, match=told):
+            of_photos((20, 12), "data.image_size=64")
+
+    def test_is_the_images_own_where_they_are_no_folder(self, of_photos):
+        assert of_photos((20, 12), "data.name=digits", "data.image_size=64").data.image_size == (64, 64)
+
+    def test_is_told_of_no_file_that_is_missing(self, of_photos):
+        assert of_photos((20, 12), "teacher.file=none.keras").data.image_size == (32, 32)

@@ -155,6 +155,28 @@ class TestTable:
         assert "[red]a|b*c[/red]" in console.file.getvalue()
         assert r"\[red\]a\|b\*c\[/red\] \<b\>" in report.markdown(found)
 
+    def test_names_are_folded_where_a_terminal_is_narrow(self):
+        content = made()
+        for entry in (*content["students"], *content["tflite"], *content["curves"]):
+            key = "student" if "student" in entry else "name"
+            entry[key] = f"quantization_aware_{entry[key]}"
+        console = Console(file=io.StringIO(), width=80, color_system=None)
+        console.print(report.rich_table(Report.model_validate(content)))
+        lines = console.file.getvalue().splitlines()
+        assert max(map(len, lines)) <= 80
+        assert "…" not in console.file.getvalue()
+        models = "".join(line.split("│")[1].replace(" ", "") for line in lines if line.startswith("│"))
+        for name in ("hardlabels", "distilled"):  # in floating point, and in two files
+            assert models.count(f"quantizationaware{name}") == 3
+
+    def test_names_are_whole_off_a_terminal(self, command, tmp_path):
+        content = made()
+        content["teacher"]["name"] = "a teacher of many words [and brackets]"
+        code, told, _ = command("report", folder_of(tmp_path, content))
+        assert code == 0
+        assert "│ teacher (a teacher of many words [and brackets]) │" in told
+        assert told.endswith(f"\nReport: {tmp_path / 'report.html'}\n")
+
     def test_without_files(self):
         found = checked(schemes=())
         assert len(report.rows(found)) == 3

@@ -204,6 +204,28 @@ class TestPage:
         path = report.write(folder_of(tmp_path, content))
         assert f"500 steps of 64 images {words} the same for every student" in path.read_text(encoding="utf-8")
 
+    @pytest.mark.parametrize(
+        ("others", "words"),
+        [
+            ([], "500 steps of 64 images in 5 epochs, the same for every student"),
+            (
+                [{"student": "hard_labels", "steps": 1000, "epochs": 1, "batch_size": 32}],
+                "500 steps of 64 images in 5 epochs; hard labels: 1,000 steps of 32 images in 1 epoch",
+            ),
+            (
+                [{"student": name, "steps": 9, "epochs": 3, "start": "soft"} for name in ("hard_labels", "distilled")],
+                "hard labels: 9 steps in 3 epochs after those of soft; "
+                "distilled: 9 steps in 3 epochs after those of soft",
+            ),
+        ],
+        ids=["the same", "another", "none as the recipe says"],
+    )
+    def test_a_budget_is_of_those_who_had_it(self, tmp_path, others, words):
+        content = made()
+        content["budget"]["others"] = others
+        path = report.write(folder_of(tmp_path, content))
+        assert f"<dd>{words}</dd>" in path.read_text(encoding="utf-8")
+
     def test_little_content_makes_a_page_too(self, tmp_path):
         content = made(hard=[], distilled=[0.9], curves=[], commit=None, versions={}, machine={}, tflite=[], command="")
         page = Page(report.write(folder_of(tmp_path, content)).read_text(encoding="utf-8"))
