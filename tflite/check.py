@@ -24,7 +24,7 @@ def check(
 
     Args:
         path: TFLite file.
-        use: "open" loads it and allocates its tensors; "run" also runs it on random numbers, one image and several, as
+        use: "open" loads it and allocates its tensors; "run" also runs it on random pixels, one image and several, as
             `evaluate` and `compare` do; "inspect" does what `inspect` does.
         time_limit: seconds that it may take.
         memory_limit: bytes that it may allocate.
@@ -51,7 +51,8 @@ def checked(_: dict[str, Any], path: str, use: str) -> None:
             return
         allocate(interpreter, path)
         if use == "run":
-            _run(path, interpreter)
+            with blaming(path, made_up=True):
+                _run(path, interpreter)
 
 
 def _run(path: str, interpreter: Any) -> None:
@@ -60,8 +61,8 @@ def _run(path: str, interpreter: Any) -> None:
     random = np.random.default_rng(0)
     inputs = interpreter.get_input_details()
     for detail, port in zip(inputs, ports(inputs), strict=True):
-        interpreter.set_tensor(detail["index"], port.quantize(random.integers(0, 256, port.shape).astype("float32")))
+        interpreter.set_tensor(detail["index"], port.quantize(port.made_up(random)))
     interpreter.invoke()
     if len(inputs) == len(interpreter.get_output_details()) == 1 and len(inputs[0]["shape"]) > 1:
         run = Runner(path)
-        run.integers(random.integers(0, 256, (run.batch_size + 1, *run.input.shape[1:])).astype("float32"))
+        run.integers(run.input.made_up(random, (run.batch_size + 1, *run.input.shape[1:])))

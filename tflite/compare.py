@@ -120,7 +120,7 @@ def _accuracy(guesses: np.ndarray, labels: np.ndarray | None) -> float | None:
 
 
 def _outputs(model: "keras.Model", images: np.ndarray) -> np.ndarray:
-    from keras import ops
+    from keras import ops, tree
 
     parts = []
     for start in range(0, len(images), _BATCH):
@@ -131,5 +131,8 @@ def _outputs(model: "keras.Model", images: np.ndarray) -> np.ndarray:
             raise ModelError(
                 f"Expected images as the Keras model {model.name!r} takes them: {taken}. Received: {images.shape}"
             ) from error
-        parts.append(ops.convert_to_numpy(ops.cast(outputs, "float32")))
+        found = tree.flatten(outputs)
+        if len(found) != 1:
+            raise ModelError(f"Expected a Keras model with one output. Received: {model.name!r} with {len(found)}")
+        parts.append(ops.convert_to_numpy(ops.cast(found[0], "float32")))
     return np.concatenate(parts)

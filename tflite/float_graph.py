@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.weights import take_weights
 
 if TYPE_CHECKING:
     import keras
@@ -48,7 +49,7 @@ def float_graph(model: "keras.Model") -> "keras.Model":
             one.compiled = False
         graph = keras.models.clone_model(model, clone_function=copy, recursive=True)
         for layer, twin in pairs:
-            twin.set_weights([np.asarray(weights, "float32") for weights in layer.get_weights()])
+            take_weights(twin, [np.asarray(weights, "float32") for weights in layer.get_weights()])
     except Exception as error:  # whatever a layer raises when it is made from its configuration
         raise ModelError(
             "Expected layers that come back from their configuration. "

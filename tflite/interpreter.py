@@ -75,13 +75,21 @@ def ports(details: list[dict[str, Any]]) -> tuple[Port, ...]:
     return tuple(_port(detail) for detail in details)
 
 
+def of_open_size(detail: dict[str, Any]) -> str:
+    """What a refusal of images says in addition where the file is of no one size; empty where it is."""
+    if all(size >= 0 for size in detail["shape_signature"][1:]):
+        return ""
+    return ". The file leaves the size of its input open and runs with the one written in it: convert it for one size"
+
+
 class Runner:
     """A TFLite model with one input and one output, as a function of batches of images.
 
     Images are real numbers in the unit that the model was trained with, (n, height, width, channels); for the models of
     this project raw pixels in [0, 255], of any NumPy type. They are quantized to the input's type where it is an
-    integer one, and outputs are float32. Where the file allows it, many images go through at once; the first batch is
-    checked against single images, and a file that gives another result for a batch is run one image at a time.
+    integer one, and outputs are float32. No image leaves a state to the next. Where the file allows it, many images go
+    through at once; the first batch is checked against single images, and a file that gives another result for a batch
+    is run one image at a time.
 
     Args:
         path: TFLite file.
@@ -103,7 +111,8 @@ class Runner:
                 f"Expected a model with one input and one output. Received: {str(self.path)!r} with "
                 f"{len(inputs)} and {len(outputs)}"
             )
-        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._detail = inputs[0]
+        self._input, self._output = self._detail["index"], outputs[0]["index"]
         self.input, self.output = _port(inputs[0]), _port(outputs[0])
         elements = int(np.prod(self.input.shape[1:]))
         self.batch_size = max(1, min(_MOST_IMAGES, _MOST_NUMBERS // max(1, elements)))
@@ -138,7 +147,7 @@ class Runner:
         if images.ndim != len(expected) + 1 or images.shape[1:] != expected or not len(images):
             raise ModelError(
                 f"Expected images of shape (n, {', '.join(map(str, expected))}) for {str(self.path)!r}. "
-                f"Received: {images.shape}"
+                f"Received: {images.shape}{of_open_size(self._detail)}"
             )
         if images.dtype.kind not in "uif":
             raise ModelError(f"Expected images of numbers. Received: {images.dtype}")
@@ -195,6 +204,7 @@ class Runner:
 
     def _run(self, interpreter: "Interpreter", images: np.ndarray) -> np.ndarray:
         interpreter.set_tensor(self._input, self.input.quantize(images))
+        interpreter.reset_all_variables()  # what a recurrent operator keeps of the images before
         interpreter.invoke()
         return interpreter.get_tensor(self._output)
 

@@ -62,9 +62,10 @@ def load_model(path: str | Path) -> "keras.Model":
     # Keras finds the classes of quantization-aware models by the names that these register.
     import tflite.quantization.layers
     import tflite.tfmot.network  # noqa: F401
+    from tflite.quantization.outputs import named
 
     try:
-        return keras.models.load_model(path, compile=False)
+        return named(keras.models.load_model(path, compile=False))
     except Exception as error:  # Keras passes on whatever its layers, the archive and HDF5 raise
         reason = str(_own(error) or error).strip().split("\n")[0] or type(error).__name__
         raise ModelError(f"Keras could not load {str(path)!r}: {reason}") from error

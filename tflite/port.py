@@ -6,12 +6,14 @@ import numpy as np
 
 from tflite.record import Record
 
+_PLACES = ("int32", "int64", "uint32", "uint64")
+
 
 @dataclass(frozen=True)
 class Port(Record):
     """An input or output: real = scale · (integer − zero_point); without a scale the numbers are what they are.
 
-    `dtype` is a NumPy name ("int8"), `shape` has the batch in front; −1 stands for a size that the file leaves open.
+    `dtype` is a NumPy name ("int8"), `shape` has the batch in front, and 1 for a size that the file leaves open.
 
     >>> port = Port("pixels", "int8", (1, 4), scale=0.5, zero_point=-10)
     >>> port.quantize(np.array([0.0, 1.0, 0.8, 1000.0]))
@@ -40,6 +42,16 @@ class Port(Record):
         limits = np.iinfo(self.dtype)
         integers = np.rint(values / np.float64(self.scale or 1.0)) + (self.zero_point or 0)
         return np.clip(integers, limits.min, limits.max).astype(self.dtype)
+
+    def made_up(self, random: np.random.Generator, shape: tuple[int, ...] | None = None) -> np.ndarray:
+        """Real numbers that may go in, of the shape of this port or another: random pixels in [0, 255], or zeros.
+
+        Integers of 32 or 64 bits that stand for no real numbers are places in a table, and the first is in every one.
+        """
+        shape = self.shape if shape is None else shape
+        if self.dtype in _PLACES and not self.quantized:
+            return np.zeros(shape, self.dtype)
+        return random.integers(0, 256, shape).astype("float32")
 
     def dequantize(self, integers: np.ndarray) -> np.ndarray:
         """Numbers of this port's type as real numbers, float32."""

@@ -128,5 +128,5 @@ def _check_apart(groups: Sequence[Sequence[int]], networks: Sequence[keras.Model
             if other is not places:
                 raise InputError(
                     f"Members {other[0] + 1} and {places[0] + 1} share layers and not their inputs. Build them on the "
-                    "same inputs, or give one a copy: keras.models.clone_model and set_weights"
+                    "same inputs, or save one and give what keras.models.load_model makes of it"
                 )

@@ -169,6 +169,24 @@ def test_several_inputs_and_outputs_keep_their_structure():
     np.testing.assert_allclose(np.asarray(found["a"]), np.asarray(exact["a"]), atol=0.05)
 
 
+def test_outputs_in_a_list_keep_their_names(tmp_path):
+    inputs = keras.Input((4,))
+    x = layers.Dense(3, activation="relu")(inputs)
+    tail = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="nested")
+    outputs = [layers.Dense(10, name="digits")(x), layers.Dense(2, activation="relu", name="parity")(x)]
+    outputs += [layers.ELU(name="odd")(x), tail(x)]
+    model = keras.Model(inputs, outputs)
+    assert model.output_names == ["digits", "parity", "odd", "nested"]
+    aware = tflite.quantize_aware(model, exclude=("odd",))
+    answers = [np.zeros((16, size), "float32") for size in (10, 2, 3, 2)]
+    aware.save(tmp_path / "a.keras")
+    for one in (aware, tflite.load_model(tmp_path / "a.keras")):
+        assert one.output_names == model.output_names
+        one.compile(loss=dict.fromkeys(one.output_names, "mse"), metrics={"parity": ["mae"]})
+        found = one.evaluate(images((4,), 16), answers, verbose=0, return_dict=True)
+        assert {"digits_loss", "nested_loss", "parity_mae"} <= found.keys()
+
+
 def test_schemes_and_patterns(network):
     aware = tflite.quantize_aware(network, overrides={"stage*": "int4", "stage3_*": "int8"}, exclude=["stem_*"])
     bits = {layer.name: layer.bits for layer in aware.layers if isinstance(layer, tuple(AWARE.values()))}

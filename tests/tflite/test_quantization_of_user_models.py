@@ -198,6 +198,54 @@ def test_labels_that_calibration_does_not_use_may_be_anything(tmp_path):
     calibrate_ranges(tflite.quantize_aware(model), (IMAGES, one_hot))
 
 
+def test_what_a_normalization_was_adapted_to_stays():
+    norm = layers.Normalization()
+    norm.adapt(10 * IMAGES + 50)
+    model = network(lambda x: convolved(norm(10 * x + 50)))
+    exact = np.asarray(model(IMAGES))
+    np.testing.assert_allclose(tflite.quantize_aware(model)(IMAGES), exact, atol=0.05 * np.abs(exact).max())
+
+
+class Doubled(layers.Dense):
+    """Computes something with its activation inside."""
+
+    def call(self, x):
+        return 2 * super().call(x)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.LSTM(6, name="odd"),
+        layers.GRU(6, name="odd"),
+        layers.SimpleRNN(6, name="odd"),
+        layers.Bidirectional(layers.LSTM(3), name="odd"),
+        Doubled(4, activation="tanh", name="odd"),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+@pytest.mark.parametrize("options", [{"scheme": "dynamic"}, {"exclude": "odd"}], ids=["dynamic", "exclude"])
+def test_an_activation_that_is_not_the_last_thing_stays_inside(layer, options):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 3))
+    x = layer(inputs)
+    model = keras.Model(inputs, layers.Dense(5)(x if len(x.shape) == 2 else layers.Flatten()(x)))
+    images = IMAGES[:, 0]
+    exact = np.asarray(model(images))
+    np.testing.assert_allclose(tflite.quantize_aware(model, **options)(images), exact, atol=0.01 * np.ptp(exact))
+
+
+def test_what_cannot_be_quantized_has_the_name_that_it_was_given():
+    """Also where a part of it is meant."""
+    odd = layers.EinsumDense("bhwc,cd->bhwd", (None, None, 4), activation="relu", name="odd")
+    model = network(odd)
+    with pytest.raises(ModelError, match=r"the layer 'odd' \(EinsumDense\).*exclude=\('odd',\)"):
+        tflite.quantize_aware(model)
+    aware = tflite.quantize_aware(model, exclude=("odd",))
+    exact = np.asarray(model(IMAGES))
+    np.testing.assert_allclose(aware(IMAGES), exact, atol=0.05 * np.abs(exact).max())
+
+
 def test_ranges_are_measured_on_numbers():
     images = IMAGES.copy()
     images[3, 0, 0, 0] = np.nan

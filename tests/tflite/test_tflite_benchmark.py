@@ -10,8 +10,9 @@ import pytest
 
 import tflite
 from tflite import BenchmarkResult, ModelError, OperatorTime
-from tflite.benchmark import session
+from tflite.benchmark import host, session
 from tflite.benchmark.plan import Plan
+from tflite.quiet import quiet
 
 
 def result(times=(3.0, 1.0, 2.0, 10.0), **options):
@@ -40,13 +41,25 @@ def test_measured_on_this_machine(files):
     assert got.device
     assert {"python", "ai-edge-litert"} <= got.versions.keys()
     assert got.tool == f"ai-edge-litert {got.versions['ai-edge-litert']}"
-    assert got.median_ms == statistics.median(got.samples_ms)
     assert got.throughput == pytest.approx(1000 / statistics.fmean(got.samples_ms))
     assert got.first_ms > 0
     assert got.init_ms > 0
     rounds = [statistics.median(got.samples_ms[i : i + 2]) for i in range(0, 20, 2)]
+    assert got.median_ms == pytest.approx(statistics.median(rounds))
     assert got.median_interval_ms == pytest.approx((sorted(rounds)[1], sorted(rounds)[8]))
     assert got.noise == pytest.approx(statistics.stdev(rounds) / statistics.fmean(rounds))
+
+
+def test_the_median_lies_in_its_interval():
+    """Rounds that end by time have the more runs the faster the machine was: half of all are of the last one."""
+    slow, fast = [3_000_000] * 10, [1_000_000] * 100
+    start = {"bytes": 9, "first_ns": 1, "init_ns": 1, "images": 1}
+    got = host._result(("a.tflite", 1, "xnnpack"), start, [*[slow] * 9, fast], 0, Plan(), True)
+    assert statistics.median(got.samples_ms) == 1.0
+    assert (got.median_ms, got.median_interval_ms) == (3.0, (3.0, 3.0))
+    assert BenchmarkResult.from_json(got.to_json()) == got
+    once = host._result(("a.tflite", 1, "xnnpack"), start, [[1_000_000, 2_000_000]], 0, Plan(), True)
+    assert once.median_ms == 1.5
 
 
 def test_without_a_delegate(files):
@@ -153,6 +166,45 @@ def test_real_images_and_several_inputs(files, digits, tmp_path):
         tflite.benchmark(path, inputs={"left": rows})
     with pytest.raises(ModelError, match=r"`inputs` of shape .n, 8, 8, 1., n at least 1, .* Received: .3, 4, 4, 1."):
         tflite.benchmark(files["int8"].path, inputs=np.zeros((3, 4, 4, 1)))
+
+
+@pytest.fixture
+def look_up(tmp_path):
+    """A function that writes a file with rows of a table of ten, by numbers of a type that go in."""
+
+    def written(dtype):
+        import tensorflow as tf
+
+        table = tf.constant(np.eye(10, dtype="float32"))
+        function = tf.function(lambda x: tf.gather(table, tf.cast(x, "int32")), [tf.TensorSpec((1, 3), dtype)])
+        path = tmp_path / f"{dtype}.tflite"
+        with quiet():
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+            path.write_bytes(converter.convert())
+        return path
+
+    return written
+
+
+def test_numbers_of_rows_are_not_random(look_up):
+    """Pixels would be outside of the table."""
+    for dtype in ("int32", "int64"):
+        path = look_up(dtype)
+        tflite.check(path, use="run")
+        assert tflite.benchmark(path, runs=1, warmup_runs=0, min_seconds=0).runs == 1
+
+
+def test_inputs_that_a_file_does_not_take_are_told_from_a_damaged_file(look_up):
+    path = look_up("float32")
+    message = r"float32.tflite' cannot be run on inputs of our making: .*Pass your own as `inputs` of tflite.benchmark"
+    with pytest.raises(ModelError, match=message):
+        tflite.check(path, use="run")
+    with pytest.raises(ModelError, match=message):
+        tflite.benchmark(path)
+    rows = np.array([[3, 0, 9]], "float32")
+    assert tflite.benchmark(path, inputs=rows, runs=1, warmup_runs=0, min_seconds=0).runs == 1
+    with pytest.raises(ModelError, match=r"float32.tflite' cannot be run: "):
+        tflite.benchmark(path, inputs=rows + 10)
 
 
 def test_hostile_files(tmp_path):

@@ -183,8 +183,11 @@ def test_arguments(outlying, tmp_path):
             tflite.convert(model, tmp_path / "a.tflite", **options)
     inputs = keras.Input((4, 4, 1))
     bent = keras.Model(inputs, layers.Flatten()(layers.Activation("elu", name="bend")(layers.Conv2D(2, 1)(inputs))))
-    with pytest.raises(ModelError, match="the layer 'bend'"):
+    way_out = r"the layer 'bend'.* or convert with calibration='minmax', or use tflite.quantize_aware\(.*'bend'"
+    with pytest.raises(ModelError, match=way_out):
         tflite.convert(bent, tmp_path / "a.tflite", **int8, calibration="mse")
+    with pytest.raises(ModelError, match=r"the layer 'bend'.* in its place, or use tflite.quantize_aware\(.*'bend'"):
+        tflite.convert(bent, tmp_path / "a.tflite", **{**int8, "scheme": "int4"})
     assert list(tmp_path.iterdir()) == []
 
 

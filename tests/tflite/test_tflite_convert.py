@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 import tflite
@@ -193,6 +194,36 @@ def test_operations_and_dropout_in_the_graph(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1))
     conversion = tflite.convert(model, tmp_path / "a.tflite")
     np.testing.assert_allclose(Runner(conversion.path)(images), logits(model, images), rtol=1e-4)
+
+
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_a_normalization_was_adapted_to_is_in_the_file(scheme, inside, tmp_path):
+    keras.utils.set_random_seed(1)
+    images = np.random.default_rng(0).integers(20, 200, (100, 4, 4, 2))
+    norm = layers.Normalization()
+    norm.adapt(images.astype("float32"))
+    outer = layers.TimeDistributed(norm) if inside else norm
+    model = keras.Sequential([keras.Input((4, 4, 2)), outer, layers.Flatten(), layers.Dense(3)])
+    normalized = (images - images.mean(axis=(0, 1, 2))) / images.std(axis=(0, 1, 2))
+    expected = normalized.reshape(100, 32) @ model.get_weights()[-2]
+    given = images if scheme == "int8" else None
+    made = tflite.convert(model, tmp_path / "a.tflite", scheme=scheme, representative=given)
+    np.testing.assert_allclose(Runner(made.path)(images), expected, atol=0.02 * np.ptp(expected))
+
+
+def test_one_output_in_a_dictionary_has_the_name_of_all(tmp_path):
+    inputs = keras.Input((4, 4, 1))
+    model = keras.Model(inputs, {"logits": layers.Dense(3)(layers.Flatten()(inputs))})
+    made = tflite.convert(model, tmp_path / "a.tflite")
+    signatures = Interpreter(model_path=str(made.path)).get_signature_list()
+    assert signatures == {"serve": {"inputs": ["pixels"], "outputs": ["output_0"]}}
+    images = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 1))
+    expected = images.reshape(20, 16) @ model.get_weights()[0]
+    np.testing.assert_allclose(Runner(made.path)(images), expected, rtol=1e-4, atol=1e-3)
+    found = tflite.compare(model, made.path, images, layers=True)
+    assert (found.agreement, found.first) == (1.0, None)
+    assert found.max_error < 1e-3
 
 
 def test_representative_images_come_in_many_ways(digits, tmp_path):

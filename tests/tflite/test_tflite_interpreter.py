@@ -7,6 +7,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tflite import ModelError
 from tflite.interpreter import Runner, allocate, open_model
+from tflite.parity.file_side import Steps
+from tflite.quiet import quiet
+from tflite.tfmot.library import library
 
 
 def by_hand(path, images):
@@ -90,6 +93,37 @@ def test_a_file_for_several_images_at_once_takes_any_number(tmp_path):
     images = np.arange(30, dtype="float32").reshape(5, 3, 2)
     np.testing.assert_array_equal(Runner(path)(images), images.sum(axis=1))
     np.testing.assert_array_equal(Runner(path)(images[:1]), images[:1].sum(axis=1))
+
+
+def test_images_for_a_file_of_any_size_are_refused_with_the_reason(tmp_path):
+    function = tf.function(lambda x: tf.reduce_mean(x, axis=(1, 2)), [tf.TensorSpec((1, None, None, 2))])
+    path = tmp_path / "open.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()]).convert())
+    images = np.arange(48, dtype="float32").reshape(2, 4, 3, 2)
+    run = Runner(path)
+    assert run.input.shape == (1, 1, 1, 2)
+    message = r"images of shape \(n, 1, 1, 2\).*Received: \(2, 4, 3, 2\). The file leaves the size of its input open"
+    for refuse in (run, Steps(path).run):
+        with pytest.raises(ModelError, match=message):
+            refuse(images)
+    np.testing.assert_array_equal(run(images[:, :1, :1]), images[:, 0, 0])
+
+
+def test_an_image_leaves_no_state_to_the_next(tmp_path):
+    """An operator of the runtime for a recurrent layer keeps its state from run to run."""
+    keras2 = library().keras2
+    model = keras2.Sequential([keras2.Input((4, 3), batch_size=1), keras2.layers.LSTM(5)])
+    path = tmp_path / "recurrent.tflite"
+    with quiet():
+        path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    sequences = np.random.default_rng(0).normal(size=(3, 4, 3)).astype("float32")
+    sequences[1] = sequences[0]
+    expected = np.concatenate([np.asarray(model(one[None])) for one in sequences])
+    run = Runner(path)
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in [step.operator.name for step in Steps(path).all]
+    for _ in range(2):
+        np.testing.assert_allclose(run(sequences), expected, atol=1e-5)
+    np.testing.assert_allclose(Steps(path).run(sequences)[-1][:, 0], expected, atol=1e-5)
 
 
 def test_noise_of_the_interpreter_is_not_shown(files, capfd):

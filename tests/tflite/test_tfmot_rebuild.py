@@ -147,6 +147,15 @@ class Own(layers.Layer):
         return x * 2
 
 
+def test_a_dropout_drops_what_it_dropped():
+    """Whole channels of one image, where that is the shape of its noise."""
+    inputs = keras.Input((6, 6, 4))
+    model = keras.Model(inputs, layers.Dropout(0.5, noise_shape=(None, 1, 1, None))(inputs))
+    got = rebuild(model).network(np.ones((50, 6, 6, 4), "float32"), training=True).numpy()
+    np.testing.assert_array_equal(got, np.broadcast_to(got[:, :1, :1], got.shape))
+    assert set(np.unique(got)) == {0.0, 2.0}
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

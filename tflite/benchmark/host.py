@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Unpack, overload
@@ -82,7 +83,8 @@ def benchmark(
             percent, or until `max_seconds`. None measures no longer than the rest asks for.
         confidence: of the intervals of medians and ratios.
         inputs: what the runs work on, in turn: an array (n, height, width, channels) of real numbers in the unit that
-            the model was trained with, or a dictionary of arrays by input. Random pixels in [0, 255] by default.
+            the model was trained with, or a dictionary of arrays by input. Random pixels in [0, 255] by default, and
+            zeros for int32 and int64 without a scale, which are places in a table.
         seed: of the random pixels.
         keep_samples: whether a result holds the time of every run.
         profile: whether results say where the time goes, from `tflite.profile` afterwards; where it cannot be told, a
@@ -161,6 +163,7 @@ def _result(
     )
     return dataclasses.replace(
         found,
+        median_ms=statistics.median(medians),
         median_interval_ms=interval and (interval.low, interval.high),
         noise=spread(medians),
         notes=tuple(said_of(medians, plan)),

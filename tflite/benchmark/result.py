@@ -24,6 +24,8 @@ class BenchmarkResult(Record):
     the file was. `notes` are sentences that belong to the numbers: a delegate that ran a part of the model, a phone
     that stayed hot. On this machine:
 
+    - `median_ms` is the median of the medians of the rounds, so that it lies in its interval; percentiles, mean and
+      deviation are those of all runs.
     - `first_ms` is the first run, which packs weights and fills caches; it is not among the measured ones.
     - `init_ms` is the time until a file's interpreter is ready to run: opening, delegating, allocating.
     - `peak_memory_bytes` is the most resident memory of the process that ran the file, above what it had before.

@@ -42,10 +42,12 @@ def prepare(
         state["resident"] += max(0, resident_bytes() - before)  # what the runs work on is no part of the file
         forget_most_resident()
         state["run"] = _runner(interpreter, feeds)
+        with blaming(path, made_up=inputs is None):
+            first = state["run"]()
         return {
             "bytes": len(content),
             "init_ns": ready - started,
-            "first_ns": state["run"](),
+            "first_ns": first,
             "images": _images(interpreter),
         }
 
@@ -69,7 +71,7 @@ def memory(state: dict[str, Any]) -> int:
 
 
 def feeds_of(interpreter: Any, path: str, inputs: Any, seed: int) -> list[Feed]:
-    """What the runs of an interpreter work on, in turn: one batch of random pixels, or all batches of `inputs`."""
+    """What the runs of an interpreter work on, in turn: one batch of `Port.made_up`, or all batches of `inputs`."""
     details = interpreter.get_input_details()
     indexes, taken = [detail["index"] for detail in details], ports(details)
     return _random(indexes, taken, seed) if inputs is None else _given(indexes, taken, inputs, path)
@@ -124,12 +126,7 @@ def _images(interpreter: Any) -> int:
 
 def _random(indexes: list[int], taken: tuple[Port, ...], seed: int) -> list[Feed]:
     random = np.random.default_rng(seed)
-    return [
-        [
-            (index, port.quantize(random.integers(0, 256, port.shape).astype("float32")))
-            for index, port in zip(indexes, taken, strict=True)
-        ]
-    ]
+    return [[(index, port.quantize(port.made_up(random))) for index, port in zip(indexes, taken, strict=True)]]
 
 
 def _given(indexes: list[int], taken: tuple[Port, ...], inputs: Any, path: str) -> list[Feed]:

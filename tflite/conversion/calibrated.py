@@ -79,9 +79,16 @@ def calibrated(
     from tflite.quantization.export import exported
     from tflite.quantization.numerics import NARROWEST
     from tflite.quantization.ranges import fake_quants
+    from tflite.quantization.support import UnsupportedError
 
     pixels = (0.0, 255.0) if input_type == "uint8" else None
-    aware = quantize_aware(graph, scheme=scheme, input_range=pixels)
+    try:
+        aware = quantize_aware(graph, scheme=scheme, input_range=pixels)
+    except UnsupportedError as error:
+        another = "" if calibration == "minmax" else ", or convert with calibration='minmax'"
+        raise ModelError(
+            f"{error.reason}{another}, or use tflite.quantize_aware(…, exclude=({error.name!r},))"
+        ) from error
     if pixels is None and _assumes(aware):
         low, high = min(0.0, float(images.min())), max(NARROWEST, float(images.max()))
         aware = quantize_aware(graph, scheme=scheme, input_range=(low, high))

@@ -93,7 +93,13 @@ def _save(graph: "keras.Model", shape: tuple[int, ...], folder: str) -> None:
     archive = keras.export.ExportArchive()
     archive.track(graph)
     signature = keras.InputSpec(shape=(1, *shape), dtype="float32", name=INPUT)
-    archive.add_endpoint(SIGNATURE, lambda image: graph(image, training=False), input_signature=[signature])
+
+    def output(image: Any) -> Any:
+        """The one output, also out of a dictionary or a list, whose names it would have."""
+        [only] = keras.tree.flatten(graph(image, training=False))
+        return only
+
+    archive.add_endpoint(SIGNATURE, output, input_signature=[signature])
     archive.write_out(folder, verbose=False)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tflite.errors import ModelError
 from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer
-from tflite.interpreter import allocate, open_model, ports
+from tflite.interpreter import allocate, of_open_size, open_model, ports
 from tflite.operators import Operator, Tensor
 from tflite.port import Port
 
@@ -83,11 +83,12 @@ class Steps:
         if images.shape[1:] != self._port.shape[1:]:
             raise ModelError(
                 f"Expected images of shape (n, {', '.join(map(str, self._port.shape[1:]))}) for {str(self.path)!r}. "
-                f"Received: {images.shape}"
+                f"Received: {images.shape}{of_open_size(self._input)}"
             )
         found: list[list[np.ndarray]] = [[] for _ in self.all]
         for image in images:
             self._interpreter.set_tensor(self._input["index"], self._port.quantize(image[None]))
+            self._interpreter.reset_all_variables()  # what a recurrent operator keeps of the image before
             self._interpreter.invoke()
             for values, step in zip(found, self.all, strict=True):
                 values.append(self._interpreter.get_tensor(step.tensor.index))

@@ -11,6 +11,7 @@ from tflite.quantization.checks import check, is_aware
 from tflite.quantization.copying import copied, remade
 from tflite.quantization.expand import expand
 from tflite.quantization.graph import Call, Graph, read, write
+from tflite.quantization.outputs import named
 from tflite.quantization.placement import place
 from tflite.quantization.schemes import SCHEMES, Scheme
 
@@ -37,10 +38,11 @@ def quantize_aware(
 ) -> "keras.Model":
     """A copy of a model to train on with the rounding of its integer file built in (Jacob et al. 2018, 1712.05877).
 
-    The copy has the same weights, inputs, outputs and layer names. Kernels are rounded symmetrically with a scale for
-    each output channel, activations with one range a tensor, which follows the batches of the training. Rounding has
-    the gradient of the identity. After training, `tflite.convert(aware, path, scheme=…)` needs no images. It saves as
-    any model does; `tflite.load_model` loads it.
+    The copy has the same weights, inputs and outputs, and layers and outputs of the same names. Kernels are rounded
+    symmetrically with a scale for each output channel, activations with one range a tensor, which follows the batches
+    of the training. Rounding has the gradient of the identity. After training, `tflite.convert(aware, path, scheme=…)`
+    needs no images. It saves as any model does; `tflite.load_model` loads it. `keras.models.load_model` names outputs
+    after the last layers, "logits_quantized" in place of "logits".
 
     A layer that is several operators at run time is written as those. A nested model is written out.
 
@@ -96,7 +98,7 @@ def quantize_aware(
     schemes = _schemes(graph, SCHEMES[scheme], exclude, overrides or {})
     expand(graph, bits=SCHEMES[scheme].activations)
     kernels = place(graph, SCHEMES[scheme], schemes=schemes, input_range=input_range, momentum=momentum)
-    return write(graph, lambda call: _aware(call, kernels))
+    return named(write(graph, lambda call: _aware(call, kernels)))
 
 
 def _aware(call: Call, kernels: dict[Call, Scheme]) -> Any:

@@ -8,6 +8,12 @@ from typing import Any
 from tflite.quantization.graph import Call, Graph, Made, Value
 from tflite.quantization.support import activation
 
+# Classes of Keras's that compute their activation last, and so do those derived from them that compute as they do.
+_WITH_ACTIVATION = (
+    *("Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
+    *("DepthwiseConv1D", "DepthwiseConv2D", "Dense", "EinsumDense"),
+)
+
 
 def expand(graph: Graph, *, bits: int | None = 8) -> None:
     """Rewrite the graph in place: what a call computes stays the same, and so does the name that its result has.
@@ -43,10 +49,8 @@ class _Expansion:
         kind = call.kind
         if isinstance(kind, keras.layers.SeparableConv1D | keras.layers.SeparableConv2D):
             return self._separable
-        if isinstance(kind, keras.layers.Layer) and getattr(kind, "activation", None) is not None:
-            fused = getattr(kind.activation, "__name__", "")
-            if not isinstance(kind, keras.layers.Activation) and fused != "linear":
-                return self._fused_activation
+        if _ends_in_activation(kind) and getattr(kind.activation, "__name__", "") != "linear":
+            return self._fused_activation
         if activation(kind) == "hard_sigmoid":
             return self._hard_sigmoid
         if activation(kind) == "silu":
@@ -244,6 +248,15 @@ def _operation(function: Callable[[Any], Any]) -> Callable[[str], Made]:
         return Made(operation)
 
     return make
+
+
+def _ends_in_activation(kind: Any) -> bool:
+    """Whether a layer has an activation and computes it last; a recurrent one has it inside of its steps."""
+    import keras
+
+    found = [getattr(keras.layers, name) for name in _WITH_ACTIVATION]
+    computes = getattr(type(kind), "call", None)
+    return getattr(kind, "activation", None) is not None and any(computes is one.call for one in found)
 
 
 def _pairwise() -> list[type]:

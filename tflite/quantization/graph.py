@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.weights import take_weights
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +36,7 @@ class Made:
         """Call the layer; sets its weights the first time."""
         output = self.layer(*args, **kwargs)
         if self.weights is not None:
-            self.layer.set_weights(self.weights)
+            take_weights(self.layer, self.weights)
             self.weights = None
         return output
 

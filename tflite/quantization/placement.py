@@ -3,11 +3,19 @@
 import math
 from typing import Any
 
-from tflite.errors import ModelError
 from tflite.quantization.copying import remade
 from tflite.quantization.graph import Call, Graph, Made, Value
 from tflite.quantization.schemes import Scheme
-from tflite.quantization.support import BOUNDS, Role, activation, averages, role, takes, unsupported
+from tflite.quantization.support import (
+    BOUNDS,
+    Role,
+    UnsupportedError,
+    activation,
+    averages,
+    role,
+    takes,
+    unsupported,
+)
 from tflite.quantization.units import Unit, units
 
 PIXELS = (0.0, 255.0)
@@ -46,12 +54,13 @@ def place(
     if scheme.activations is not None:
         for unit in found:
             if unit not in floating and not takes(unit.calls[0], scheme.activations):
-                raise ModelError(unsupported(unit.calls[0], scheme.activations))
+                raise unsupported(unit.calls[0], scheme.activations)
             if unit not in floating and _pads_with(unit.calls[0]):
-                raise ModelError(
-                    f"Expected padding with zeros, which every range holds. Received: {unit.calls[0].name!r} with "
-                    f"constant_values={_pads_with(unit.calls[0])}. Keep it in floating point with "
-                    f"exclude=({unit.calls[0].name!r},)"
+                name = unit.calls[0].origin
+                raise UnsupportedError(
+                    f"Expected padding with zeros, which every range holds. Received: {name!r} with "
+                    f"constant_values={_pads_with(unit.calls[0])}. Pad with zeros",
+                    name,
                 )
         narrow = {call for call, own in kernels.items() if own.weights < 8}
         _Placing(graph, found, floating, scheme.activations, momentum, narrow).run(input_range)

@@ -6,6 +6,8 @@ Keras has most things twice, as layers and as operations of `keras.ops`; both ar
 from enum import Enum, auto
 from typing import Any
 
+from tflite.errors import ModelError
+
 
 class Role(Enum):
     """How a call takes part in an integer graph."""
@@ -196,20 +198,33 @@ def _what(call: Any) -> str:
     return activation(call.kind) or type(call.kind).__name__
 
 
-def unsupported(call: Any, bits: int) -> str:
+class UnsupportedError(ModelError):
+    """A layer cannot be quantized, of which `name` is the one that `exclude` takes; `reason` is all but that way out.
+
+    A part of a layer is called by the name of the layer.
+    """
+
+    def __init__(self, reason: str, name: str):
+        super().__init__(f"{reason}, or keep it in floating point with exclude=({name!r},)")
+        self.reason, self.name = reason, name
+
+
+def unsupported(call: Any, bits: int) -> UnsupportedError:
     """Why a call cannot be quantized, and the way out."""
     import keras
 
-    what = _what(call)
+    what, name = _what(call), call.origin
     if takes(call, 8):
-        return (
-            f"Expected layers that the integer runtime has for activations of {bits} bits. Received: {call.name!r} "
-            f"({what}). Use scheme='int8', or keep it in floating point with exclude=({call.name!r},)"
+        return UnsupportedError(
+            f"Expected layers that the integer runtime has for activations of {bits} bits. Received: {name!r} "
+            f"({what}). Use scheme='int8'",
+            name,
         )
     where = "layer" if isinstance(call.kind, keras.layers.Layer) else "operation"
-    return (
-        f"Expected layers that the integer runtime has. Received: the {where} {call.name!r} ({what}). "
-        f"{_INSTEAD.get(what, 'Replace it')}, or keep it in floating point with exclude=({call.name!r},)"
+    return UnsupportedError(
+        f"Expected layers that the integer runtime has. Received: the {where} {name!r} ({what}). "
+        f"{_INSTEAD.get(what, 'Replace it')}",
+        name,
     )
 
 

@@ -37,7 +37,8 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D"), ("keepdims",)
     ),
-    **dict.fromkeys(("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout"), ("rate",)),
+    "Dropout": ("rate", "noise_shape"),
+    **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "GaussianDropout"), ("rate",)),
     "GaussianNoise": ("stddev",),
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), ("padding",)),
     **dict.fromkeys(("Cropping1D", "Cropping2D"), ("cropping",)),
