@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,objectives.py objectives_logits.py \
 	objectives_features.py objectives_features_own.py objectives_singular_vectors.py objectives_relations.py \
 	smoothed.py restart.py distiller.py frozen.py outputs.py schedules.py first_step.py \
-	auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py pairing.py class_map.py transport.py \
+	auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py pairing.py copies.py class_map.py transport.py \
 	hidden_probe.py saving.py taps.py training_modes.py weights_of_samples.py ensemble.py mean_teacher.py virtual.py generations.py mutual.py)
 # Tests that start JAX in processes of their own, which takes most of their time.
 STARTS_JAX := tests/distiller/test_backends_agree.py tests/distiller/test_processes.py

@@ -128,7 +128,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def call(self, inputs, training=None, mask=None):
         """The student's logits (batch, C_s)."""
-        return self.student(inputs, training=training, mask=mask)
+        # A subclassed student may not take a mask.
+        return self.student(inputs, training=training, **({} if mask is None else {"mask": mask}))
 
     def compile(
         self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs: Any

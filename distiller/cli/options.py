@@ -11,7 +11,9 @@ DataDir = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Folder that the run is written to; new or empty.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder, where there is one.")]
-Force = Annotated[bool, typer.Option("--force", help="Delete the run in the output folder and start anew.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Delete the output folder, the run and all else in it, and start anew.")
+]
 Processes = Annotated[
     int,
     typer.Option(

@@ -174,6 +174,8 @@ class TestSequences:
         expected = functional.evaluate(self.WORDS, self.LABELS, verbose=0, return_dict=True)
         found = made.evaluate(self.WORDS, self.LABELS, verbose=0, return_dict=True)
         assert found == pytest.approx(expected, rel=1e-5)
+        answers = (model.predict(self.WORDS, verbose=0) for model in (made, functional))
+        np.testing.assert_allclose(*answers, rtol=1e-5)
         expected = self.distiller(True).train_on_batch(self.WORDS, self.LABELS, return_dict=True)
         found = made.train_on_batch(self.WORDS, self.LABELS, return_dict=True)
         assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
