@@ -39,6 +39,22 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
+def machine(line: dict[str, Any]) -> str:
+    """Where a line was measured.
+
+    >>> machine({"machine": {"processor": "AMD EPYC", "cores": 2}})
+    'AMD EPYC, 2 cores'
+    """
+    return f"{line['machine']['processor']}, {line['machine']['cores']} cores"
+
+
+def machine_and_versions(line: dict[str, Any]) -> str:
+    """Where a line was measured, and with what; PyTorch too where the line has it."""
+    versions = line["versions"]
+    other = f", PyTorch {line['torch']}" if "torch" in line else ""
+    return f"{machine(line)}; TensorFlow {versions['tensorflow']}, Keras {versions['keras']}{other}"
+
+
 def by_arm(found: list[dict[str, Any]], variant: str) -> dict[str, list[dict[str, Any]]]:
     """Arm → its lines of a variant, one a seed.
 

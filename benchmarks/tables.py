@@ -27,6 +27,7 @@ from benchmarks.speed import (
     step_profile,
     streaming_memory,
     torch_peers,
+    torch_profile,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,7 @@ def table(name: str) -> str:
         "litert_agreement": litert_agreement.table,
         "label_smoothing_diagnoses": partial(diagnoses.table, "label_smoothing_diagnoses"),
         "torch_peers": torch_peers.table,
+        "torch_profile": torch_profile.table,
         "step_profile": step_profile.table,
         "growth": growth.table,
         "streaming_memory": streaming_memory.table,

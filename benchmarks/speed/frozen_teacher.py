@@ -106,8 +106,7 @@ def sentence(line: dict[str, Any]) -> str:
         f"temperature {TEMPERATURE:.0f}, logits {line['mean_difference']:.3f} apart on average and "
         f"{line['largest_difference']:.2f} at most: {verdict} the tolerance (the same class for "
         f"{100 * AGREEMENT:.0f} %, {DIVERGENCE:g} nats). A frozen forward pass takes {ratio['median']:.2f} "
-        f"({ratio['low']:.2f}–{ratio['high']:.2f}) times as long as one in float32; {line['machine']['processor']}, "
-        f"{line['machine']['cores']} cores."
+        f"({ratio['low']:.2f}–{ratio['high']:.2f}) times as long as one in float32; {lines.machine(line)}."
     )
 
 

@@ -131,8 +131,7 @@ def _row(line: dict[str, Any]) -> tuple[str, ...]:
 def _made(line: dict[str, Any]) -> str:
     return (
         f"Batches of {line['batch']}, medians over {line['rounds']} rounds of {line['steps']} steps each, in turn, "
-        f"with intervals. {line['machine']['processor']}, {line['machine']['cores']} cores; TensorFlow "
-        f"{line['versions']['tensorflow']}, Keras {line['versions']['keras']}."
+        f"with intervals. {lines.machine_and_versions(line)}."
     )
 
 

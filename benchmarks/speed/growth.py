@@ -121,12 +121,7 @@ def table(path: Path | None = None) -> str:
         interval = f"{ratio.low:.2f}–{ratio.high:.2f}"
         an_image = ratio.median * own["images"] / line["images"]
         rows.append((line["step"], line["setting"], f"{ratio.median:.2f}", interval, f"{an_image:.2f}"))
-    machine, versions = last[0]["machine"], last[0]["versions"]
-    made = (
-        f"- {machine['processor']}, {machine['cores']} cores; TensorFlow {versions['tensorflow']}, "
-        f"Keras {versions['keras']}."
-    )
-    return markdown(HEAD, rows, [made])
+    return markdown(HEAD, rows, [f"- {lines.machine_and_versions(last[0])}."])
 
 
 def _in_words(line: dict[str, Any]) -> str:

@@ -101,8 +101,8 @@ def median(found: list[dict[str, Any]], kind: str) -> float:
 
 def setting(found: list[dict[str, Any]]) -> tuple[str, str]:
     """What was trained, and how often and where, in words for before and after the figures."""
-    recipe, machine, rounds = found[0]["recipe"], found[0]["machine"], len(found) // 2
-    where = f"medians over {rounds} round{'s' if rounds > 1 else ''}. {machine['processor']}, {machine['cores']} cores."
+    recipe, rounds = found[0]["recipe"], len(found) // 2
+    where = f"medians over {rounds} round{'s' if rounds > 1 else ''}. {lines.machine(found[0])}."
     return f"{len(recipe['seeds'])} students of {recipe['training']['epochs']} epochs each", where
 
 

@@ -76,8 +76,8 @@ def sentence(line: dict[str, Any]) -> str:
             f"{verdict}: `{name}` in less than {LIMIT} s: {median:.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), "
             f"{tensorflow} TensorFlow"
         )
-    machine, rounds = line["machine"], len(next(iter(line["seconds"].values())))
-    return "; ".join(parts) + f". {rounds} starts of each, in turn; {machine['processor']}, {machine['cores']} cores."
+    rounds = len(next(iter(line["seconds"].values())))
+    return "; ".join(parts) + f". {rounds} starts of each, in turn; {lines.machine(line)}."
 
 
 def table() -> str:

@@ -97,14 +97,12 @@ def _goal(line: dict[str, Any]) -> str:
 
 
 def _made(line: dict[str, Any]) -> str:
-    asked, machine, versions = line["arguments"], line["machine"], line["versions"]
+    asked = line["arguments"]
     size, rounds = asked["size"], asked["rounds"]
     return (
         f"A step of {asked['batch']} images of {size}×{size} in {asked['precision']}: {asked['student']} alone, or "
         f"with its teacher {asked['teacher']}; an objective's name is a step of the Distiller with it. Medians "
         f"over {rounds} rounds of {asked['steps']} steps each, in turn; the interval "
         f"{'holds the true median with 95 % or more' if rounds > 5 else 'is that of all rounds'}, and a goal is open "
-        "where its limit is inside. "
-        f"{machine['processor']}, {machine['cores']} cores; TensorFlow {versions['tensorflow']}, "
-        f"Keras {versions['keras']}."
+        f"where its limit is inside. {lines.machine_and_versions(line)}."
     )

@@ -65,20 +65,13 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
         WorkError: a step failed, or the networks of the two frameworks are not the same.
     """
     from benchmarks.speed.workers import Worker, in_turn
-    from distiller.errors import InputError
     from distiller.progress import Reporter
     from distiller.provenance import provenance
 
-    try:
-        torch = metadata.version("torch")
-    except metadata.PackageNotFoundError:
-        raise InputError(
-            "Expected PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
-        ) from None
     here = {
         "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **provenance(),
-        "torch": torch,
+        "torch": torch_version(),
         "arguments": {key: value for key, value in vars(asked).items() if key != "out"},
     }
     networks = (asked.student, asked.teacher, asked.batch)
@@ -90,6 +83,18 @@ def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
         task.say("compiling")
         seconds = in_turn({OURS: first, THEIRS: second}, rounds=asked.rounds, count=asked.steps, done=task.advance_to)
     return [{"contestant": name, "seconds": found, **here} for name, found in seconds.items()]
+
+
+def torch_version() -> str:
+    """Of PyTorch; InputError where it is not installed."""
+    from distiller.errors import InputError
+
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        raise InputError(
+            "Expected PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+        ) from None
 
 
 def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
@@ -163,19 +168,21 @@ def compared(run: list[dict[str, Any]]) -> list[tuple[str, Any, dict[str, Any], 
 
 
 def table(path: Path | None = None) -> str:
-    """The last run of each pair of networks in `path`, the recorded results by default, in Markdown."""
+    """The last run of each pair of networks on each machine in `path`, the recorded results by default, in Markdown."""
     recorded = lines.read(lines.RESULTS / NAME if path is None else path)
-    last = {(line["arguments"]["student"], line["arguments"]["teacher"]): line["run"] for line in recorded}
+    last = {
+        (line["machine"]["processor"], line["arguments"]["student"], line["arguments"]["teacher"]): line["run"]
+        for line in recorded
+    }
     return "\n\n".join(_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
 
 
 def _of_run(run: list[dict[str, Any]]) -> str:
     rows = [_row(*one) for one in compared(run)]
-    asked, machine, versions = run[0]["arguments"], run[0]["machine"], run[0]["versions"]
+    asked = run[0]["arguments"]
     note = (
         f"- {asked['batch']} images a step, {asked['student']} from {asked['teacher']}; medians over {asked['rounds']} "
-        f"rounds of {asked['steps']} steps. {machine['processor']}, {machine['cores']} cores; TensorFlow "
-        f"{versions['tensorflow']}, Keras {versions['keras']}, PyTorch {run[0]['torch']}."
+        f"rounds of {asked['steps']} steps. {lines.machine_and_versions(run[0])}."
     )
     return markdown(HEAD, rows, [note], text=(0, 5, 6))
 

@@ -1,0 +1,230 @@
+"""What PyTorch's lead or lag is made of: a student's own step in both frameworks, profiled side by side.
+
+    pip install torch --index-url https://download.pytorch.org/whl/cpu
+    python -m benchmarks.speed.torch_profile
+
+Each framework has a process of its own and its own profiler; they take turns. Operators are summed by what they are
+for; what a step takes and no operator accounts for is between them. One JSON line a framework is added to
+`results/torch_profile.jsonl`.
+"""
+
+import argparse
+import datetime
+import functools
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from benchmarks import lines
+from benchmarks.arguments import whole
+from benchmarks.markdown import Row, markdown
+from benchmarks.speed.torch_peers import DEPTHS, LOOPS, OURS, THEIRS, torch_version
+from distiller.errors import InputError, WorkError
+from tflite.benchmark.intervals import median_interval
+
+NAME = "torch_profile.jsonl"
+WAYS = {"float32": "float32, channels_last", "mixed_bfloat16": "bfloat16, channels_last"}
+HEAD: Row = ("work", "here, ms", "PyTorch, ms", "difference, ms", "interval")
+# Operators of both frameworks by what they are for. TensorFlow has a ReLU within a normalisation where it can.
+WORK = {
+    "convolutions": {"Conv2D", "FusedConv2D", "mkldnn_convolution"},
+    "gradients of convolutions": {"Conv2DBackpropFilter", "Conv2DBackpropInput", "convolution_backward"},
+    "normalisation, ReLU": {"FusedBatchNormV3", "FusedBatchNormEx", "Relu", "native_batch_norm", "clamp_min"},
+    "gradients of normalisation, ReLU": {
+        *("FusedBatchNormGradV3", "ReluGrad"),
+        *("native_batch_norm_backward", "threshold_backward"),
+    },
+}
+OTHERS, BETWEEN, STEP = "all other operators", "between operators", "a step, not profiled"
+Operators = dict[str, dict[str, float]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed.torch_profile",
+        description="Profile a student's step of the Distiller and of a training loop in PyTorch, taking turns.",
+    )
+    parser.add_argument("--precision", choices=WAYS, default="mixed_bfloat16", help="(%(default)s)")
+    parser.add_argument("--batch", type=whole, default=128, help="images a step (%(default)s)")
+    parser.add_argument("--rounds", type=whole, default=11, help="profiles of each framework (%(default)s)")
+    parser.add_argument("--steps", type=whole, default=10, help="steps a profile (%(default)s)")
+    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
+    asked = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from distiller.progress import Reporter
+    from distiller.provenance import provenance
+
+    try:
+        here = {
+            "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            **provenance(),
+            "torch": torch_version(),
+            "arguments": {key: value for key, value in vars(asked).items() if key != "out"},
+        }
+        with Reporter().task("PyTorch", 2 * asked.rounds) as task:
+            task.say("compiling")
+            found = in_turn({OURS: ours, THEIRS: theirs}, asked, done=task.advance_to)
+    except (InputError, WorkError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    lines.append(asked.out, [{"framework": name, **measured, **here} for name, measured in found.items()])
+    print(table(asked.out))
+    return 0
+
+
+def in_turn(
+    frameworks: dict[str, Callable[[str, int, int], tuple[float, Operators]]],
+    asked: argparse.Namespace,
+    *,
+    done: Callable[[int], None] = lambda n: None,
+) -> dict[str, dict[str, Any]]:
+    """Framework → `seconds` of a step, one number a round, and `operators`: kind → `runs` and `ms`, a list of rounds.
+
+    Args:
+        frameworks: name → a function of the precision, the batch and the number of steps that is called in a process
+            of the framework's own and returns the seconds of a step and what its profile says.
+        asked: `precision`, `batch`, `steps` and `rounds`.
+        done: called with the number of measurements so far.
+
+    Raises:
+        WorkError: a process failed or ended.
+    """
+    context, draw, order = multiprocessing.get_context("spawn"), random.Random(0), list(frameworks)
+    pools = {name: ProcessPoolExecutor(1, mp_context=context) for name in order}
+    seconds: dict[str, list[float]] = {name: [] for name in order}
+    profiles: dict[str, list[Operators]] = {name: [] for name in order}
+    try:
+        for _ in range(asked.rounds):
+            draw.shuffle(order)
+            for name in order:
+                call = pools[name].submit(frameworks[name], asked.precision, asked.batch, asked.steps)
+                taken, profile = call.result()
+                seconds[name].append(taken)
+                profiles[name].append(profile)
+                done(sum(map(len, seconds.values())))
+    except (BrokenProcessPool, RuntimeError, ImportError) as error:
+        raise WorkError(f"A process of the benchmark failed: {type(error).__name__}: {error}") from error
+    finally:
+        for pool in pools.values():
+            pool.shutdown()
+    return {name: {"seconds": seconds[name], "operators": _by_kind(profiles[name])} for name in frameworks}
+
+
+def _by_kind(profiles: list[Operators]) -> dict[str, dict[str, Any]]:
+    kinds = sorted({kind for profile in profiles for kind in profile})
+    none = {"runs": 0.0, "ms": 0.0}
+    return {
+        kind: {
+            "runs": statistics.median(profile.get(kind, none)["runs"] for profile in profiles),
+            "ms": [round(profile.get(kind, none)["ms"], 4) for profile in profiles],
+        }
+        for kind in kinds
+    }
+
+
+def ours(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
+    """Seconds of a step here, and TensorFlow's profile of it."""
+    from benchmarks.speed.step_profile import profile
+
+    step = _our_step(precision, batch)
+    return _seconds(step, steps), profile(step, steps)
+
+
+@functools.cache
+def _our_step(precision: str, batch: int) -> Callable[[], Any]:
+    from distiller.backend import load_backend
+
+    load_backend()
+    import keras
+
+    from benchmarks.speed import contestants
+    from benchmarks.speed.setting import Setting
+
+    step = contestants.references()[0].make(Setting(precision=precision, batch=batch))
+    return lambda: [float(number) for number in keras.tree.flatten(step())]
+
+
+def theirs(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
+    """Seconds of a step of PyTorch's, and its profile: time in the operators themselves, not in those they call."""
+    from torch.profiler import ProfilerActivity, profile
+
+    step = _their_step(precision, batch)
+    seconds = _seconds(step, steps)
+    with profile(activities=[ProfilerActivity.CPU]) as recorded:
+        for _ in range(steps):
+            step()
+    return seconds, {
+        event.key.removeprefix("aten::"): {"runs": event.count / steps, "ms": event.self_cpu_time_total / 1000 / steps}
+        for event in recorded.key_averages()
+        if event.key.startswith("aten::")  # the others lead from one operator to the next
+    }
+
+
+@functools.cache
+def _their_step(precision: str, batch: int) -> Callable[[], Any]:
+    from benchmarks.speed import torch_loops
+    from benchmarks.speed.setting import Setting
+
+    depths = DEPTHS[Setting.student], DEPTHS[Setting.teacher]
+    return torch_loops.steps(*depths, batch)[f"{LOOPS[0]}; {WAYS[precision]}"]
+
+
+def _seconds(step: Callable[[], Any], steps: int) -> float:
+    for _ in range(3):
+        step()
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return (time.perf_counter() - start) / steps
+
+
+def work(line: dict[str, Any]) -> dict[str, list[float]]:
+    """Work → ms a step, one number a round, of a recorded line; the parts are as long as the step in sum."""
+    step = [1000 * seconds for seconds in line["seconds"]]
+    operators = {kind: own["ms"] for kind, own in line["operators"].items()}
+    found = {name: _sum(len(step), [operators.pop(kind, []) for kind in kinds]) for name, kinds in WORK.items()}
+    found[OTHERS] = _sum(len(step), list(operators.values()))
+    found[BETWEEN] = [whole - sum(parts) for whole, *parts in zip(step, *found.values(), strict=True)]
+    return {**found, STEP: step}
+
+
+def _sum(rounds: int, several: list[list[float]]) -> list[float]:
+    return [sum(ms) for ms in zip([0.0] * rounds, *filter(None, several), strict=True)]
+
+
+def table(path: Path | None = None) -> str:
+    """The last run of each precision on each machine in `path`, the recorded results by default, in Markdown."""
+    recorded = lines.read(lines.RESULTS / NAME if path is None else path)
+    last = {(line["machine"]["processor"], line["arguments"]["precision"]): line["run"] for line in recorded}
+    return "\n\n".join(_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
+
+
+def _of_run(run: list[dict[str, Any]]) -> str:
+    here, there = (work(next(line for line in run if line["framework"] == name)) for name in (OURS, THEIRS))
+    asked = run[0]["arguments"]
+    note = (
+        f"- {asked['precision']}; {WAYS[asked['precision']]} in PyTorch. Medians over {asked['rounds']} rounds of "
+        f"{asked['steps']} steps of {asked['batch']} images. {lines.machine_and_versions(run[0])}."
+    )
+    return markdown(HEAD, [_row(name, here[name], there[name]) for name in here], [note], text=(0,))
+
+
+def _row(name: str, own: list[float], other: list[float]) -> Row:
+    differences = [a - b for a, b in zip(own, other, strict=True)]
+    interval = median_interval(differences, 0.95)  # None of fewer than six
+    low, high = (interval.low, interval.high) if interval else (min(differences), max(differences))
+    medians = (statistics.median(own), statistics.median(other), statistics.median(differences))
+    return (name, *(f"{median:.2f}" for median in medians), f"{low:.2f} to {high:.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
