@@ -4,8 +4,8 @@
     python -m benchmarks.speed.torch_profile
 
 Each framework has a process of its own and its own profiler; they take turns. Operators are summed by what they are
-for; what a step takes and no operator accounts for is between them. One JSON line a framework is added to
-`results/torch_profile.jsonl`.
+for; what a step takes and no operator accounts for is between them. Both leave the convolutions to oneDNN, which tells
+what it runs. One JSON line a framework is added to `results/torch_profile.jsonl`.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from typing import Any
 from benchmarks import lines
 from benchmarks.arguments import whole
 from benchmarks.markdown import Row, markdown
+from benchmarks.speed import onednn
 from benchmarks.speed.torch_peers import DEPTHS, LOOPS, OURS, THEIRS, torch_version
 from distiller.errors import InputError, WorkError
 from tflite.benchmark.intervals import median_interval
@@ -72,11 +73,16 @@ def main(arguments: list[str] | None = None) -> int:
         }
         with Reporter().task("PyTorch", 2 * asked.rounds) as task:
             task.say("compiling")
+            asked_of = {OURS: our_step, THEIRS: their_step}
+            kernels = {name: onednn.of_step(make, asked.precision, asked.batch) for name, make in asked_of.items()}
             found = in_turn({OURS: ours, THEIRS: theirs}, asked, done=task.advance_to)
     except (InputError, WorkError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
-    lines.append(asked.out, [{"framework": name, **measured, **here} for name, measured in found.items()])
+    lines.append(
+        asked.out,
+        [{"framework": name, **measured, "onednn": kernels[name], **here} for name, measured in found.items()],
+    )
     print(table(asked.out))
     return 0
 
@@ -135,12 +141,13 @@ def ours(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
     """Seconds of a step here, and TensorFlow's profile of it."""
     from benchmarks.speed.step_profile import profile
 
-    step = _our_step(precision, batch)
+    step = our_step(precision, batch)
     return _seconds(step, steps), profile(step, steps)
 
 
 @functools.cache
-def _our_step(precision: str, batch: int) -> Callable[[], Any]:
+def our_step(precision: str, batch: int) -> Callable[[], Any]:
+    """A step of the student alone here, compiled at its first call."""
     from distiller.backend import load_backend
 
     load_backend()
@@ -157,7 +164,7 @@ def theirs(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
     """Seconds of a step of PyTorch's, and its profile: time in the operators themselves, not in those they call."""
     from torch.profiler import ProfilerActivity, profile
 
-    step = _their_step(precision, batch)
+    step = their_step(precision, batch)
     seconds = _seconds(step, steps)
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         for _ in range(steps):
@@ -170,7 +177,8 @@ def theirs(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
 
 
 @functools.cache
-def _their_step(precision: str, batch: int) -> Callable[[], Any]:
+def their_step(precision: str, batch: int) -> Callable[[], Any]:
+    """The same in PyTorch."""
     from benchmarks.speed import torch_loops
     from benchmarks.speed.setting import Setting
 
@@ -209,13 +217,19 @@ def table(path: Path | None = None) -> str:
 
 
 def _of_run(run: list[dict[str, Any]]) -> str:
-    here, there = (work(next(line for line in run if line["framework"] == name)) for name in (OURS, THEIRS))
+    by_name = {line["framework"]: line for line in run}
+    here, there = (work(by_name[name]) for name in (OURS, THEIRS))
     asked = run[0]["arguments"]
     note = (
         f"- {asked['precision']}; {WAYS[asked['precision']]} in PyTorch. Medians over {asked['rounds']} rounds of "
         f"{asked['steps']} steps of {asked['batch']} images. {lines.machine_and_versions(run[0])}."
     )
-    return markdown(HEAD, [_row(name, here[name], there[name]) for name in here], [note], text=(0,))
+    return markdown(
+        HEAD,
+        [_row(name, here[name], there[name]) for name in here],
+        [f"- {onednn.compared(by_name[OURS]['onednn'], by_name[THEIRS]['onednn'], 'PyTorch')}", note],
+        text=(0,),
+    )
 
 
 def _row(name: str, own: list[float], other: list[float]) -> Row:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from benchmarks import lines
-from benchmarks.speed import torch_profile
+from benchmarks.speed import onednn, torch_profile
 from distiller.errors import WorkError
 
 HERE = {
@@ -18,6 +18,7 @@ HERE = {
 }
 OURS = {
     "framework": "distiller",
+    "onednn": {"version": "3.7", "kernels": {"convolution, brg, backward_data": 8, "sum, ref, undef": 1}},
     "seconds": [0.020, 0.022, 0.021],
     "operators": {
         "Conv2D": {"runs": 9, "ms": [4.0, 4.0, 4.0]},
@@ -30,6 +31,7 @@ OURS = {
 }
 THEIRS = {
     "framework": "torch",
+    "onednn": {"version": "3.12", "kernels": {"convolution, brg, backward_data": 8}},
     "seconds": [0.018, 0.018, 0.018],
     "operators": {
         "mkldnn_convolution": {"runs": 9, "ms": [4.0, 5.0, 4.0]},
@@ -60,6 +62,7 @@ def test_the_table_has_the_differences_of_each_round(tmp_path):
     assert rows[3] == "| gradients of convolutions | 8.00 | 7.00 | 1.00 | 0.50 to 1.00 |"
     assert rows[5] == "| gradients of normalisation, ReLU | 0.00 | 1.00 | -1.00 | -1.00 to -1.00 |"
     assert rows[8] == "| a step, not profiled | 21.00 | 18.00 | 3.00 | 2.00 to 4.00 |"
+    assert "oneDNN 3.7 here, 3.12 in PyTorch; 8 runs of the same kernels in both" in rows[10]
 
 
 def process(precision, batch, steps):
@@ -89,6 +92,18 @@ def test_each_framework_has_a_process_of_its_own():
 def test_what_goes_wrong_in_a_process_is_told():
     with pytest.raises(WorkError, match="RuntimeError: no such operator"):
         torch_profile.in_turn({"one": process, "two": failing}, asked())
+
+
+def test_onednn_tells_the_kernels_of_a_step():
+    found = onednn.of_step(torch_profile.our_step, "float32", 2)
+    assert found["version"].split(".")[0].isdigit()
+    runs = dict.fromkeys(("forward_training", "backward_weights", "backward_data"), 0)
+    for kernel, number in found["kernels"].items():
+        primitive, _, way = kernel.split(", ")
+        if primitive == "convolution":
+            runs[way] += number
+    # ResNet-8 has seven convolutions of 3×3 and two of 1×1; nothing needs the gradient of the images.
+    assert runs == {"forward_training": 9, "backward_weights": 9, "backward_data": 8}
 
 
 def test_a_step_here_is_profiled():
