@@ -70,10 +70,10 @@ class RunFolder:
         return folder
 
     @classmethod
-    def check(cls, path: Path, *, resume: bool, force: bool) -> None:
+    def check(cls, path: Path, *, resume: bool, force: bool, source: Path | None = None) -> None:
         """See before the work whether `open` can start a run in `path`, or go on with one; nothing stays written.
 
-        Where there is none to go on with, that is told, as a path may be mistyped: the run starts all the same.
+        `source` is the file of the recipe, which has been read and is to stay. Where there is none to go on with, that is told, as a path may be mistyped: the run starts all the same.
 
         Raises:
             InputError: as of `open`, but for another recipe.
@@ -81,6 +81,8 @@ class RunFolder:
         check_output(path)
         folder = cls(path)
         folder._refuse(resume=resume, force=force)
+        if force and source is not None:
+            folder._keep([source])
         if resume and not folder.run_file.exists():
             Reporter().say(f"There is no run to go on with in {str(path)!r}: a new one starts")
 

@@ -65,9 +65,8 @@ def run(
     reporter = reporter or Reporter()
     stages = Stages(recipe, data_dir, reporter)
     stages.rehearse()
-    folder = RunFolder.open(
-        out, recipe, resume=resume, force=force, inputs=digests(recipe, stages.dataset), used=used(recipe, data_dir)
-    )
+    inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
+    folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
     if processes > 1:
         stages.prepare(folder)
         train_students(recipe, folder, data_dir, reporter, processes)

@@ -41,7 +41,8 @@ def run(
 
     check_folder(resume, force)
     asked = recipes.read_run(recipe, change or [])
-    execute(asked, out, data_dir, resume=resume, force=force, processes=processes)
+    source = recipes.file(recipe)
+    execute(asked, out, data_dir, resume=resume, force=force, source=source, processes=processes)
 
 
 def execute(
@@ -51,15 +52,19 @@ def execute(
     *,
     resume: bool,
     force: bool,
+    source: Path | None = None,
     processes: int = 1,
     bridge: str = "Give the recipe a bridge, such as bridge.name=subset",
 ) -> None:
-    """Run a recipe and print its table and verdict; `bridge` says how a command names one."""
+    """Run a recipe and print its table and verdict.
+
+    `source` is the file that it was read from, and `bridge` says how a command names one.
+    """
     from distiller.backend import load_backend
     from distiller.errors import NoBridgeError
     from distiller.folder import RunFolder
 
-    RunFolder.check(out, resume=resume, force=force)
+    RunFolder.check(out, resume=resume, force=force, source=source)
     load_backend()
     from distiller import pipeline, report
 

@@ -36,7 +36,7 @@ def train(
     from distiller.backend import load_backend
     from distiller.folder import RunFolder
 
-    RunFolder.check(out, resume=resume, force=force)
+    RunFolder.check(out, resume=resume, force=force, source=recipes.file(recipe))
     load_backend()
     from distiller import pipeline
 

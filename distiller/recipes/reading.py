@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -104,23 +105,34 @@ def read_train(name: str | Path, changes: Sequence[str] = ()) -> TrainRecipe:
     return recipe
 
 
+def file(name: str | Path) -> Path | None:
+    """The YAML file that is read for `name`; None for a recipe of the package, and where there is none."""
+    return Path(name) if _packaged(name) is None and Path(name).is_file() else None
+
+
 def text(name: str | Path) -> str:
     """What a recipe says, comments and all: one of the package, by name, or of a YAML file.
 
     Raises:
         InputError: no such recipe, or no text.
     """
-    packaged = resources.files("distiller.recipes") / f"{name}.yaml"
-    if str(name).isidentifier() and packaged.is_file():
+    packaged, path = _packaged(name), file(name)
+    if packaged is not None:
         return packaged.read_text()
-    if Path(name).is_file():
+    if path is not None:
         try:
-            return Path(name).read_text()
+            return path.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"The recipe file {str(name)!r} cannot be read: {error}") from None
     if str(name).endswith((".yaml", ".yml")):
         raise InputError(f"The recipe file {str(name)!r} does not exist")
     raise InputError(unknown("recipe", name, names()) + " A path of a YAML file is welcome too.")
+
+
+def _packaged(name: str | Path) -> Traversable | None:
+    """The recipe of the package that is called `name`."""
+    found = resources.files("distiller.recipes") / f"{name}.yaml"
+    return found if str(name).isidentifier() and found.is_file() else None
 
 
 def _load(name: str | Path) -> Any:

@@ -81,6 +81,24 @@ def test_what_a_run_reads(tmp_path):
     assert used(recipes.checked(recipe, "demo", kind="run"), tmp_path) == ["teacher.keras", "photos", tmp_path]
 
 
+def test_a_run_reads_the_images_of_a_teacher_that_it_trains():
+    """Names of data sets are no folders, even where a folder is called so."""
+    changes = ["teacher.train.data={name: old/photos.npz}", "data={name: photos}"]
+    assert used(recipes.read_run("demo", changes), None) == ["photos", "old/photos.npz"]
+    assert used(recipes.read_run("demo"), None) == []
+
+
+@pytest.mark.parametrize("name", ["train", "run"])
+def test_a_recipe_in_the_folder_is_not_deleted(begun, command, monkeypatch, name):
+    monkeypatch.setattr("distiller.backend.load_backend", lambda: pytest.fail("the work has begun"))
+    recipe = begun / "mine.yaml"
+    recipe.write_text(recipes.text({"train": "teacher_cifar100", "run": "demo"}[name]))
+    code, _, errors = command(name, recipe, "--out", begun, "--force")
+    assert code == 2
+    assert f"which --force deletes. Received: {str(recipe)!r} in it to read" in errors
+    assert recipe.exists()
+
+
 def test_a_stage_says_which_commit_made_it(begun, monkeypatch):
     folder = RunFolder(begun)
     for commit in ("first", "second"):
@@ -174,3 +192,13 @@ class TestInputs:
         assert found[str(groups)] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         hidden = dataclasses.replace(digits, train=data.hide_labels(digits.train, 0, fraction=0.5))
         assert digests(recipe, hidden)["images"] != found["images"]
+
+    def test_the_images_of_a_teacher_that_is_trained_first(self):
+        """A run from before they were noted goes on."""
+        digits = data.load("digits")
+        hidden = dataclasses.replace(digits, train=data.hide_labels(digits.train, 0, fraction=0.5))
+        found, other = (digests(demo([0]), digits.only(["3", "5"]), teacher) for teacher in (digits, hidden))
+        assert found.keys() == {"images", "images of the teacher"}
+        assert found["images"] == other["images"]
+        assert found["images of the teacher"] != other["images of the teacher"]
+        assert digests(demo([0]), digits)["images"] == found["images of the teacher"]

@@ -90,6 +90,7 @@ class TestReport:
         assert recorded["recipe"]["seeds"] == [3]
         assert {"keras", "tensorflow", "python"} <= recorded["versions"].keys()
         assert recorded["machine"]["cores"] >= 1
+        assert recorded["inputs"].keys() == {"images", "images of the teacher"}
 
     def test_the_page_is_there(self, finished):
         assert (finished / "report.html").stat().st_size > 10_000
