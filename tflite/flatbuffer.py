@@ -9,15 +9,17 @@ from tflite.operators import Operator, Tensor
 
 
 class Flatbuffer:
-    """The first subgraph of a TFLite file. The content must have been opened by an interpreter, which verifies it."""
+    """A subgraph of a TFLite file. The content must have been opened by an interpreter, which verifies it.
 
-    def __init__(self, content: bytes):
+    The first subgraph, number 0, is what runs; the others are bodies of its loops and branches, and other signatures.
+    """
+
+    def __init__(self, content: bytes, subgraph: int = 0):
         from ai_edge_litert import schema_py_generated as schema
 
-        self._schema = schema
+        self._schema, self._content = schema, content
         self._model = schema.Model.GetRootAsModel(content, 0)
-        self._graph = self._model.Subgraphs(0)
-        self.subgraphs = self._model.SubgraphsLength()
+        self._graph = self._model.Subgraphs(subgraph)
         self.name = _text(self._graph.Name())
 
     @cached_property
@@ -73,10 +75,28 @@ class Flatbuffer:
                 found[index].append(operator)
         return {index: tuple(operators) for index, operators in found.items()}
 
+    @cached_property
+    def subgraphs(self) -> "tuple[Flatbuffer, ...]":
+        """All of the file, this one too."""
+        return tuple(Flatbuffer(self._content, number) for number in range(self._model.SubgraphsLength()))
+
+    @cached_property
+    def weights(self) -> tuple[Tensor, ...]:
+        """The weights of all subgraphs; those that several tensors share are there once."""
+        found: dict[int, Tensor] = {}
+        for graph in self.subgraphs:
+            for tensor in (tensor for tensor in graph.tensors if tensor.is_weight):
+                found.setdefault(graph.buffer(tensor), tensor)
+        return tuple(found.values())
+
     @property
     def parameters(self) -> int:
         """Numbers in constant tensors that are floating-point or quantized; shapes and axes are neither."""
-        return sum(tensor.elements for tensor in self.tensors if tensor.is_weight)
+        return sum(tensor.elements for tensor in self.weights)
+
+    def buffer(self, tensor: Tensor) -> int:
+        """The number of the buffer that holds a constant."""
+        return self._graph.Tensors(tensor.index).Buffer()
 
     @cached_property
     def float_operators(self) -> tuple[Operator, ...]:

@@ -25,8 +25,9 @@ from tflite.record import Record
 class Inspection(Record):
     """What a TFLite file holds.
 
-    `parameters` counts weights and biases as they are in the file: batch normalisation is folded into them. Their
-    bytes are told by type and by the operator that computes with them. `arena_bytes` estimates the memory of the
+    `parameters` counts weights and biases as they are in the file, with those inside of loops: batch normalisation is
+    folded into them. Their bytes are told by type and by the operator that computes with them. `operators` and `costs`
+    have a loop as one. `arena_bytes` estimates the memory of the
     activations of one image. `costs` has one entry an operator; `multiply_adds` is their sum, of those that are known.
     `float_operators` are those that compute with floating-point numbers: all of a float file, none of an integer
     one; a QUANTIZE of an input and a DEQUANTIZE to an output are the interface and not among them. `partitions` are

@@ -64,7 +64,8 @@ def _print(found: "Inspection") -> None:
         for port in ports:
             quantized = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.quantized else ""
             print(f"  {role} {port.name}: {port.dtype} {list(port.shape)}{quantized}")
-    print(f"  {found.multiply_adds:,} multiply-adds, about {found.arena_bytes:,} bytes of activations")
+    known = "at least " if any(cost.multiply_adds is None for cost in found.costs) else ""
+    print(f"  {known}{found.multiply_adds:,} multiply-adds, about {found.arena_bytes:,} bytes of activations")
     print(f"  bytes of weights by type: {_counts(found.weight_bytes_by_type)}")
     print(f"  bytes of weights by operator: {_counts(found.weight_bytes_by_operator)}")
     if found.partitions is not None:

@@ -42,6 +42,13 @@ class TestInspect:
         assert "odd_channels: 1 CONV_2D have 12 channels, not a multiple of 8" in out
         assert "Widen or narrow these layers" in out
 
+    def test_multiply_adds_of_a_loop_are_not_known(self, distiller, tmp_path):
+        inputs = keras.Input((4, 3))
+        model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.SimpleRNN(5)(inputs)))
+        code, out, _ = distiller("inspect", tflite.convert(model, tmp_path / "a.tflite").path)
+        assert code == 0
+        assert "at least 10 multiply-adds" in out  # 5 × 2 of the last layer
+
     def test_graph_and_overlay(self, distiller, files, tmp_path):
         graph, overlay = tmp_path / "g.svg", tmp_path / "o.json"
         path = files["float32"].path

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import tflite
-from tflite import ModelError
+from tflite import ConversionError, ModelError
 
 
 class Subclassed(keras.Model):
@@ -48,6 +48,26 @@ def test_models_that_cannot_be_converted(tmp_path):
     ]:
         with pytest.raises(ModelError, match=message):
             tflite.convert(model, tmp_path / "a.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int16x8"])
+def test_a_loop_is_not_measured(tmp_path, scheme):
+    """The converter would end the process."""
+    inputs = keras.Input((4, 3))
+    recurrent = [
+        layers.GRU(2, name="first", return_sequences=True),
+        layers.Bidirectional(layers.LSTM(2), name="second"),
+    ]
+    for layer, message in [(recurrent[0], "layer 'first'"), (recurrent[1], "layer 'second/")]:
+        x = layers.Flatten()(layer(inputs))
+        with pytest.raises(ConversionError, match=f"a loop in {message}.* unroll=True .* or scheme='dynamic'"):
+            tflite.convert(
+                keras.Model(inputs, layers.Dense(2)(x)),
+                tmp_path / "a.tflite",
+                scheme=scheme,
+                representative=np.full((2, 4, 3), 200.0, "float32"),
+            )
     assert list(tmp_path.iterdir()) == []
 
 

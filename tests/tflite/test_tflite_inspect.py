@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.schema_py_generated import TensorType
+from ai_edge_litert.tools import flatbuffer_utils
 from keras import layers
 
 import tflite
@@ -65,6 +67,26 @@ def test_parameters_counted_by_hand(digits, tmp_path, scheme):
     path = tflite.convert(model, tmp_path / "a.tflite", scheme=scheme, representative=images).path
     convolution, dense = 3 * 3 * 1 * 4 + 4, 6 * 6 * 4 * 5 + 5
     assert tflite.inspect(path).parameters == convolution + dense
+
+
+@pytest.fixture(scope="module")
+def recurrent():
+    """A network with a loop: what it multiplies with is in another subgraph of its file."""
+    inputs = keras.Input((12, 6))
+    return keras.Model(inputs, layers.Dense(3, bias_initializer="ones")(layers.GRU(32, name="loop")(inputs)))
+
+
+def test_weights_inside_of_a_loop_are_counted(recurrent, tmp_path):
+    found = tflite.inspect(tflite.convert(recurrent, tmp_path / "a.tflite").path)
+    model = flatbuffer_utils.read_model(str(found.path))
+    floats = {t.buffer for graph in model.subgraphs for t in graph.tensors if t.type == TensorType.FLOAT32}
+    held = {buffer: model.buffers[buffer].data for buffer in floats}
+    assert len(model.subgraphs) == 3
+    assert 4 * found.parameters == sum(data.size for data in held.values() if data is not None)
+    assert found.parameters >= 3 * 32 * (6 + 32) + 32 * 3 + 3  # kernels; biases of zeros are left out
+    assert found.weight_bytes_by_type == {"float32": 4 * found.parameters}
+    found = tflite.inspect(tflite.convert(recurrent, tmp_path / "b.tflite", scheme="dynamic").path)
+    assert found.weight_bytes_by_type["int8"] == 3 * 32 * 32  # of the recurrent kernel; the others are too small
 
 
 def test_json(files):

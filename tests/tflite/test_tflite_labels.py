@@ -134,6 +134,16 @@ def test_normalization_travels(model, tmp_path):
         tflite.labels(path)
 
 
+def test_both_numbers_of_a_normalization_are_as_many(model, tmp_path):
+    """MediaPipe and the Task Library refuse a file of one mean and three deviations."""
+    for normalization in ((127.5, (58.4, 57.1, 57.4)), ((123.7, 116.3, 103.5), 127.5)):
+        path = tflite.convert(model, tmp_path / "a.tflite", normalization=normalization).path
+        [entered] = root(entry(path)).children(3)[0].children(2)
+        [unit] = entered.children(4)
+        found = [unit.child(1).floats(field) for field in (0, 1)]
+        np.testing.assert_allclose(found, [np.broadcast_to(one, 3) for one in normalization], rtol=1e-6)
+
+
 def test_labels_of_a_text_file(model, tmp_path):
     names = tmp_path / "names.txt"
     names.write_text("\n".join(NAMES) + "\n", encoding="utf-8")
@@ -194,6 +204,24 @@ def test_any_damaged_byte_is_read_or_refused(labelled, tmp_path):
             refused -= 1
         refused += 1
     assert refused > 5
+
+
+def test_compressed_labels_are_read_and_damaged_ones_refused(labelled, tmp_path):
+    """Other writers compress them, and begin with a mark of the encoding."""
+    content = labelled.read_bytes()
+    made = io.BytesIO(content[: content.index(b"PK\x03\x04")])
+    made.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("labels.txt", "\ufeff" + "\n".join(NAMES))
+    path = tmp_path / "a.tflite"
+    path.write_bytes(made.getvalue())
+    assert tflite.labels(path) == tuple(NAMES)
+    packed = made.getvalue()
+    start = packed.index(b"PK\x03\x04") + 30 + len("labels.txt")
+    path.write_bytes(packed[:start] + b"\xff" + packed[start + 1 :])  # no such kind of block
+    with pytest.raises(ModelError, match="Expected the labels in a zip archive at the end of the file"):
+        tflite.labels(path)
+    assert tflite.inspect(path).metadata is None  # it runs all the same
 
 
 def test_labels_that_are_missing_from_the_file(labelled, tmp_path):

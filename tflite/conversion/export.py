@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +59,8 @@ def export(
     with tempfile.TemporaryDirectory() as folder, _silence() as noise:
         try:
             _save(graph, shape, folder)
+            if images is not None:
+                _check_loops(folder, layers)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
             if scheme != "float32":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -101,6 +104,20 @@ def _save(graph: "keras.Model", shape: tuple[int, ...], folder: str) -> None:
 
     archive.add_endpoint(SIGNATURE, output, input_signature=[signature])
     archive.write_out(folder, verbose=False)
+
+
+def _check_loops(folder: str, layers: tuple[str, ...]) -> None:
+    """ValueError for a graph with loops: where the converter measures ranges, it ends the process at one."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    [graph] = SavedModel.FromString((Path(folder) / "saved_model.pb").read_bytes()).meta_graphs
+    nodes = [*graph.graph_def.node, *(node for one in graph.graph_def.library.function for node in one.node_def)]
+    loops = [_place(node.name, layers) for node in nodes if node.op in ("While", "StatelessWhile")]
+    if loops:
+        raise ValueError(
+            f"there is a loop in {', '.join(dict.fromkeys(loops))}, of which the converter cannot measure ranges. Use "
+            "unroll=True in a recurrent layer, or scheme='dynamic'"
+        )
 
 
 @contextlib.contextmanager

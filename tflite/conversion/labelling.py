@@ -63,4 +63,6 @@ def _normalization(given: tuple[Numbers, Numbers], channels: int) -> tuple[tuple
             f"Expected `normalization` to be (mean, std), each one number or {channels}, std not zero. "
             f"Received: {given!r}"
         )
-    return mean, std
+    # Readers on phones want as many of the one as of the other.
+    most = max(len(mean), len(std))
+    return mean * (most // len(mean)), std * (most // len(std))

@@ -36,18 +36,18 @@ def costs(file: Flatbuffer, delegated: frozenset[int]) -> tuple[Cost, ...]:
 def bytes_by_type(file: Flatbuffer) -> dict[str, int]:
     """Type → bytes of the weights of that type, the most first."""
     found: dict[str, int] = {}
-    for tensor in file.tensors:
-        if tensor.is_weight:
-            found[tensor.dtype] = found.get(tensor.dtype, 0) + tensor.bytes
+    for tensor in file.weights:
+        found[tensor.dtype] = found.get(tensor.dtype, 0) + tensor.bytes
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def bytes_by_operator(file: Flatbuffer) -> dict[str, int]:
     """Name of an operator → bytes of the weights that all of that name have, the most first."""
     found: dict[str, int] = {}
-    for index, size in _weight_bytes(file).items():
-        name = file.operators[index].name
-        found[name] = found.get(name, 0) + size
+    for graph in file.subgraphs:
+        for index, size in _weight_bytes(graph).items():
+            name = graph.operators[index].name
+            found[name] = found.get(name, 0) + size
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 

@@ -1,8 +1,10 @@
 """TFLite Metadata out of a file, whoever wrote it."""
 
 import io
+import lzma
 import struct
 import zipfile
+import zlib
 from typing import Any
 
 from tflite.errors import ModelError
@@ -32,7 +34,15 @@ def read_metadata(content: bytes) -> Metadata | None:
         raise ModelError(
             f"Expected TFLite Metadata. Received: {len(buffer)} bytes that are damaged ({error})"
         ) from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+    ) as error:
         raise ModelError(f"Expected the labels in a zip archive at the end of the file. Received: {error}") from error
 
 
@@ -70,7 +80,7 @@ def _labels(content: bytes, name: str) -> tuple[str, ...]:
         size = archive.getinfo(name).file_size
         if size > _MOST_BYTES:
             raise ModelError(f"Expected labels of at most {_MOST_BYTES:,} bytes. Received: {name!r} of {size:,}")
-        return tuple(archive.read(name).decode().splitlines())
+        return tuple(archive.read(name).decode("utf-8-sig").splitlines())
 
 
 class _Table:

@@ -49,8 +49,8 @@ class File:
 class Metadata(Record):
     """What a file says of its use.
 
-    An input is (pixel − mean) / std, one number for all channels or one a channel; (0,) and (1,) where raw pixels go
-    in. For an integer input, that number is then quantized with the input's scale and zero point. `labels` are the
+    An input is (pixel − mean) / std, one number each for all channels or one a channel; (0,) and (1,) where raw pixels
+    go in. For an integer input, that number is then quantized with the input's scale and zero point. `labels` are the
     classes in the order of the outputs. Each is empty where the file does not say.
     """
 
