@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tflite.errors import ModelError
-from tflite.interpreter import Runner
+from tflite.interpreter import Runner, largest
 from tflite.loading import keras_model
+from tflite.parity.differences import difference
 from tflite.parity.layers import LayerError, layer_errors
 from tflite.record import Record
 
@@ -23,9 +24,11 @@ _LAYER_IMAGES = 64
 class Comparison(Record):
     """The difference between a TFLite file and its Keras model on the same images.
 
-    `agreement` is the fraction of images with the same largest output. `mean_error` and `max_error` are absolute
-    differences in the unit of the outputs. `mean_lsb` and `max_lsb` are absolute differences in steps of the output's
-    quantization, after the Keras outputs are quantized the same way; None where the output is not an integer. A
+    `agreement` is the fraction of images with the same largest output. An image with NaN among the outputs of the file
+    or of the model has no largest: it does not agree, also where both answer NaN, and it is not right. `mean_error` and
+    `max_error` are absolute differences in the unit of the outputs, NaN or infinite where an answer is; JSON has null
+    for these. `mean_lsb` and `max_lsb` are absolute differences in steps of the output's quantization, after the Keras
+    outputs are quantized the same way; None where the output is not an integer, and where the model answers NaN. A
     single rounding that goes the other way can move a whole output, so judge by agreement and the mean. `accuracy` is
     that of the file and `keras_accuracy` that of the model, where labels were given. `layers` are the differences after
     each layer and `first` the name of the layer where the two part, where they were asked for.
@@ -83,17 +86,17 @@ def compare(
             f"Expected outputs of shape {expected.shape}, as of the Keras model. "
             f"Received: {integers.shape} of {str(path)!r}"
         )
-    error = np.abs(run.output.dequantize(integers) - expected)
+    error = difference(run.output.dequantize(integers), expected)
     mean_lsb: float | None = None
     max_lsb: int | None = None
-    if run.output.quantized:
+    if run.output.quantized and not np.isnan(error).any():
         steps = np.abs(integers.astype("int64") - run.output.quantize(expected))
         mean_lsb, max_lsb = float(steps.mean()), int(steps.max())
-    guesses, expected_guesses = np.argmax(integers, axis=-1), np.argmax(expected, axis=-1)
+    guesses, expected_guesses = largest(integers), largest(expected)
     rows, first = layer_errors(reference, path, images[:_LAYER_IMAGES], drop=drop) if layers else ((), None)
     return Comparison(
         path=Path(path),
-        agreement=float((guesses == expected_guesses).mean()),
+        agreement=float(((guesses == expected_guesses) & (guesses >= 0)).mean()),
         mean_lsb=mean_lsb,
         max_lsb=max_lsb,
         mean_error=float(error.mean()),

@@ -10,7 +10,7 @@ import numpy as np
 
 from tflite import samples
 from tflite.errors import ModelError
-from tflite.interpreter import Runner
+from tflite.interpreter import Runner, largest
 from tflite.record import Record
 
 UNLABELLED = -1
@@ -20,8 +20,9 @@ UNLABELLED = -1
 class Evaluation(Record):
     """How many samples a TFLite file classifies rightly.
 
-    `accuracy` is the fraction correct / samples. `skipped` samples had no label and count nowhere. `seconds` is the
-    time in the interpreter and its copies; a latency is measured by `tflite.benchmark`.
+    `accuracy` is the fraction correct / samples; a sample with NaN among its outputs is not right. `skipped` samples
+    had no label and count nowhere. `seconds` is the time in the interpreter and its copies; a latency is measured by
+    `tflite.benchmark`.
     """
 
     path: Path
@@ -70,7 +71,7 @@ def evaluate(
         if labelled.any():
             started = time.perf_counter()
             # The largest integer is the largest real number: scales are positive.
-            guesses = np.argmax(run.integers(images[labelled]), axis=-1)
+            guesses = largest(run.integers(images[labelled]))
             seconds += time.perf_counter() - started
             correct += int(np.sum(guesses == labels[labelled]))
         seen += int(labelled.sum())

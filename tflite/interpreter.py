@@ -209,6 +209,15 @@ class Runner:
         return interpreter.get_tensor(self._output)
 
 
+def largest(outputs: np.ndarray) -> np.ndarray:
+    """Where the largest output of each row is, and −1 for a row that holds NaN: it has no largest.
+
+    >>> largest(np.array([[1.0, 3.0], [np.nan, 3.0], [2.0, -np.inf]]))
+    array([ 1, -1,  0])
+    """
+    return np.where(np.isnan(outputs).any(axis=-1), -1, np.argmax(outputs, axis=-1))
+
+
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
     """Integers must be equal; floating-point sums may have been taken in another order."""
     if one.dtype.kind in "iu":

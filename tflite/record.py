@@ -2,13 +2,17 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A result."""
+    """A result.
+
+    JSON has no numbers but finite ones: one that is infinite or not a number becomes null.
+    """
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, ready for JSON: paths are strings, tuples are lists."""
@@ -16,7 +20,20 @@ class Record:
 
     def to_json(self) -> str:
         """The fields as JSON text."""
-        return json.dumps(dataclasses.asdict(self), indent=1, default=_plain)
+        return json.dumps(_finite(dataclasses.asdict(self)), indent=1, default=_plain)
+
+
+def _finite(value: Any) -> Any:
+    """A structure of dictionaries, lists and tuples with None for the numbers that are not finite.
+
+    >>> _finite({"a": (1.5, float("nan")), "b": [float("inf")]})
+    {'a': [1.5, None], 'b': [None]}
+    """
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Parity, against an interpreter that is driven by hand and NumPy."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,57 @@ def test_disagreement_is_seen(files, network, held_out):
     kernel, bias = other.get_layer("logits").get_weights()
     other.get_layer("logits").set_weights([np.roll(kernel, 1, axis=1), np.roll(bias, 1)])
     assert tflite.compare(other, files["float32"].path, held_out.images).agreement == 0.0
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory):
+    """Square roots of the pixels less 128, and a file of them that answers NaN where a pixel is darker."""
+
+    def make(offset):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((4, 4, 1))
+        x = keras.layers.Rescaling(1.0, offset=offset, name="shift")(inputs)
+        x = keras.layers.Flatten(name="flat")(keras.ops.sqrt(x))
+        return keras.Model(inputs, keras.layers.Dense(3, name="last")(x))
+
+    path = tflite.convert(make(-128.0), tmp_path_factory.mktemp("roots") / "roots.tflite").path
+    images = np.full((5, 4, 4, 1), 200, "uint8")
+    images[[1, 4], 2, 2] = 90
+    return make, path, images
+
+
+def constant(text):
+    raise AssertionError(f"{text} is not JSON")
+
+
+def test_a_file_that_answers_nan_does_not_agree(roots):
+    """Two of five images have a root of a negative number in the file, and none in the model."""
+    make, path, images = roots
+    bright = make(-80.0)
+    labels = np.argmax(np.asarray(make(-128.0)(images.astype("float32"))), axis=-1)  # 0 where all is NaN
+    found = tflite.compare(bright, path, images, labels=labels)
+    assert found.agreement <= 3 / 5
+    assert found.accuracy == 3 / 5
+    assert tflite.evaluate(path, (images, labels)).correct == 3
+    assert np.isnan([found.mean_error, found.max_error]).all()
+    record = json.loads(found.to_json(), parse_constant=constant)
+    assert (record["mean_error"], record["max_error"], record["agreement"]) == (None, None, found.agreement)
+
+
+def test_nan_of_both_is_no_class_either(roots):
+    make, path, images = roots
+    found = tflite.compare(make(-128.0), path, images)
+    assert found.agreement == 3 / 5
+
+
+def test_a_model_that_answers_nan_and_an_integer_file(roots, tmp_path):
+    """There are no steps from an integer to what is not a number."""
+    make, _, images = roots
+    path = tflite.convert(make(-80.0), tmp_path / "a.tflite", scheme="int8", representative=images).path
+    found = tflite.compare(make(-128.0), path, images, layers=True)
+    assert (found.mean_lsb, found.max_lsb) == (None, None)
+    assert found.agreement <= 3 / 5
+    assert [(row.mean_lsb, row.max_lsb) for row in found.layers[-1:]] == [(None, None)]
 
 
 def test_keras_file_gives_the_same_numbers(files, network, keras_file, held_out):

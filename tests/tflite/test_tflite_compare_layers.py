@@ -1,5 +1,7 @@
 """The debugger: which layer parts from Keras first, in files that were broken on purpose."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from keras import layers
 
 import tflite
 from tflite import ModelError
+from tflite.parity.differences import decibels
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +140,50 @@ def test_nested_models_shared_layers_and_operations(digits, tmp_path):
     inner = next(op for op in tflite.inspect(path).operators if "block/conv" in op.outputs[0].name)
     bad = broken(path, inner.inputs[1].name, tmp_path / "bad.tflite")
     assert first_bad(model, bad, images) == "block/act"
+
+
+def made_of(layer):
+    """Convolution, the function of a layer, and scores; the same weights each time."""
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input((8, 8, 1))
+    x = layer(layers.Conv2D(4, 3, name="conv")(layers.Rescaling(1 / 255)(inputs)))
+    return keras.Model(inputs, layers.Dense(3, name="out")(layers.Flatten(name="flat")(x)))
+
+
+@pytest.mark.parametrize(("function", "least"), [(keras.ops.sqrt, -1e-6), (keras.ops.log, 0.0)])
+def test_a_layer_that_answers_nan_or_infinity_is_the_first_bad_one(function, least, digits, tmp_path):
+    """Roots and logarithms of numbers that are not positive; in the Keras model all are."""
+    bad = made_of(lambda x: function(layers.ReLU()(x) + least))
+    good = made_of(lambda x: function(layers.ReLU()(x) + 1e-6))
+    path = tflite.convert(bad, tmp_path / "bad.tflite").path
+    found = tflite.compare(good, path, digits.images[:20], layers=True)
+    [worst] = [row for row in found.layers if row.operator == function.__name__.upper()]
+    assert found.first == worst.layer
+    assert worst.sqnr_db == -300
+    assert not np.isfinite([worst.mean_error, worst.max_error]).any()
+    json.loads(found.to_json(), parse_constant=pytest.fail)
+
+
+def test_infinities_of_both_are_no_difference(digits, tmp_path):
+    """As a mask before a softmax has them."""
+    model = made_of(lambda x: keras.ops.log(layers.ReLU()(x)))
+    path = tflite.convert(model, tmp_path / "a.tflite").path
+    found = tflite.compare(model, path, digits.images[:20], layers=True)
+    row = next(row for row in found.layers if row.layer.startswith("log"))
+    assert row.sqnr_db is None or row.sqnr_db > 80
+    assert row.max_error < 1e-4
+
+
+def test_decibels():
+    signal = np.array([3.0, 4.0, 0.0])
+    assert decibels(signal, np.array([3.0, 4.0, 0.5])) == pytest.approx(20.0)  # 25 / 0.25
+    assert decibels(signal, signal) == np.inf
+    for wrong in (np.nan, np.inf, -np.inf):
+        assert decibels(signal, np.array([3.0, 4.0, wrong])) == -300
+        assert decibels(np.array([3.0, 4.0, wrong]), signal) == -300
+    assert decibels(np.array([3.0, 4.0, np.nan]), np.array([3.0, 4.0, np.nan])) == -300
+    assert decibels(np.array([3.0, np.inf]), np.array([2.7, np.inf])) == pytest.approx(20.0)
+    assert decibels(np.zeros(3), signal) == -300
 
 
 def test_a_normalization_of_two_operators_is_one_layer(digits, tmp_path):

@@ -1,6 +1,5 @@
 """How far a file is from its Keras model after every layer."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from tflite.flatbuffer import Flatbuffer
 from tflite.float_graph import float_graph
+from tflite.parity.differences import difference, energy, ratio
 from tflite.parity.file_side import Step, Steps
 from tflite.parity.keras_side import calls
 from tflite.parity.matching import match
@@ -26,9 +26,10 @@ class LayerError(Record):
     """The difference between a layer and its tensor in the file, on the same images.
 
     `mean_error` and `max_error` are absolute, in the unit of the layer. `mean_lsb` and `max_lsb` are in steps of the
-    tensor's quantization, after the layer's numbers are quantized the same way; None for a floating-point tensor.
-    `sqnr_db` is the ratio of signal to quantization noise in decibels, 10·log₁₀(Σ layer² / Σ difference²); None
-    where nothing differs.
+    tensor's quantization, after the layer's numbers are quantized the same way; None for a floating-point tensor, and
+    where the layer computes NaN. `sqnr_db` is the ratio of signal to quantization noise in decibels,
+    10·log₁₀(Σ layer² / Σ difference²); None where nothing differs, and −300 where the difference is not finite or the
+    layer computes zeros alone and the file does not. NaN differs from all there is, from NaN too.
     """
 
     layer: str
@@ -90,36 +91,30 @@ class _Sums:
         """Count numbers of the file's type and those of the layer."""
         port = self._step.port
         expected = expected.reshape(received.shape)
-        error = np.abs(port.dequantize(received).astype("float64") - expected)
+        error = difference(port.dequantize(received), expected)
         self._count += error.size
         self._error += float(error.sum())
-        self._largest = max(self._largest, float(error.max()))
-        self._signal += float(np.square(expected, dtype="float64").sum())
+        self._largest = float(np.maximum(self._largest, error.max()))  # NaN stays
+        self._signal += energy(expected)
         self._noise += float(np.square(error).sum())
-        if port.quantized:
+        if port.quantized and not np.isnan(error).any():
             steps = np.abs(received.astype("int64") - port.quantize(expected))
             self._steps += float(steps.sum())
             self._most = max(self._most, int(steps.max()))
 
     def row(self, layer: str) -> LayerError:
         """The result."""
-        quantized = self._step.port.quantized
-        noisy = self._noise > 0
-        ratio = 10 * math.log10(self._signal / self._noise) if noisy and self._signal else None
+        in_steps = self._step.port.quantized and not np.isnan(self._noise)
         return LayerError(
             layer=layer,
             tensor=self._step.tensor.name,
             operator=self._step.operator.name,
-            mean_lsb=self._steps / self._count if quantized else None,
-            max_lsb=self._most if quantized else None,
+            mean_lsb=self._steps / self._count if in_steps else None,
+            max_lsb=self._most if in_steps else None,
             mean_error=self._error / self._count,
             max_error=self._largest,
-            sqnr_db=ratio if not noisy or self._signal else -_SILENT,
+            sqnr_db=ratio(self._signal, self._noise) if self._noise else None,
         )
-
-
-# Decibels: the ratio where the layer computes zeros alone and the file does not.
-_SILENT = 300.0
 
 
 def _first(rows: dict[int, LayerError], steps: Sequence[Step], best: float, drop: float) -> str | None:
@@ -129,11 +124,11 @@ def _first(rows: dict[int, LayerError], steps: Sequence[Step], best: float, drop
         if place not in rows:
             entering[place] = before
             continue
-        ratio = rows[place].sqnr_db
-        ratio = best if ratio is None else min(ratio, best)
-        if ratio < before - drop:
+        leaving = rows[place].sqnr_db
+        leaving = best if leaving is None else min(leaving, best)
+        if leaving < before - drop:
             return rows[place].layer
-        entering[place] = ratio
+        entering[place] = leaving
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tflite.conversion.names import layers_of
+from tflite.parity.differences import decibels
 from tflite.parity.file_side import Step
 from tflite.parity.keras_side import Call
 
@@ -46,15 +47,6 @@ def match(steps: Sequence[Step], values: Sequence[np.ndarray], calls: Sequence[C
         if place not in found:
             _match_following(place, steps[place], values[place], calls, found, taken)
     return found
-
-
-def decibels(expected: np.ndarray, received: np.ndarray) -> float:
-    """Ratio of a signal to what `received` differs from it, 10·log₁₀(Σ expected² / Σ (expected − received)²)."""
-    signal = float(np.sum(np.square(expected, dtype="float64")))
-    noise = float(np.sum(np.square(np.subtract(expected, received, dtype="float64"))))
-    if not noise:
-        return float("inf")
-    return 10 * float(np.log10(signal / noise)) if signal else float("-inf")
 
 
 def _named(steps: Sequence[Step], calls: Sequence[Call]) -> tuple[dict[int, list[int]], set[int]]:
@@ -160,6 +152,8 @@ def _shaped(value: np.ndarray, call: Call) -> np.ndarray:
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return 0.0
     one, other = (array.ravel() - array.mean(dtype="float64") for array in (one, other))
     norm = np.linalg.norm(one) * np.linalg.norm(other)
     return float(np.dot(one, other) / norm) if norm else 0.0
