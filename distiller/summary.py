@@ -55,6 +55,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
                 **size,
                 "agreement": tests[name, seed]["agreement"],
                 "teacher_accuracy": tests[name, seed]["teacher_accuracy"],
+                "bridge": _bridge(recipe, name),
                 "seconds": fits[name, seed]["seconds"],
                 "provenance": fits[name, seed]["provenance"],
             }
@@ -64,6 +65,13 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
         "curves": [{"name": name, "seed": seed, "epochs": fits[name, seed]["epochs"]} for name, seed in pairs],
         **{key: asked[key] for key in ("versions", "machine", "commit", "command")},
     }
+
+
+def _bridge(recipe: RunRecipe, name: str) -> str | None:
+    """The bridge of an arm, or those of its objectives; None of an arm without a teacher."""
+    sections = recipe.bridges_of(name).values()
+    names = [section.name if section else "none" for section in sections]
+    return " and ".join(dict.fromkeys(names)) or None
 
 
 def _budget(plan: Training, dataset: data.Dataset) -> dict[str, int]:

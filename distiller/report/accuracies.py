@@ -83,7 +83,7 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
         path,
         title="Accuracy",
         caption="Accuracy on the test images, float and converted. "
-        f"{canvas.where_the_teacher_is(models, teacher)} The axis does not start at zero.",
+        f"{canvas.where_the_teacher_is(report, models)} The axis does not start at zero.",
         alt=f"Dot chart of test accuracy: {spoken}{'' if teacher is None else f'; teacher {teacher:.2f} %'}.",
     )
 

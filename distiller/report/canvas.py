@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from distiller.report.content import Report
-from distiller.report.table import Row
+from distiller.report.table import Row, teachers
 
 WIDTH, HEIGHT, DPI = 6.0, 4.2, 200  # inches; a phone shows a figure 2.2 inches wide, so the text is large
 
@@ -137,8 +137,9 @@ def bar(row: Row) -> float | None:
 
 
 def teacher_of(report: Report) -> float | None:
-    """The teacher's accuracy in percent, if it answers in the students' classes."""
-    return None if report.teacher.accuracy is None else 100 * report.teacher.accuracy
+    """The teacher's accuracy in percent, if it answers in the students' classes and they have one in common."""
+    known = list(teachers(report).values())
+    return 100 * known[0] if len(known) == 1 else None
 
 
 def span(models: Sequence[Row], teacher: float | None) -> tuple[float, float]:
@@ -152,10 +153,11 @@ def span(models: Sequence[Row], teacher: float | None) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def where_the_teacher_is(models: Sequence[Row], teacher: float | None) -> str:
+def where_the_teacher_is(report: Report, models: Sequence[Row]) -> str:
     """The sentence of a caption about the teacher's line."""
+    teacher = teacher_of(report)
     if teacher is None:
-        return "The teacher has other classes."
+        return "Students have teachers of their own." if teachers(report) else "The teacher has other classes."
     low, high = span(models, teacher)
     if low <= teacher <= high:
         return "The dashed line is the teacher."

@@ -52,7 +52,10 @@ class Budget(Section):
 
 
 class Teacher(Section):
-    """The teacher; its accuracy is a fraction in the student's label space, after the bridge; None in another one."""
+    """The teacher; its accuracy is a fraction in the students' label space, after the recipe's bridge; None in another.
+
+    Students with a bridge of their own have the accuracy of theirs.
+    """
 
     name: str
     accuracy: Share | None
@@ -64,7 +67,8 @@ class Teacher(Section):
 class Student(Section):
     """One float student of one seed.
 
-    `agreement` is the share of test images where it says what its teacher says; None where that has other classes.
+    `agreement` is the share of test images where it says what its teacher says, and `teacher_accuracy` that of its
+    teacher, behind its own bridge; None where that has other classes. `bridge` is None of a student without a teacher.
     """
 
     name: str
@@ -74,6 +78,8 @@ class Student(Section):
     parameters: Count
     multiply_adds: Count | None
     agreement: Share | None
+    teacher_accuracy: Share | None = None
+    bridge: str | None = None
     seconds: Duration
 
 

@@ -14,7 +14,7 @@ from distiller.errors import InputError
 from distiller.report import content, measure, measured
 from distiller.report.content import Report
 from distiller.report.measure import Measure
-from distiller.report.table import FLOAT, columns, group, label, notes, rows, setting, student_names
+from distiller.report.table import FLOAT, columns, group, label, notes, rows, setting, student_names, teacher_accuracy
 from distiller.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def render(
         pictures=pictures,
         networks=_networks(report),
         budgets=_budgets(report),
+        bridges=_bridges(report),
         settings_differ=len({setting(entry) for entry in report.tflite}) > 1,
         files=[_file(entry) for entry in report.tflite],
         classes=_classes(report),
@@ -133,6 +134,23 @@ def _budgets(report: Report) -> list[str]:
         return [f"{_training(budget)}, the same for every student"]
     shared = {*student_names(report)} - {other.student for other in budget.others}
     return [_training(budget), *others] if shared else others
+
+
+def _bridges(report: Report) -> list[str]:
+    """The bridge of all students that have a teacher, or that of each where they differ."""
+    taught = {s.name: s.bridge for s in report.students if s.bridge is not None}
+    if len(set(taught.values())) > 1:
+        return [f"{label(name)}: {_bridge(bridge, teacher_accuracy(report, name))}" for name, bridge in taught.items()]
+    name, bridge = next(iter(taught.items()), (student_names(report)[0], report.teacher.bridge))
+    return [_bridge(bridge or "none", teacher_accuracy(report, name))]
+
+
+def _bridge(bridge: str, teacher: float | None) -> str:
+    """A bridge in words; `teacher` is the accuracy behind it, where it answers in the student's classes."""
+    if bridge != "none":
+        return label(bridge)
+    same = "teacher and student have the same classes" if teacher is not None else "what is compared are layers"
+    return f"none ({same})"
 
 
 def _training(given: content.Budget | content.OtherBudget) -> str:

@@ -1,5 +1,6 @@
 """The table of a report: one row a model, for a terminal, for Markdown and for the page."""
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distiller.report import measure
-from distiller.report.content import Converted, Report
+from distiller.report.content import Converted, Report, Teacher
 from distiller.report.measure import Measure
 
 FLOAT = "float"
@@ -19,7 +20,8 @@ class Row:
     """One model over all its seeds.
 
     `form` is "float" or a scheme; accuracy and agreement are fractions, `latency_ms` the median for one image.
-    `bytes` is the mean size of the files, or parameters × 4 where there is no file (`has_file`).
+    `bytes` is the mean size of the files, or parameters × 4 where there is no file (`has_file`);
+    NaN of a teacher behind a student's own bridge, which may be several networks.
     """
 
     model: str
@@ -49,11 +51,11 @@ class Column:
 
 
 def rows(report: Report) -> list[Row]:
-    """In this order: the teacher, where it has an accuracy, the float students, and each student in each scheme.
+    """In this order: the teachers that have an accuracy, the float students, and each student in each scheme.
 
     Schemes are apart by threads and device.
     """
-    return [*_teacher(report), *_students(report), *_converted(report)]
+    return [*_teachers(report), *_students(report), *_converted(report)]
 
 
 def columns(rows: Iterable[Row]) -> list[Column]:
@@ -63,7 +65,7 @@ def columns(rows: Iterable[Row]) -> list[Column]:
         Column("Form", lambda row: row.form, is_number=False),
         Column("Accuracy (%)", lambda row: measure.percent(row.accuracy)),
         Column("Agreement (%)", lambda row: measure.percent(row.agreement) if row.agreement else ""),
-        Column("Size", lambda row: ("" if row.has_file else "≈ ") + measure.size(row.bytes)),
+        Column("Size", _size),
         Column("Latency (ms)", lambda row: measure.milliseconds(row.latency_ms) if row.latency_ms else ""),
     ]
     if len({(row.threads, row.device) for row in rows if row.latency_ms}) > 1:
@@ -133,20 +135,24 @@ def setting(row: Row | Converted) -> str:
     return f"{row.threads} thread{'s' if row.threads > 1 else ''} on {row.device}"
 
 
-def _teacher(report: Report) -> list[Row]:
-    teacher = report.teacher
-    if teacher.accuracy is None:
-        return []
+def _size(row: Row) -> str:
+    if math.isnan(row.bytes):
+        return ""
+    return ("" if row.has_file else "≈ ") + measure.size(row.bytes)
+
+
+def _teachers(report: Report) -> list[Row]:
     return [
         Row(
-            model=f"teacher ({teacher.name})",
+            model=name,
             form=FLOAT,
-            accuracy=Measure.of([teacher.accuracy]),
+            accuracy=Measure.of([accuracy]),
             agreement=None,
-            bytes=4 * teacher.parameters,
+            bytes=4 * report.teacher.parameters if name == _named(report.teacher) else math.nan,
             has_file=False,
             is_teacher=True,
         )
+        for name, accuracy in teachers(report).items()
     ]
 
 
@@ -195,6 +201,41 @@ def _converted(report: Report) -> list[Row]:
 def student_names(report: Report) -> list[str]:
     """The students' names, each once, in the order of the run."""
     return list(dict.fromkeys(s.name for s in report.students))
+
+
+def teacher_accuracy(report: Report, name: str) -> float | None:
+    """Of the teacher of a student: a fraction in the student's classes, the mean over its seeds; None in others.
+
+    A student without a teacher has the recipe's.
+    """
+    own = [s.teacher_accuracy for s in report.students if s.name == name and s.bridge is not None]
+    if not own:
+        return report.teacher.accuracy
+    known = [accuracy for accuracy in own if accuracy is not None]
+    # Rounded: means of the same numbers, some of them repeated, differ in their last digit.
+    return round(Measure.of(known).mean, 6) if known else None
+
+
+def teachers(report: Report) -> dict[str, float]:
+    """Accuracy of the teacher behind the recipe's bridge, and behind the students' own, of those that have one.
+
+    Those that are equally right are one.
+    """
+    recipes = report.teacher.accuracy
+    whose: dict[float, list[str]] = {} if recipes is None else {round(recipes, 6): []}
+    for name in student_names(report):
+        accuracy = teacher_accuracy(report, name)
+        if accuracy is not None:
+            whose.setdefault(round(accuracy, 6), []).append(label(name))
+    first_is_plain = recipes is not None or len(whose) == 1
+    return {
+        _named(report.teacher) if first_is_plain and place == 0 else f"teacher of {', '.join(names)}": accuracy
+        for place, (accuracy, names) in enumerate(whose.items())
+    }
+
+
+def _named(teacher: Teacher) -> str:
+    return f"teacher ({teacher.name})"
 
 
 def group(row: Row) -> tuple:

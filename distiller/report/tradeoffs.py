@@ -39,7 +39,7 @@ def by_size(report: Report, converted: Sequence[Row], look: Mapping[str, Look], 
         figure,
         path,
         title="Accuracy against size",
-        caption=f"Up and to the left is better. {canvas.where_the_teacher_is(models, canvas.teacher_of(report))}",
+        caption=f"Up and to the left is better. {canvas.where_the_teacher_is(report, models)}",
         alt=f"Scatter chart of test accuracy against file size: {spoken}.",
     )
 
@@ -61,7 +61,7 @@ def by_latency(report: Report, measured: Sequence[Row], look: Mapping[str, Look]
         path,
         title="Accuracy against latency",
         caption=f"Median for one image, {place}. Up and to the left is better. "
-        f"{canvas.where_the_teacher_is(measured, canvas.teacher_of(report))}",
+        f"{canvas.where_the_teacher_is(report, measured)}",
         alt=f"Scatter chart of test accuracy against latency ({place}): {spoken}.",
     )
 

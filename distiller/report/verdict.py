@@ -2,7 +2,7 @@
 
 from distiller.report.content import Report, Student
 from distiller.report.measure import Measure, percent
-from distiller.report.table import label, student_names
+from distiller.report.table import label, student_names, teacher_accuracy, teachers
 
 BASELINE, CHALLENGER, SCHEME = "hard_labels", "distilled", "int8"
 
@@ -47,11 +47,12 @@ def _comparison(report: Report, name: str, subject: Measure) -> str:
 
 
 def _distances(report: Report, name: str, subject: Measure) -> str:
-    """How far a teacher of the same classes is, and what integers cost, where there are any."""
+    """How far its own teacher of the same classes is, and what integers cost, where there are any."""
     parts = []
-    if report.teacher.accuracy is not None:
-        gap = subject.mean - report.teacher.accuracy
-        teacher = f"the teacher ({100 * report.teacher.accuracy:.2f} %)"
+    accuracy = teacher_accuracy(report, name)
+    if accuracy is not None:
+        gap = subject.mean - accuracy
+        teacher = f"{'its' if len(teachers(report)) > 1 else 'the'} teacher ({100 * accuracy:.2f} %)"
         side = "above" if gap > 0 else "below"
         equal = _points(gap) == "0.00"
         parts.append(f"It equals {teacher}" if equal else f"It is {_points(gap)} points {side} {teacher}")

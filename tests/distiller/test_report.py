@@ -5,15 +5,28 @@ import io
 import re
 import statistics
 
+import keras
 import numpy as np
 import pytest
 from made_reports import DISTILLED, HARD, checked, folder_of, made
 from rich.console import Console
 
-from distiller import report
+from distiller import recipes, report
+from distiller.data import Dataset, Split
 from distiller.errors import InputError
+from distiller.folder import RunFolder, write_json
 from distiller.report import measure, table
 from distiller.report.content import Report
+from distiller.summary import summarize
+
+
+def with_own_teachers():
+    """The distilled students have a bridge of their own, and the recipe's teacher is another."""
+    content = made()
+    for student in content["students"]:
+        if student["name"] == "distilled":
+            student |= {"bridge": "probe", "teacher_accuracy": 0.90 + 0.02 * student["seed"]}
+    return content
 
 
 class TestReading:
@@ -118,6 +131,20 @@ class TestTable:
         assert (integer.bytes, integer.has_file, integer.accuracy.n) == (300_001, True, 3)
         assert (rows[1].bytes, rows[1].has_file, rows[1].latency_ms) == (1_000_000, False, None)
 
+    def test_every_teacher_has_a_row(self):
+        content = with_own_teachers()
+        teachers = [row for row in report.rows(Report.model_validate(content)) if row.is_teacher]
+        assert [(row.model, round(row.accuracy.mean, 4)) for row in teachers] == [
+            ("teacher (wide)", 0.95),
+            ("teacher of distilled", 0.92),
+        ]
+        lines = report.markdown(Report.model_validate(content)).splitlines()
+        assert lines[3] == "| teacher of distilled | float | 92.00 |  |  |  |  |"
+        content["teacher"]["accuracy"] = None
+        assert [row.model for row in report.rows(Report.model_validate(content)) if row.is_teacher] == [
+            "teacher (wide)"
+        ]
+
     def test_settings_of_a_latency_stand_apart(self):
         found = checked(schemes=("int8",), settings=((1, "a desk"), (4, "a phone")))
         rows = report.rows(found)
@@ -202,6 +229,18 @@ class TestVerdict:
         content["tflite"] = []
         assert report.verdict(Report.model_validate(content)).endswith("together (0.42).")
 
+    def test_the_distance_is_to_the_students_own_teacher(self):
+        """The mean of its teacher over its seeds, whatever the recipe's bridge reaches."""
+        content = with_own_teachers()
+        gap = 100 * (np.mean(DISTILLED) - np.mean([0.90, 0.92, 0.94]))
+        said = report.verdict(Report.model_validate(content))
+        assert f"It is {gap:.2f} points above its teacher (92.00 %)" in said
+        content["teacher"] |= {"accuracy": None, "bridge": "none"}
+        assert f"It is {gap:.2f} points above the teacher (92.00 %)" in report.verdict(Report.model_validate(content))
+        for student in content["students"]:
+            student["teacher_accuracy"] = None
+        assert "teacher" not in report.verdict(Report.model_validate(content))
+
     def test_within_noise(self):
         said = report.verdict(checked(hard=[0.90, 0.92], distilled=[0.915, 0.91]))
         assert "0.25 points above hard labels" in said
@@ -252,3 +291,45 @@ class TestVerdict:
         better = [dict(s, name="relational", accuracy=0.99) for s in content["students"][:3]]
         content["students"] += copy.deepcopy(better)
         assert report.verdict(Report.model_validate(content)).startswith("The distilled student")
+
+
+def test_a_summary_has_the_bridge_and_the_teacher_of_each_arm(tmp_path):
+    recipe = recipes.read_run("label_spaces", ["seeds=[0, 1]", "export.schemes=[int8]"])
+    split = Split(np.zeros((20, 32, 32, 3), "uint8"), np.arange(20, dtype="int32") % 10)
+    dataset = Dataset("cifar10", split, split, split, tuple("abcdefghij"))
+    folder = RunFolder(tmp_path)
+    write_json(folder.run_file, {"versions": {}, "machine": {}, "commit": None, "command": ""})
+    own = {"probe": 0.76, "auxiliary_head": None, "features": None, "ensemble": 0.86}
+
+    def put(stage, result):
+        folder.stage(stage).mkdir(parents=True)
+        write_json(folder.stage(stage) / "result.json", result)
+
+    times = {"median_ms": 1, "p90_ms": 1, "runs": 1, "threads": 1, "device": "a desk"}
+    for seed in (0, 1):
+        put(f"benchmark-seed-{seed}", {f"{name}-{seed}-int8.tflite": times for name in recipe.arms})
+        for name in recipe.arms:
+            epoch = {"epoch": 1, "loss": 1, "val_accuracy": 0.5}
+            put(f"{name}-{seed}", {"labelled": 4, "epochs": [epoch], "seconds": 1, "provenance": {}})
+            put(f"export-{name}-{seed}", {"bytes": {"int8": 10}})
+            answers = {"accuracy": 0.8, "agreement": 1}
+            taught = {"teacher_accuracy": own.get(name, 0.84 + 0.02 * seed), "agreement": None}
+            put(f"test-{name}-{seed}", answers | taught | {"tflite": {"int8": answers | {"mean_lsb": 0}}})
+    teacher = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    content = summarize(recipe, dataset, folder, teacher)
+    assert content["teacher"]["accuracy"] == pytest.approx(0.85)
+    assert {student["name"]: student["bridge"] for student in content["students"]} == {
+        "hard_labels": None,
+        "probe": "probe",
+        "fine_tune": "fine_tune",
+        "auxiliary_head": "auxiliary_head",
+        "both": "fine_tune and auxiliary_head",
+        "features": "none",
+        "ensemble": "ensemble",
+    }
+    found = Report.model_validate(content)
+    assert [row.model for row in report.rows(found) if row.is_teacher][1:] == [
+        "teacher of probe",
+        "teacher of ensemble",
+    ]
+    assert "4.00 points above its teacher (76.00 %)" in report.verdict(found)

@@ -226,6 +226,34 @@ class TestPage:
         path = report.write(folder_of(tmp_path, content))
         assert f"<dd>{words}</dd>" in path.read_text(encoding="utf-8")
 
+    @pytest.mark.parametrize(
+        ("bridges", "words"),
+        [
+            ({}, "head"),
+            ({"distilled": "fine_tune"}, "fine tune"),
+            ({"distilled": "probe", "soft": "none"}, "distilled: probe; soft: none (what is compared are layers)"),
+            ({"distilled": "none"}, "none (teacher and student have the same classes)"),
+        ],
+        ids=["not said", "one", "several", "none"],
+    )
+    def test_bridges_are_those_of_the_students(self, tmp_path, bridges, words):
+        content = made()
+        content["students"] += [dict(s, name="soft") for s in content["students"] if s["name"] == "distilled"]
+        for student in content["students"]:
+            if student["name"] in bridges:
+                accuracy = 0.93 if student["name"] == "distilled" else None
+                student |= {"bridge": bridges[student["name"]], "teacher_accuracy": accuracy}
+        page = report.write(folder_of(tmp_path, content)).read_text(encoding="utf-8")
+        assert f"<dt>Bridge</dt><dd>{words}</dd>" in page
+
+    def test_no_line_is_the_teacher_of_students_with_others(self, tmp_path):
+        content = made(curves=[])
+        for student in content["students"][3:]:
+            student |= {"bridge": "probe", "teacher_accuracy": 0.93}
+        pictures = figures.draw(Report.model_validate(content), tmp_path)
+        assert all("Students have teachers of their own." in picture.caption for picture in pictures)
+        assert not [picture for picture in pictures if "teacher" in picture.alt]
+
     def test_little_content_makes_a_page_too(self, tmp_path):
         content = made(hard=[], distilled=[0.9], curves=[], commit=None, versions={}, machine={}, tflite=[], command="")
         page = Page(report.write(folder_of(tmp_path, content)).read_text(encoding="utf-8"))
