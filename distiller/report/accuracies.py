@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from distiller.report import canvas, measure
 from distiller.report.canvas import INK, TEXT, Look, Picture
 from distiller.report.content import Report
-from distiller.report.table import Row, rows, student_names
+from distiller.report.table import Row, files_of, rows, student_names
 
 
 def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
@@ -17,7 +17,6 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
 
     Points, not bars: a bar must start at zero to be honest, and then these differences cannot be seen.
     """
-    # A file is as accurate wherever its latency was measured.
     models = list({(row.model, row.form): row for row in rows(report) if not row.is_teacher}.values())
     models.sort(key=lambda row: student_names(report).index(row.model))
     several = any(row.accuracy.deviation is not None for row in models)
@@ -116,8 +115,4 @@ def _values(report: Report, row: Row) -> list[float]:
     """The accuracies that a row is the mean of."""
     if not row.has_file:
         return [s.accuracy for s in report.students if s.name == row.model]
-    return [
-        t.accuracy
-        for t in report.tflite
-        if (t.student, t.scheme, t.threads, t.device) == (row.model, row.form, row.threads, row.device)
-    ]
+    return [t.accuracy for t in files_of(report, row.model, row.form)]

@@ -53,7 +53,7 @@ class Column:
 def rows(report: Report) -> list[Row]:
     """In this order: the teachers that have an accuracy, the float students, and each student in each scheme.
 
-    Schemes are apart by threads and device.
+    Schemes are apart by threads and device, in nothing but latency.
     """
     return [*_teachers(report), *_students(report), *_converted(report)]
 
@@ -87,7 +87,7 @@ def notes(report: Report) -> list[str]:
     if len(settings) == 1:
         found.append(f"Latency: median for one image, {settings[0]}.")
     elif settings:
-        found.append("Latency: median for one image.")
+        found.append("Latency: median for one image, over the seeds that were measured there.")
     return found
 
 
@@ -181,21 +181,27 @@ def _converted(report: Report) -> list[Row]:
     students = student_names(report)
     table = []
     # Sorting is stable: within a student, schemes stay in the order in which the run made them.
-    for (name, scheme, threads, device), entries in sorted(groups.items(), key=lambda g: students.index(g[0][0])):
+    for (name, scheme, threads, device), measured in sorted(groups.items(), key=lambda g: students.index(g[0][0])):
+        files = files_of(report, name, scheme)
         table.append(
             Row(
                 model=name,
                 form=scheme,
-                accuracy=Measure.of([e.accuracy for e in entries]),
-                agreement=Measure.of([e.agreement for e in entries]),
-                bytes=Measure.of([e.bytes for e in entries]).mean,
+                accuracy=Measure.of([e.accuracy for e in files]),
+                agreement=Measure.of([e.agreement for e in files]),
+                bytes=Measure.of([e.bytes for e in files]).mean,
                 has_file=True,
-                latency_ms=Measure.of([e.latency_ms.median for e in entries]),
+                latency_ms=Measure.of([e.latency_ms.median for e in measured]),
                 threads=threads,
                 device=device,
             )
         )
     return table
+
+
+def files_of(report: Report, student: str, scheme: str) -> list[Converted]:
+    """The files of a student in a scheme, each seed once: a file is as accurate wherever its latency was measured."""
+    return list({t.seed: t for t in report.tflite if (t.student, t.scheme) == (student, scheme)}.values())
 
 
 def student_names(report: Report) -> list[str]:

@@ -152,6 +152,20 @@ class TestTable:
         assert "Measured on" in report.markdown(found)
         assert "Measured on" not in report.markdown(checked())
 
+    def test_seeds_that_were_measured_elsewhere_count(self):
+        """A file is as accurate and as large wherever it ran; only latencies are apart."""
+        content = made(schemes=("int8",))
+        for entry in content["tflite"]:
+            entry["device"] = "a phone" if entry["seed"] == 2 else "a desk"
+        content["tflite"] += [dict(entry, device="a phone") for entry in content["tflite"] if entry["seed"] == 1]
+        rows = [row for row in report.rows(Report.model_validate(content)) if row.model == "distilled" and row.has_file]
+        assert [row.device for row in rows] == ["a desk", "a phone"]
+        for row in rows:
+            assert row.accuracy == measure.Measure.of([accuracy - 0.002 for accuracy in DISTILLED])
+            assert (row.agreement.n, row.bytes) == (3, 300_001)
+        assert [row.latency_ms.n for row in rows] == [2, 2]
+        assert [row.latency_ms.mean for row in rows] == pytest.approx([0.805, 0.815])
+
     def test_one_seed_shows_no_deviation(self):
         found = checked(hard=[0.9], distilled=[0.92])
         assert all(row.accuracy.deviation is None for row in report.rows(found))

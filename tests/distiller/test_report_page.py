@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from made_reports import checked, folder_of, made
+from made_reports import DISTILLED, HARD, checked, folder_of, made
 
 from distiller import report
 from distiller.errors import InputError
-from distiller.report import canvas, figures, labels, measure, table
+from distiller.report import accuracies, canvas, figures, labels, measure, table
 from distiller.report.content import Report
 
 
@@ -63,6 +63,17 @@ class TestFigures:
             assert f"{table.label(row.model)} {row.form} {measure.percent(row.accuracy)} %" in alts["accuracy"]
         assert "300 kB" in alts["accuracy_size"]
         assert "4 threads on a $phone" in alts["accuracy_latency_2"]
+
+    def test_seeds_that_were_measured_elsewhere_are_drawn(self, tmp_path):
+        content = made(schemes=("int8",), curves=[])
+        for entry in content["tflite"]:
+            entry["device"] = "a phone" if entry["seed"] == 2 else "a desk"
+        found = Report.model_validate(content)
+        pictures = figures.draw(found, tmp_path)
+        integer = measure.percent(measure.Measure.of([accuracy - 0.002 for accuracy in DISTILLED]))
+        assert all(f"{integer} %" in picture.alt for picture in pictures)
+        row = next(row for row in report.rows(found) if row.form == "int8")
+        assert accuracies._values(found, row) == pytest.approx([accuracy - 0.002 for accuracy in HARD])
 
     def test_one_student_without_files_or_curves(self, tmp_path):
         found = checked(hard=[], distilled=[0.95], schemes=(), curves=[])
