@@ -73,7 +73,8 @@ class RunFolder:
     def check(cls, path: Path, *, resume: bool, force: bool, source: Path | None = None) -> None:
         """See before the work whether `open` can start a run in `path`, or go on with one; nothing stays written.
 
-        `source` is the file of the recipe, which has been read and is to stay. Where there is none to go on with, that is told, as a path may be mistyped: the run starts all the same.
+        `source` is the file of the recipe, which has been read and is to stay. Where there is no run to go on with,
+        that is told, as a path may be mistyped: the run starts all the same.
 
         Raises:
             InputError: as of `open`, but for another recipe.

@@ -26,9 +26,12 @@ def load(
     Args:
         name: "cifar10", "cifar100" (through tensorflow_datasets), "digits" (scikit-learn's 1,797 handwritten digits,
             8×8, no download), or the path of a folder. A folder with subfolders `train` and `test`, and perhaps `val`,
-            keeps that division; of any other a sixth is the test split. Or the path of a file of arrays, `.npz`, with
-            `x_train`, uint8 (n, height, width, channels) or (n, height, width), and `y_train`, whole numbers from 0;
-            perhaps `x_val`, `y_val`, `x_test` and `y_test`; and perhaps `classes`, their names.
+            keeps that division (`Train`, `testing` and the like as well); of any other a sixth is the test split.
+            What is held out follows from the names of the files: one photo more in an undivided folder moves, of its
+            class, one image at most into each split, and none from the training images into the test split. Or the
+            path of a file of arrays, `.npz`, with `x_train`, uint8 (n, height, width, channels) or (n, height, width),
+            and `y_train`, whole numbers from 0; perhaps `x_val`, `y_val`, `x_test` and `y_test`; and perhaps
+            `classes`, their names. Other images in it are another choice of what is held out.
         data_dir: where tensorflow_datasets keeps its data, its own default where None; a file `cifar10.npz` in it,
             which `export` writes, is read without TensorFlow.
         validation: share of the training images that is held out, the same in every class; none where there are
@@ -40,7 +43,7 @@ def load(
             alone, or arrays that are no images with their classes.
         WorkError: the data could not be prepared.
     """
-    train, held, test, classes = _divided(name, data_dir, image_size)
+    train, held, test, classes = _divided(name, data_dir, image_size, validation)
     if held is None:
         train, held = hold_out(train, validation, _SPLIT_SEED)
     return Dataset(Path(name).name, train, held, test, classes)
@@ -56,7 +59,8 @@ def export(
     """Write the images that `load` finds by `name` into a file of arrays that `load` reads.
 
     In a data folder, as `cifar10.npz`, it stands for what tensorflow_datasets would load, in the same order, also on a
-    machine without TensorFlow. The arguments are those of `load`, and `path` is of the file.
+    machine without TensorFlow. What is held out of a folder's training images is chosen anew in its file. The arguments
+    are those of `load`, and `path` is of the file.
 
     Raises:
         InputError: `path` does not end with .npz, or as of `load`.
@@ -69,9 +73,12 @@ def export(
 
 
 def _divided(
-    name: str | Path, data_dir: str | Path | None, image_size: tuple[int, int]
+    name: str | Path, data_dir: str | Path | None, image_size: tuple[int, int], validation: float | None = None
 ) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
-    """Train, validation (None where there is none yet) and test images, and their classes."""
+    """Train, validation (None where there is none yet) and test images, and their classes.
+
+    `validation` is the share that is held out of a folder's training images.
+    """
     if str(name) in ("cifar10", "cifar100"):
         _check_data_dir(data_dir)
         exported = Path(data_dir) / f"{name}{arrays.ENDING}" if data_dir is not None else None
@@ -83,7 +90,7 @@ def _divided(
         train, test, classes = _digits()
         return train, None, test, classes
     if Path(name).is_dir():
-        return folders.read(Path(name), image_size, _SPLIT_SEED)
+        return folders.read(Path(name), image_size, validation, _SPLIT_SEED)
     if Path(name).suffix == arrays.ENDING:
         return arrays.read(Path(name), _SPLIT_SEED)
     if Path(name).is_file():

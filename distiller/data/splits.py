@@ -89,11 +89,29 @@ class Dataset:
 
 
 def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """What remains and what is held out: `share` of each class, chosen by `seed`."""
+    """What remains and what is held out: `share` of each class, at least one image, chosen by `seed`.
+
+    Another number of samples is another choice.
+
+    Raises:
+        InputError: `share` is not between 0 and 1, or leaves no image of a class.
+    """
+    held = first_of_each(split.labels, share, _drawn(len(split), seed))
+    return split.take(np.flatnonzero(~held)), split.take(np.flatnonzero(held))
+
+
+def first_of_each(labels: np.ndarray, share: float, order: np.ndarray) -> np.ndarray:
+    """A mask (n,) of `share` of each class: those that come first in `order`, the n places. Errors as of `hold_out`."""
     if not 0 < share < 1:
         raise InputError(f"Invalid value for `share`. Expected a number between 0 and 1. Received: share={share}")
-    held = _stratified(split.labels, lambda n: max(1, round(share * n)), seed)
-    return split.take(np.flatnonzero(~held)), split.take(np.flatnonzero(held))
+    held = _stratified(labels, lambda n: max(1, round(share * n)), order)
+    for label in np.unique(labels[held]):
+        if held[labels == label].all():
+            raise InputError(
+                "Expected a share that leaves an image of every class. "
+                f"Received: share={share} of {np.sum(labels == label)} of class {label}"
+            )
+    return held
 
 
 def hide_labels(
@@ -116,15 +134,20 @@ def hide_labels(
         raise InputError(f"Invalid value for `fraction`. Expected 0 < fraction ≤ 1. Received: fraction={fraction}")
     if per_class is not None and per_class < 1:
         raise InputError(f"Invalid value for `per_class`. Expected at least 1. Received: per_class={per_class}")
-    kept = _stratified(split.labels, lambda n: per_class or max(1, round((fraction or 0) * n)), seed)
+    order = _drawn(len(split), seed)
+    kept = _stratified(split.labels, lambda n: per_class or max(1, round((fraction or 0) * n)), order)
     if drop:
         return split.take(np.flatnonzero(kept))
     return Split(split.images, np.where(kept, split.labels, UNLABELLED).astype("int32"))
 
 
-def _stratified(labels: np.ndarray, count, seed: int) -> np.ndarray:
-    """A mask that picks `count(n)` of the n samples of each class."""
-    order = np.random.default_rng(seed).permutation(len(labels))
+def _drawn(count: int, seed: int) -> np.ndarray:
+    """The places 0 … `count` − 1 in an order drawn by `seed`."""
+    return np.random.default_rng(seed).permutation(count)
+
+
+def _stratified(labels: np.ndarray, count, order: np.ndarray) -> np.ndarray:
+    """A mask that picks the first `count(n)` in `order` of the n samples of each class."""
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels[labels != UNLABELLED]):
         members = order[labels[order] == label]

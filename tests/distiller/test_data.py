@@ -11,6 +11,8 @@ from distiller import data
 from distiller.data import sources
 from distiller.errors import InputError
 
+PARTS = ("train", "validation", "test")
+
 
 @pytest.fixture(scope="module")
 def digits():
@@ -29,6 +31,28 @@ def test_splits_keep_the_shares_of_the_classes(digits):
     np.testing.assert_allclose(np.bincount(digits.test.labels) / counts, 0.25, atol=0.01)
     held = np.bincount(digits.validation.labels) / (counts - np.bincount(digits.test.labels))
     np.testing.assert_allclose(held, 0.1, atol=0.01)
+
+
+def test_splits_of_arrays_stay_as_recorded_results_have_them(digits):
+    """Of each class the first in a permutation by 20240604: a quarter, then a tenth of what is left."""
+    images = np.round(load_digits().images * (255 / 16)).astype("uint8")
+    left = np.arange(len(images))
+    for part, share in (("test", 0.25), ("validation", 0.1)):
+        labels = load_digits().target[left]
+        order = np.random.default_rng(20240604).permutation(len(left))
+        members = [order[labels[order] == label] for label in range(10)]
+        held = np.sort(np.concatenate([places[: round(share * len(places))] for places in members]))
+        np.testing.assert_array_equal(getattr(digits, part).images[..., 0], images[left[held]])
+        left = np.delete(left, held)
+    np.testing.assert_array_equal(digits.train.images[..., 0], images[left])
+
+
+@pytest.mark.parametrize(("share", "counts"), [(0.9, [3, 3]), (0.5, [3, 1])])
+def test_a_share_that_leaves_a_class_no_image_is_refused(share, counts):
+    labels = np.repeat([0, 1], counts).astype("int32")
+    split = data.Split(np.zeros((len(labels), 4, 4, 1), "uint8"), labels)
+    with pytest.raises(InputError, match=rf"leaves an image of every class. Received: share={share}"):
+        data.hold_out(split, share, 0)
 
 
 def test_splits_are_the_same_every_time(digits):
@@ -243,6 +267,68 @@ class TestFolder:
             (root / part).symlink_to(folder)
         with pytest.raises(InputError, match=f"train and test, and perhaps one of .* {', '.join(sorted(parts))}$"):
             data.load(root)
+
+    @pytest.mark.parametrize("parts", [("Train", "Test"), ("training", "Testing", "VAL"), ("TRAIN", "Valid", "test")])
+    def test_a_division_by_other_names(self, folder, tmp_path_factory, parts):
+        root = tmp_path_factory.mktemp("capitals")
+        for part in parts:
+            (root / part).symlink_to(folder)
+        found = data.load(root, image_size=(8, 8))
+        assert found.classes == ("cat", "dog")
+        assert len(found.test) == 24
+        assert len(found.train) == (24 if len(parts) == 3 else 22)
+
+    def test_one_part_of_two_names_is_refused(self, folder, tmp_path_factory):
+        root = tmp_path_factory.mktemp("twice")
+        for part in ("train", "Training", "test"):
+            (root / part).symlink_to(folder)
+        with pytest.raises(InputError, match=r"train and test, and perhaps .* Training, test, train$"):
+            data.load(root)
+
+    def test_classes_below_other_folders_are_refused(self, folder, tmp_path_factory):
+        """Each of these would be a class that holds all classes."""
+        root = tmp_path_factory.mktemp("folds")
+        for part in ("fold 1", "fold 2"):
+            (root / part).symlink_to(folder)
+        with pytest.raises(InputError, match=r"one class in each folder of .*fold 1, fold 2, .* the folders cat, dog"):
+            data.load(root)
+
+    def test_a_class_may_have_folders(self, folder):
+        for name in ("cat", "dog"):
+            (folder / name / "indoors").mkdir()
+            (folder / name / "0.png").rename(folder / name / "indoors" / "0.png")
+        assert data.load(folder, image_size=(8, 8)).classes == ("cat", "dog")
+
+    def test_one_photo_more_makes_no_trained_image_a_test_image(self, folder):
+        """And moves one image at most into each split; `load` has no other state than the folder."""
+
+        def read():
+            found = data.load(folder, image_size=(8, 8))
+            return {part: {image.tobytes() for image in getattr(found, part).images} for part in PARTS}
+
+        before = read()
+        for more in range(20):
+            new = np.full((10, 10, 3), 30 + more, "uint8")
+            Image.fromarray(new).save(folder / "cat" / f"more {7919 * more}.png")
+            after = read()
+            added = {new[:8, :8].tobytes()}
+            for part in PARTS:
+                assert len(after[part] - before[part] - added) <= 1
+            assert not after["test"] & before["train"]
+            before = after
+        assert [len(before[part]) for part in PARTS] == [33, 4, 7]  # of 32 and 12 photos: a sixth, then a tenth
+
+    def test_splits_of_a_folder_do_not_depend_on_where_it_is(self, folder, tmp_path_factory):
+        moved = tmp_path_factory.mktemp("elsewhere") / "photos"
+        moved.symlink_to(folder)
+        one, other = (data.load(path, image_size=(8, 8)) for path in (folder, moved))
+        for part in PARTS:
+            np.testing.assert_array_equal(getattr(one, part).images, getattr(other, part).images)
+
+    def test_a_small_share_is_part_of_a_larger_one(self, folder):
+        small, large = (data.load(folder, validation=share, image_size=(8, 8)) for share in (0.1, 0.4))
+        held = {image.tobytes() for image in large.validation.images}
+        assert {image.tobytes() for image in small.validation.images} < held
 
     def test_a_class_may_be_called_train(self, folder):
         (folder / "dog").rename(folder / "train")
