@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Names that applications call. They are the same in every file; Keras calls the output "output_0".
 SIGNATURE, INPUT = "serve", "pixels"
+# How often a conversion is made again that left a SPLIT in floating point.
+_TRIES = 16
 
 
 @dataclass(frozen=True)
@@ -53,32 +55,49 @@ def export(
     Raises:
         ConversionError: whatever exporter and converter say, with the layers where they tell them.
     """
-    import tensorflow as tf
-
     layers = name_scopes(graph)
     with tempfile.TemporaryDirectory() as folder, _silence() as noise:
         try:
             _save(graph, shape, folder)
             if images is not None:
                 _check_loops(folder, layers)
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-            if scheme != "float32":
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            if scheme == "float16":
-                converter.target_spec.supported_types = [tf.float16]
-            if images is not None:
-                converter.representative_dataset = lambda: ([image[None]] for image in images)
-            # Asked for 8 bits alone the converter wants images, also where the graph has its ranges.
-            if images is not None or scheme == "int16x8":
-                converter.target_spec.supported_ops = [_operators(scheme)]
-            if scheme in INTEGER:
-                converter.inference_input_type = tf.dtypes.as_dtype(input_type)
-                converter.inference_output_type = tf.dtypes.as_dtype(output_type)
-            return Exported(bytes(converter.convert()), layers)
+            content = _converted(folder, scheme, images, input_type, output_type)
+            for _ in range(_TRIES if images is not None else 0):
+                if not _left_a_split(content):
+                    break
+                content = _converted(folder, scheme, images, input_type, output_type)
+            return Exported(content, layers)
         except Exception as error:  # exporter and converter pass on whatever their parts raise
             reason = _missing(str(error), layers) or _unquantized(str(error), folder, layers)
             reason = reason or _first_line(error, noise())
             raise ConversionError(f"Could not convert {graph.name!r} to {scheme}: {reason}") from error
+
+
+def _converted(folder: str, scheme: str, images: np.ndarray | None, input_type: str, output_type: str) -> bytes:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+    if scheme != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if scheme == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if images is not None:
+        converter.representative_dataset = lambda: ([image[None]] for image in images)
+    # Asked for 8 bits alone the converter wants images, also where the graph has its ranges.
+    if images is not None or scheme == "int16x8":
+        converter.target_spec.supported_ops = [_operators(scheme)]
+    if scheme in INTEGER:
+        converter.inference_input_type = tf.dtypes.as_dtype(input_type)
+        converter.inference_output_type = tf.dtypes.as_dtype(output_type)
+    return bytes(converter.convert())
+
+
+def _left_a_split(content: bytes) -> bool:
+    """Whether a SPLIT was left in floating point, as the converter does with about every second unrolled GRU or LSTM.
+
+    It depends on nothing that is asked for; a file of the same graph without such a SPLIT is always the same.
+    """
+    return any(operator.name == "SPLIT" for operator in Flatbuffer(content).float_operators)
 
 
 def _operators(scheme: str) -> Any:
