@@ -185,6 +185,7 @@ def generation_litert(run):
         f"INFO: [litert/tools/benchmark_litert_model.cc:137] Loading model from: {run.graph}",
         "I0000 00:00:1758455104.504065   62590 accelerator_registry.cc:51] RegisterAccelerator: name=CpuAccelerator",
         "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
+        *(f"VERBOSE: {line}" for line in _replacing(run)),
         f"INFO: The input model file size (MB): {run.size_mb:g}",
         f"INFO: Initialized session in {run.init / 1000:g}ms.",
         f"INFO: {RUNS_LINE.format(1, 0.5)} but terminate if exceeding 150 seconds.",
@@ -196,6 +197,18 @@ def generation_litert(run):
         "INFO: [./litert/tools/benchmark_litert_model.h:72] ",
         "========== BENCHMARK RESULTS ==========",
         *(f"INFO: [./litert/tools/benchmark_litert_model.h:{73 + i}] {line}" for i, line in enumerate(block)),
+    ]
+
+
+def _replacing(run):
+    """What LiteRT's runtime says of the delegate that takes 58 operators, or all but as many as there are pieces."""
+    name = {"xnnpack": "TfLiteXNNPackDelegate", "gpu": "LITERT_CL"}.get(run.delegate)
+    if name is None:
+        return []
+    left = run.kernels or 0
+    return [
+        f"Replacing {58 - left} out of 58 node(s) with delegate ({name}) node, "
+        f"yielding {2 * left + 1} partitions for subgraph 0."
     ]
 
 

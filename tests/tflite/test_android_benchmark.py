@@ -87,7 +87,7 @@ def test_delegates(phone, model, tmp_path, delegate):
         ("2024", "none", "xnnpack", "Expected no delegate. Received: a tool that ran the model with xnnpack"),
         ("2018", "xnnpack", None, "--min_secs, --max_secs|Expected the delegate 'xnnpack'. Received: 'unknown'"),
         ("litert", "none", None, "Expected no delegate"),
-        ("litert", "gpu", None, "Expected the delegate 'gpu'. Received: 'xnnpack'"),
+        ("litert", "gpu", "xnnpack", "Expected the delegate 'gpu'. Received: 'xnnpack'"),
     ],
 )
 def test_another_delegate_than_the_one_that_was_asked_for(phone, model, tmp_path, generation, delegate, took, message):

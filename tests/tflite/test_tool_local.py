@@ -61,6 +61,12 @@ def test_numbers(model, tmp_path, generation):
     assert got.notes == ()
 
 
+@pytest.mark.parametrize("generation", ["2024", "litert"])
+def test_the_gpu(model, tmp_path, generation):
+    """LiteRT's tool tells it in the words of the runtime alone, and creates XNNPACK beside it."""
+    assert measure(model, tool.make(tmp_path, generation), delegate="gpu").delegate == "gpu"
+
+
 def test_a_tool_without_a_profile(model, tmp_path, monkeypatch):
     monkeypatch.setitem(tool.KNOWN, "litert", tool.KNOWN["litert"] - {"use_profiler"})
     program = tool.make(tmp_path, "litert")

@@ -37,8 +37,9 @@ def test_logs(generation, tmp_path):
     assert (got.mean_ms, got.min_ms, got.init_ms) == pytest.approx((0.145667, 0.078, 3.203), rel=2e-3)
     assert got.delegate == ("unknown" if generation in ("2018", "2019") else "xnnpack")
     assert got.peak_memory_bytes == (None if generation in ("2018", "2019") else 7.5 * 2**20)
-    partly = generation in ("2020", "2022", "2024")
-    assert got.notes == (("xnnpack ran a part of the model, in 2 pieces",) if partly else ())
+    pieces = "xnnpack ran a part of the model, in 2 pieces"
+    operators = "xnnpack ran 56 of 58 operators, 5 partitions in all"
+    assert got.notes == {"2018": (), "2019": (), "litert": (operators,)}.get(generation, (pieces,))
     assert got.path.name == ("someone.txt" if generation == "litert" else "student.tflite")
     assert got.throughput == pytest.approx(1000 / got.mean_ms)
     assert got.tool == "benchmark_model, from someone.txt"

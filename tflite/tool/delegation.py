@@ -4,6 +4,7 @@ Asking for a delegate is not having it: a phone without OpenCL, or an operator t
 another one.
 """
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -26,16 +27,28 @@ _CREATED = re.compile(
 )
 _SWITCH = re.compile(r"Use (?P<name>gpu|GPU|nnapi|NNAPI|xnnpack|XNNPACK) ?: \[(?P<on>[01])\]")
 
-# What the tool calls them → what this package does; the first that fits.
-_NAMES = (("xnnpack", "xnnpack"), ("nnapi", "nnapi"), ("gpu", "gpu"), ("drift", "gpu"), ("opencl", "gpu"))
+# What the tool calls them → what this package does; the first that fits. LiteRT's for GPUs are LITERT_CL,
+# LITERT_OPENGL and LITERT_WEBGPU.
+_NAMES = (
+    ("xnnpack", "xnnpack"),
+    ("nnapi", "nnapi"),
+    ("gpu", "gpu"),
+    ("drift", "gpu"),
+    ("opencl", "gpu"),
+    ("litert_cl", "gpu"),
+    ("opengl", "gpu"),
+)
+# It runs the operators of TensorFlow that TFLite lacks, and accelerates nothing.
+_FLEX = "flex"
 
 
 @dataclass(frozen=True)
 class Delegation:
     """The delegate that ran the model: "xnnpack", "gpu", "nnapi", "none", or "unknown" where the log does not say.
 
-    `complete` says whether it ran the whole model, `note` is a sentence where it did not; both None where the log does
-    not say. `refused` names delegates that were asked for and took nothing.
+    One that is none of these has the name that the log gives it. `complete` says whether it ran the whole model, of all
+    subgraphs that the log names; `note` is a sentence where it did not; both None where the log does not say. `refused`
+    names delegates that were asked for and took nothing.
     """
 
     name: str = "unknown"
@@ -47,6 +60,7 @@ class Delegation:
 def parse_delegation(lines: list[str]) -> Delegation:
     """The delegate that a log shows."""
     applied: dict[str, Delegation] = {}
+    replaced: dict[str, dict[str, tuple[int, ...]]] = {}
     created, refused, switched = [], [], {}
     for line in lines:
         if match := _APPLIED.fullmatch(line):
@@ -54,8 +68,8 @@ def parse_delegation(lines: list[str]) -> Delegation:
             applied[name] = _applied(name, match["part"] == "completely", match["kernels"])
         elif match := _REPLACING.fullmatch(line):
             name = _known(match["name"])
-            before = applied.get(name, Delegation(name))
-            applied[name] = _replacing(before, int(match["taken"]), int(match["nodes"]), int(match["partitions"]))
+            numbers = tuple(int(match[part]) for part in ("taken", "nodes", "partitions"))
+            replaced.setdefault(name, {})[line] = numbers  # a line that is printed again counts once
         elif match := _IN_VAIN.fullmatch(line):
             refused.append(_known(match["name"]))
         elif match := _CREATED.fullmatch(line):
@@ -63,12 +77,15 @@ def parse_delegation(lines: list[str]) -> Delegation:
         elif match := _SWITCH.fullmatch(line):
             switched[_known(match["name"])] = match["on"] == "1"
     refusals = tuple(dict.fromkeys(refused))
-    chosen = [found for name, found in applied.items() if name not in refusals]
-    # What is left of a model after a GPU goes to XNNPACK: the first is the one that was asked for.
-    for name in ("gpu", "nnapi", "xnnpack"):
-        match_ = next((found for found in chosen if found.name == name), None)
-        if match_ is not None:
-            return Delegation(name, match_.complete, match_.note, refusals)
+    for name, subgraphs in replaced.items():
+        taken, nodes, partitions = (sum(numbers) for numbers in zip(*subgraphs.values(), strict=True))
+        if taken:
+            applied[name] = _replacing(applied.get(name, Delegation(name)), taken, nodes, partitions)
+    # What is left of a model after another delegate goes to XNNPACK: that one was asked for.
+    ran = {name: found for name, found in applied.items() if name not in refusals and _FLEX not in name.lower()}
+    for name in ("gpu", "nnapi", *sorted(ran, key=lambda name: name == "xnnpack")):
+        if name in ran:
+            return dataclasses.replace(ran[name], refused=refusals)
     for name in ("gpu", "nnapi", "xnnpack"):
         if name in created and name not in refusals:
             return Delegation(name, refused=refusals)
@@ -86,7 +103,8 @@ def _applied(name: str, complete: bool, kernels: str | None) -> Delegation:
 
 
 def _replacing(before: Delegation, taken: int, nodes: int, partitions: int) -> Delegation:
+    """What the tool says of the main subgraph, with the operators of all."""
     if taken == nodes:
-        return Delegation(before.name, True, None)
+        return Delegation(before.name, before.complete is not False, before.note)
     note = f"{before.name} ran {taken} of {nodes} operators, {partitions} partitions in all"
     return Delegation(before.name, False, note)
