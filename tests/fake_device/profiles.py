@@ -2,6 +2,9 @@
 
 TITLE = "============================== {} =============================="
 REGULAR = "Operator-wise Profiling Info for Regular Benchmark Runs:"
+# What LiteRT's runtime does around the operators of a run, in the same table.
+LITERT_BEFORE = ("LiteRT::Run[buffer registration]", "LiteRT::Run[buffer registration]/0", 0.014)
+LITERT_AFTER = ("LiteRT::Run[Buffer sync]", "LiteRT::Run[Buffer sync]/0", 0.012)
 PREPARATION = "Profiling Info for Benchmark Initialization:"
 
 

@@ -82,10 +82,11 @@ def _fail(fault, flags):
 def _write_files(generation, flags, run, fault):
     if flags.get("enable_op_profiling") == "true" or flags.get("use_profiler") == "true":
         csv = flags.get("op_profiling_output_file") or flags.get("profiling_output_csv_file")
+        rows = [profiles.LITERT_BEFORE, *OPERATORS, profiles.LITERT_AFTER] if generation == "litert" else OPERATORS
         if csv:
-            Path(csv).write_text(profiles.whole(profiles.written(OPERATORS)))
+            Path(csv).write_text(profiles.whole(profiles.written(rows)))
         else:
-            print(profiles.whole(profiles.printed(OPERATORS)))
+            print(profiles.whole(profiles.printed(rows)))
     if "result_file_path" in flags:
         content = result_file.of_run(run)
         if fault == "stale":

@@ -40,10 +40,13 @@ def test_what_happened_inside_a_delegate(form):
 def test_a_delegate_that_tells_nothing():
     got = parse_profile(profiles.whole(profiles.printed(LEFT)))
     assert [(op.type, op.delegated) for op in got] == [("TfLiteXNNPackDelegate", True), ("SOFTMAX", False)]
+    got = parse_profile(profiles.printed([("LITERT_CL", "[scores]:30", 0.09), LEFT[1]]))
+    assert [(op.type, op.delegated) for op in got] == [("LITERT_CL", True), ("SOFTMAX", False)]
 
 
 def test_litert_has_all_in_one_table():
-    text = profiles.printed([*PREPARATION, *INSIDE, ("SOFTMAX", "[scores]:2", 0.02)])
+    rows = [*PREPARATION, profiles.LITERT_BEFORE, *INSIDE, ("SOFTMAX", "[scores]:2", 0.02), profiles.LITERT_AFTER]
+    text = profiles.printed(rows)
     assert [(op.type[:7], op.delegated, round(op.share, 6)) for op in parse_profile(text)] == [
         ("Convolu", True, 0.6),
         ("Fully C", True, 0.2),

@@ -6,7 +6,8 @@
 
 Columns are found by their names: newer tools have no `start`. The names of kernels hold commas themselves, "Fully
 Connected (NC, QS8) GEMM": a row is read as numbers between two texts. Since 2022 a second table tells what happened
-inside the delegate; LiteRT has all in one. The preparation, under a title of its own or among the rows, is left out.
+inside the delegate; LiteRT has all in one. The preparation, under a title of its own or among the rows, is left out,
+and so is what LiteRT does around the operators, LiteRT::Run[buffer registration] and the like.
 """
 
 import re
@@ -20,7 +21,8 @@ _REGULAR = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 _PREPARATION = "Profiling Info for Benchmark Initialization:"
 _INSIDE = "Delegate internal:"
 _TITLE = re.compile(r"=+ Run Order =+")
-_PREPARING = ("AllocateTensors", "ModifyGraphWithDelegate")
+_NO_OPERATOR = re.compile(r"AllocateTensors|ModifyGraphWithDelegate|LiteRT::.*")
+_DELEGATE = re.compile(r".*delegate.*|LITERT_.*", re.IGNORECASE)  # a partition as a whole
 _NODES = re.compile(rf"Number of nodes executed: ({COUNT})")
 
 # The tables' columns by their names in small letters without brackets, and what a number in them looks like.
@@ -55,11 +57,11 @@ def parse_profile(text: str) -> tuple[OperatorTime, ...]:
     rows = [(*row, False) for row in _table(lines[:inside])]
     if inside < len(lines):
         # What stands in the first table for a whole partition is told in the second.
-        rows = [row for row in rows if "delegate" not in row[0].lower()]
+        rows = [row for row in rows if not _DELEGATE.fullmatch(row[0])]
         rows += [(*row, True) for row in _table(lines[inside:])]
     else:
-        rows = [(*row[:-1], "delegate" in row[0].lower() or row[1].startswith("Delegate/")) for row in rows]
-    rows = [row for row in rows if row[0] not in _PREPARING]
+        rows = [(*row[:-1], bool(_DELEGATE.fullmatch(row[0])) or row[1].startswith("Delegate/")) for row in rows]
+    rows = [row for row in rows if not _NO_OPERATOR.fullmatch(row[0])]
     total = sum(milliseconds for _, _, milliseconds, _, _ in rows)
     return tuple(
         OperatorTime(name, kind, milliseconds, milliseconds / total if total else 0.0, calls, delegated)
