@@ -64,9 +64,9 @@ def sum_of_scalars() -> bytes:
     return _file(_graph([number, number, number], (Op.ADD, Options.AddOptions, schema.AddOptionsT())))
 
 
-def sum_of_rows(*, open_size: bool = False) -> bytes:
-    """A file with two inputs: adds rows of four numbers, one or as many as there are."""
-    row = ((1, 4), Type.FLOAT32)
+def sum_of_rows(*, rows: int = 1, open_size: bool = False) -> bytes:
+    """A file with two inputs: adds rows of four numbers, so many or as many as there are."""
+    row = ((rows, 4), Type.FLOAT32)
     graph = _graph([row, row, row], (Op.ADD, Options.AddOptions, schema.AddOptionsT()))
     return _file(graph, signature=(-1, 4) if open_size else None)
 

@@ -50,6 +50,13 @@ def test_measured_on_this_machine(files):
     assert got.noise == pytest.approx(statistics.stdev(rounds) / statistics.fmean(rounds))
 
 
+def test_several_images_a_run(tmp_path):
+    path = tmp_path / "four.tflite"
+    path.write_bytes(hostile_files.sum_of_rows(rows=4))
+    got = tflite.benchmark(path, runs=3, warmup_runs=0, min_seconds=0, keep_samples=True)
+    assert got.throughput == pytest.approx(4000 / statistics.fmean(got.samples_ms))
+
+
 def test_the_median_lies_in_its_interval():
     """Rounds that end by time have the more runs the faster the machine was: half of all are of the last one."""
     slow, fast = [3_000_000] * 10, [1_000_000] * 100

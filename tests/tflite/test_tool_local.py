@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import hostile_files
 import pytest
 from fake_device import tool
 
@@ -59,6 +60,13 @@ def test_numbers(model, tmp_path, generation):
     assert [op.type for op in got.operators] == ["CONV_2D", "SOFTMAX"]
     assert got.device == tflite.benchmark(model, runs=1, min_seconds=0).device
     assert got.notes == ()
+
+
+def test_a_file_of_several_images_a_run(tmp_path):
+    model = tmp_path / "four.tflite"
+    model.write_bytes(hostile_files.sum_of_rows(rows=4))
+    got = measure(model, tool.make(tmp_path))
+    assert got.throughput == pytest.approx(4000 / got.mean_ms)
 
 
 @pytest.mark.parametrize("generation", ["2024", "litert"])

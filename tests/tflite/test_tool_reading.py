@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import hostile_files
 import pytest
 from fake_device import generations, profiles
 from fake_device import result_file as result_files
@@ -41,7 +42,7 @@ def test_logs(generation, tmp_path):
     operators = "xnnpack ran 56 of 58 operators, 5 partitions in all"
     assert got.notes == {"2018": (), "2019": (), "litert": (operators,)}.get(generation, (pieces,))
     assert got.path.name == ("someone.txt" if generation == "litert" else "student.tflite")
-    assert got.throughput == pytest.approx(1000 / got.mean_ms)
+    assert got.throughput is None  # how many images a run has is told by the model alone
     assert got.tool == "benchmark_model, from someone.txt"
     assert (got.device, got.p90_ms, got.phone) == ("unknown", None, None)
     assert BenchmarkResult.from_json(got.to_json()) == got
@@ -93,6 +94,12 @@ def test_the_model_is_at_hand(files, tmp_path):
     for content in (generations.text("2019", RUN), result_file()):
         got = tflite.tool.read(write(tmp_path, content), model=model.path)
         assert (got.path, got.bytes) == (model.path, model.bytes)
+        assert got.throughput == pytest.approx(1000 / got.mean_ms)
+    path = write(tmp_path, hostile_files.sum_of_rows(rows=4), "four.tflite")
+    got = tflite.tool.read(write(tmp_path, result_file()), model=path)
+    assert got.throughput == pytest.approx(4000 / got.mean_ms)
+    damaged = write(tmp_path, path.read_bytes()[:60], "damaged.tflite")
+    assert tflite.tool.read(write(tmp_path, result_file()), model=damaged).throughput is None
 
 
 def test_result_file_of_an_old_tool_without_memory():

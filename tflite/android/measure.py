@@ -8,6 +8,7 @@ from tflite.android.device import Device
 from tflite.android.folder import PhoneFolder
 from tflite.android.phone import Phone, read_battery, read_phone
 from tflite.android.program import Program, find_program
+from tflite.benchmark.images import images_in
 from tflite.benchmark.result import BenchmarkResult
 from tflite.errors import ModelError
 from tflite.files import read_model
@@ -89,6 +90,7 @@ def benchmark(
                 found.result(
                     path,
                     threads=options.threads,
+                    images=images_in(content),
                     bytes=len(content),
                     device=phone.name,
                     versions={"android": phone.android or "unknown"},

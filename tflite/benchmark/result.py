@@ -16,7 +16,9 @@ from tflite.record import Record
 
 @dataclass(frozen=True)
 class BenchmarkResult(Record):
-    """Latency of one image, in milliseconds, and all that it depends on.
+    """Latency of one run, in milliseconds, and all that it depends on.
+
+    A run takes as many images as the file does at once, most often one.
 
     `p90_ms`, `p95_ms` and `p99_ms` are percentiles, interpolated; `std_ms` is the standard deviation of the measured
     runs. `device` names the processor, `tool` what measured, and `phone` what is known of a phone. What a tool does
@@ -32,7 +34,8 @@ class BenchmarkResult(Record):
     - `median_interval_ms` holds the true median with the confidence that was asked for, 95 % by default: the interval
       of `tflite.benchmark.intervals` over the medians of the rounds. None for too few rounds.
     - `noise` is the standard deviation of those medians as a fraction of their mean: how steady the machine was.
-    - `throughput` is in images a second, one run after the other.
+    - `throughput` is in images a second, one run after the other, however many a run has; None where the file is not
+      at hand that tells how many.
     - `samples_ms` holds every run, where they were kept; `operators` where the time went, where that was asked for.
 
     >>> result = BenchmarkResult.of("a.tflite", [1.0, 2.0, 4.0], bytes=10, warmup_runs=1, device="a phone")

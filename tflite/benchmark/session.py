@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite.benchmark.images import images_of
 from tflite.benchmark.machine import forget_most_resident, most_resident_bytes, resident_bytes
 from tflite.errors import ModelError
 from tflite.files import read_model
@@ -48,7 +49,7 @@ def prepare(
             "bytes": len(content),
             "init_ns": ready - started,
             "first_ns": first,
-            "images": _images(interpreter),
+            "images": images_of(detail["shape"] for detail in interpreter.get_input_details()),
         }
 
 
@@ -116,12 +117,6 @@ def _runner(interpreter: Any, feeds: list[Feed]) -> Callable[[], int]:
 
     fill(feeds[0])
     return run
-
-
-def _images(interpreter: Any) -> int:
-    """How many images a run has."""
-    inputs = interpreter.get_input_details()
-    return int(inputs[0]["shape"][0]) if inputs and len(inputs[0]["shape"]) == 4 else 1
 
 
 def _random(indexes: list[int], taken: tuple[Port, ...], seed: int) -> list[Feed]:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tflite.benchmark.images import images_in
 from tflite.benchmark.machine import processor
 from tflite.benchmark.result import BenchmarkResult
 from tflite.errors import MeasurementError, ModelError
@@ -108,6 +109,7 @@ def benchmark(
     return found.result(
         Path(path),
         threads=threads,
+        images=images_in(content),
         bytes=len(content),
         device=processor(),
         versions={},

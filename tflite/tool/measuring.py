@@ -33,8 +33,8 @@ class Measurement:
     operators: tuple[OperatorTime, ...] | None = None
     notes: tuple[str, ...] = ()
 
-    def result(self, path: Path, *, threads: int | None, **known: Any) -> BenchmarkResult:
-        """The result of a benchmark, with what else is known."""
+    def result(self, path: Path, *, threads: int | None, images: int | None, **known: Any) -> BenchmarkResult:
+        """The result of a benchmark of `images` a run, with what else is known."""
         runs = self.runs
         return BenchmarkResult(
             path=path,
@@ -51,7 +51,7 @@ class Measurement:
             first_ms=_ms(self.first),
             init_ms=_ms(self.init),
             peak_memory_bytes=self.peak_memory_bytes,
-            throughput=1e6 / runs.mean if runs.mean else None,
+            throughput=1e6 * images / runs.mean if images and runs.mean else None,
             operators=self.operators,
             **{**known, "notes": (*self.notes, *known.get("notes", ()))},
         )

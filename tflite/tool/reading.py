@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tflite.benchmark.images import images_in
 from tflite.benchmark.result import BenchmarkResult
 from tflite.errors import ModelError
 from tflite.files import read_model
@@ -23,7 +24,8 @@ def read(path: str | Path, *, model: str | Path | None = None) -> BenchmarkResul
 
     Args:
         path: the file.
-        model: the TFLite file that was measured, where it is at hand: the result then has its path and its size.
+        model: the TFLite file that was measured, where it is at hand: the result then has its path and its size, and
+            tells images a second.
 
     Raises:
         ModelError: no such file, another kind of file, or one that is cut off or holds numbers that do not fit.
@@ -38,7 +40,7 @@ def read(path: str | Path, *, model: str | Path | None = None) -> BenchmarkResul
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"Could not read {str(path)!r}: {error.strerror}") from error
-    size = None if model is None else len(read_model(model))
+    measured = None if model is None else read_model(model)
     try:
         found, graph, threads, logged_size = _parse(content)
     except ModelError as error:
@@ -46,7 +48,8 @@ def read(path: str | Path, *, model: str | Path | None = None) -> BenchmarkResul
     return found.result(
         Path(model) if model is not None else Path(graph) if graph else path,
         threads=threads,
-        bytes=logged_size if size is None else size,
+        images=None if measured is None else images_in(measured),
+        bytes=logged_size if measured is None else len(measured),
         device="unknown",
         versions={},
         tool=f"benchmark_model, from {path.name}",
