@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from distiller import bridges, teachers
+from distiller.class_names import differ, first_difference
 from distiller.data import Split
 from distiller.errors import InputError
 from distiller.recipes import RunRecipe
@@ -72,6 +73,27 @@ class Bridging:
                 return bridges.FineTune()
             case _:
                 raise TypeError(f"Expected a bridge of one network. Received: {section.name!r}")
+
+    def alike(self) -> bool:
+        """Whether the teacher's classes are the student's, by number and order, as far as their names are known."""
+        names = self._teacher_classes()
+        return names is None or not differ(names, self.classes)
+
+    def check_alike(self, name: str) -> None:
+        """Raise InputError where the logits of the objective `name` have no bridge and `alike` is not so."""
+        if self.alike():
+            return
+        theirs = list(self._teacher_classes() or ())
+        where = first_difference(theirs, self.classes)
+        if set(theirs) == set(self.classes):
+            raise InputError(
+                f"The teacher has the student's classes in another order: {where}. For the objective {name!r} name "
+                "them in the teacher's order (data.classes or --classes), or give a bridge: subset"
+            )
+        raise InputError(
+            f"The teacher has other classes than the student: {where}. Give the objective {name!r} a bridge: class_map "
+            "where other names mean the same, or fine_tune, probe, transport or auxiliary_head"
+        )
 
     def fit(
         self,
@@ -202,6 +224,11 @@ class Pooled(bridges.Bridge):
 
 
 FITTED = (sections.FineTuneBridge, sections.ProbeBridge, sections.TransportBridge)
+
+
+def is_bridge(section: sections.Bridge | None) -> bool:
+    """Whether a section leads from the teacher's classes to the student's."""
+    return section is not None and not isinstance(section, sections.NoBridge)
 
 
 def learns_from_labels(section: sections.Bridge | None) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 import tflite
 from distiller import bridges, data, teachers, training
-from distiller.bridging import Bridging
+from distiller.bridging import Bridging, is_bridge
 from distiller.building import new_network, only_labelled
 from distiller.data import Split
 from distiller.distiller import Distiller
@@ -64,6 +64,8 @@ class Teaching:
                 learner = self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
                 images = self._images(name, self.recipe.seeds[0])
                 for key, objective in learner.objectives.items():
+                    if objective.teacher_layer is None and objective.needs_teacher and not is_bridge(wanted[key]):
+                        self.bridging.check_alike(key)
                     if objective.needs_ids:
                         check_ids(key, objective, np.arange(len(images)))
                 if self.recipe.cache:
@@ -146,8 +148,7 @@ class Teaching:
         """Whether a teacher behind this bridge answers in the student's classes."""
         if isinstance(section, sections.AuxiliaryHeadBridge):
             return False
-        bridged = section is not None and not isinstance(section, sections.NoBridge)
-        return bridged or teacher.output_shape[-1] == len(self.dataset.classes)
+        return is_bridge(section) or (teacher.output_shape[-1] == len(self.dataset.classes) and self.bridging.alike())
 
     def _stage_of_bridge(self, seed: int, folder: RunFolder):
         return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")

@@ -21,6 +21,24 @@ Size = Annotated[
         show_default=False,
     ),
 ]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        help="Groups of the classes, as a recipe's data.groups: cifar100_coarse for CIFAR-100's superclasses.",
+        show_default=False,
+    ),
+]
+HeldOut = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        max=0.999,
+        help="Share of the training images that is the validation split, as a recipe's data.validation when the model "
+        "was trained.",
+    ),
+]
+# The share where nothing else is said.
+HELD_OUT = 0.1
 # What networks take that do not say it.
 _USUAL = (32, 32)
 
@@ -32,13 +50,15 @@ def check_classes(dataset, classes: int, model: Path | str) -> None:
     if classes != len(dataset.classes):
         raise InputError(
             f"Expected a model of {len(dataset.classes)} classes, as in {dataset.name!r}. "
-            f"Received: {str(model)!r} with {classes}. Choose the classes of the images with --classes"
+            f"Received: {str(model)!r} with {classes}. "
+            "Choose the classes of the images with --classes, or their groups with --groups"
         )
 
 
 def check_file(dataset, file: Path) -> None:
-    """The same of a TFLite classifier; what else a file may be is told where it is run."""
+    """The same of a TFLite classifier, and of the names in it; what else a file may be is told where it is run."""
     import tflite
+    from distiller.class_names import differ, first_difference
     from distiller.errors import InputError
 
     shape = tflite.inspect(file).outputs[0].shape
@@ -48,19 +68,44 @@ def check_file(dataset, file: Path) -> None:
         labels = tflite.labels(file)
     except tflite.ModelError:  # it has none
         return
-    if labels != tuple(dataset.classes) and set(labels) == set(dataset.classes):
+    if len(labels) != len(dataset.classes) or not differ(labels, dataset.classes):
+        return
+    if set(labels) == set(dataset.classes):
         raise InputError(
             f"Expected the classes of the file in the order of its outputs: --classes {','.join(labels)}. "
             f"Received: {', '.join(dataset.classes)}"
         )
+    raise InputError(
+        f"Expected images of the file's classes, {', '.join(labels)}. Received: {', '.join(dataset.classes)}; "
+        f"{first_difference(labels, dataset.classes)}. Choose the classes of the images with --classes"
+    )
 
 
-def load(data: str, data_dir: Path | None, classes: str | None, size: int | None, model: Path | str):
+def load(
+    data: str,
+    data_dir: Path | None,
+    model: Path | str,
+    *,
+    classes: str | None = None,
+    groups: str | None = None,
+    held_out: float = HELD_OUT,
+    size: int | None = None,
+):
     """The data set that the options name, a folder's images in the size for a model."""
-    from distiller import data as sources
+    from distiller.building import load_data
+    from distiller.errors import InputError
+    from distiller.recipes.schema import Data as Section
 
-    dataset = sources.load(data, data_dir=data_dir, image_size=size_for(model, size))
-    return dataset.only(classes.split(",")) if classes else dataset
+    if classes and groups:
+        raise InputError("Expected one of --classes and --groups. Received both")
+    section = Section(
+        name=data,
+        validation=held_out,
+        classes=classes.split(",") if classes else None,
+        groups=groups,
+        image_size=size_for(model, size),
+    )
+    return load_data(section, data_dir)
 
 
 def size_for(model: Path | str, size: int | None) -> tuple[int, int]:

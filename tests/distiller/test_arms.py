@@ -146,6 +146,58 @@ def test_a_run_of_features_alone_needs_no_bridge_and_has_no_teachers_accuracy(tm
 
 
 @pytest.mark.parametrize(
+    ("theirs", "ours", "message"),
+    [
+        (["3", "5", "6"], ["6", "5", "3"], "another order: class 0 is '3' there and '6' here.* a bridge: subset"),
+        (["3", "5", "6"], ["3", "5", "8"], "other classes than the student: class 2 is '6' there and '8' here"),
+        (["3", "5", "6"], ["3", "5", "6"], None),
+    ],
+)
+def test_as_many_classes_of_other_names_need_a_bridge(tmp_path, theirs, ours, message):
+    content = yaml.safe_load(SMALL)
+    content["bridge"] = None
+    content["data"]["classes"] = ours
+    content["teacher"]["train"]["data"]["classes"] = theirs
+    taught = content["arms"]
+    content["arms"] = {"soft": taught["soft"]}
+    (tmp_path / "soft.yaml").write_text(yaml.safe_dump(content))
+    stages = Stages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter())
+    if message is None:
+        stages.rehearse()
+    else:
+        with pytest.raises(InputError, match=message):
+            stages.rehearse()
+    content["arms"] = {"features": taught["features"], "probe": taught["probe"]}
+    (tmp_path / "others.yaml").write_text(yaml.safe_dump(content))
+    stages = Stages(recipes.read_run(tmp_path / "others.yaml"), None, Reporter())
+    stages.rehearse()
+    # A teacher of other classes is never right: it has no accuracy in the student's.
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    reference = stages._teaching(network).reference("features", 1, RunFolder(tmp_path))
+    assert (reference is not None) == (message is None)
+
+
+def test_names_that_are_not_known_need_no_bridge(tmp_path):
+    """A teacher's file has no names, and images without names have numbers."""
+    generator = np.random.default_rng(0)
+    images = {"x_train": generator.integers(0, 256, (60, 8, 8, 1), "uint8"), "y_train": np.arange(60) % 3}
+    for name, classes in (("words", {"classes": ["ant", "bee", "cat"]}), ("numbers", {})):
+        np.savez(tmp_path / f"{name}.npz", **images, **classes)
+    content = yaml.safe_load(SMALL)
+    content |= {"bridge": None, "labels": {}, "arms": {"soft": content["arms"]["soft"]}}
+    for theirs, ours in (("words", "numbers"), ("numbers", "words"), (None, "words")):
+        content["data"] = {"name": str(tmp_path / f"{ours}.npz")}
+        if theirs:
+            content["teacher"]["train"]["data"] = {"name": str(tmp_path / f"{theirs}.npz")}
+        else:
+            layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
+            keras.Sequential(layers).save(tmp_path / "teacher.keras")
+            content["teacher"] = {"file": str(tmp_path / "teacher.keras")}
+        (tmp_path / "soft.yaml").write_text(yaml.safe_dump(content))
+        Stages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter()).rehearse()
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ("arms.probe.bridge={name: subset, classes: 3}", "classes"),

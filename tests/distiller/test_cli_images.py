@@ -67,6 +67,27 @@ def test_the_classes_of_a_file_have_its_order(tmp_path):
     images.check_file(dataset, plain.path)
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        (("3", "5", "8"), ("3", "6", "8"), r"the file's classes, 3, 5, 8\. .*class 1 is '5' there and '6' here"),
+        (("ant", "bee", "cat"), ("ant", "bee", "eel"), "class 2 is 'cat' there and 'eel' here"),
+        (("ant", "bee", "cat"), ("0", "1", "2"), None),
+        (("0", "1", "2"), ("ant", "bee", "cat"), None),
+    ],
+)
+def test_the_classes_of_a_file_have_its_names(tmp_path, labels, classes, message):
+    """Names that are only numbers are those of images, or of a file, without names."""
+    made = tflite.convert(network((8, 8, 3)), tmp_path / "model.tflite", labels=labels)
+    split = data.Split(np.zeros((3, 8, 8, 3), "uint8"), np.arange(3, dtype="int32"))
+    dataset = data.Dataset("photos", split, split, split, classes)
+    if message is None:
+        images.check_file(dataset, made.path)
+    else:
+        with pytest.raises(InputError, match=message):
+            images.check_file(dataset, made.path)
+
+
 def test_of_a_tflite_file(tmp_path):
     made = tflite.convert(network((20, 12, 3)), tmp_path / "model.tflite")
     assert images.size_for(made.path, None) == (20, 12)

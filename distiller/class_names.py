@@ -1,0 +1,25 @@
+"""Names of classes on two sides, of which the one answers for the other."""
+
+from collections.abc import Sequence
+
+
+def differ(theirs: Sequence[str], ours: Sequence[str]) -> bool:
+    """Whether two lists of names are known to be of other classes, or of the same in another order.
+
+    Names that are only numbers, which classes without names have, say nothing beside words.
+
+    >>> differ(["cat", "dog"], ["dog", "cat"]), differ(["1", "0"], ["0", "1"]), differ(["cat", "dog"], ["0", "1"])
+    (True, True, False)
+    """
+    numbers = [all(name.isdecimal() for name in names) for names in (theirs, ours)]
+    return list(theirs) != list(ours) and numbers[0] == numbers[1]
+
+
+def first_difference(theirs: Sequence[str], ours: Sequence[str]) -> str:
+    """Where two lists of as many names part, in words.
+
+    >>> first_difference(["cat", "dog", "eel"], ["cat", "eel", "dog"])
+    "class 1 is 'dog' there and 'eel' here"
+    """
+    place = next(place for place, (one, other) in enumerate(zip(theirs, ours, strict=True)) if one != other)
+    return f"class {place} is {theirs[place]!r} there and {ours[place]!r} here"
