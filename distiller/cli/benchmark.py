@@ -7,7 +7,7 @@ import typer
 
 from distiller.cli import android as phones
 from distiller.cli import images, latencies
-from distiller.cli.options import DataDir, Json
+from distiller.cli.options import DataDir, Json, check_with, check_without
 
 if TYPE_CHECKING:
     from tflite import Benchmarks
@@ -30,6 +30,9 @@ distiller benchmark --import benchmark.log
 """
 
 _IMAGES = 32
+# Options that the native tool has no use for, and those that say how to measure.
+_HERE = ("rounds", "precision", "confidence", "data", "data_dir", "size", "time_limit", "memory_limit")
+_MEASURING = ("threads", "delegate", "runs", "warmup", "min_seconds", "max_seconds", "profile")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def benchmark(
+    context: typer.Context,
     files: Annotated[
         list[Path] | None, typer.Argument(help="TFLite files; several take turns.", show_default=False)
     ] = None,
@@ -97,8 +101,8 @@ def benchmark(
     if delegate in ("gpu", "nnapi") and not (android or tool or imported):
         raise InputError(f"Expected --android with --delegate {delegate}. Received it alone")
     if phones.wanted(android, serial, tool, imported, cores):
-        if data or precision:
-            raise InputError("Expected --data and --precision without --android, --tool and --import. Received both")
+        check_without(context, "--android, --tool and --import", True, *_HERE)
+        check_without(context, "--import", imported is not None, *_MEASURING)
         results = phones.benchmark(
             files or [],
             android=android,
@@ -116,6 +120,7 @@ def benchmark(
         )
         _tell(tflite.Benchmarks(tuple(results), (), (), confidence), figures, report, json)
         return
+    check_with(context, "--data", data is not None, "data_dir", "size")
     inputs = _images(data, data_dir, size, files[0]) if data and files else None
     from distiller.progress import Reporter
 
@@ -179,4 +184,4 @@ def _images(data: str, data_dir: Path | None, size: int | None, file: Path) -> A
 
     tflite.check(file, use="inspect")
     load_backend()
-    return images.load(data, data_dir, None, size, file).validation.some(_IMAGES).images
+    return images.load(data, data_dir, file, size=size).validation.some(_IMAGES).images

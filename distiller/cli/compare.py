@@ -7,7 +7,7 @@ import typer
 
 from distiller.cli import images
 from distiller.cli.console import show
-from distiller.cli.options import DataDir, Json, TfliteFile
+from distiller.cli.options import DataDir, Json, TfliteFile, check_with
 
 if TYPE_CHECKING:
     from tflite import Comparison
@@ -17,6 +17,8 @@ EPILOG = """[bold]Examples[/bold]
 distiller compare student.keras student.tflite --data cifar10 --data-dir ~/tensorflow_datasets
 
 distiller compare student.keras student.tflite --data cifar10 --layers --json
+
+distiller compare student.keras student.tflite --data cifar100 --groups cifar100_coarse
 """
 
 
@@ -26,11 +28,14 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(help="A .keras file.", show_default=False)],
     file: TfliteFile,
     data: images.Data,
     data_dir: DataDir = None,
     classes: images.Classes = None,
+    groups: images.Groups = None,
+    held_out: images.HeldOut = images.HELD_OUT,
     size: images.Size = None,
     count: Annotated[int, typer.Option(min=1, help="How many validation images to compare on.")] = 1000,
     layers: Annotated[
@@ -45,10 +50,11 @@ def compare(
     import tflite
     from distiller.backend import load_backend
 
+    check_with(context, "--layers", layers, "drop")
     tflite.check(file, use="run")
     load_backend()
 
-    dataset = images.load(data, data_dir, classes, size, model)
+    dataset = images.load(data, data_dir, model, classes=classes, groups=groups, held_out=held_out, size=size)
     images.check_file(dataset, file)
     part = dataset.validation.some(count)
     found = tflite.compare(model, file, part.images, labels=part.labels, layers=layers, drop=drop)

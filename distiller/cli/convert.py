@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 import typer
 
 from distiller.cli import images
-from distiller.cli.options import DataDir, Json
+from distiller.cli.options import DataDir, Json, check_with
 
 EPILOG = """[bold]Examples[/bold]
 
 distiller convert student.keras student.tflite --scheme int8 --data cifar10 --data-dir ~/tensorflow_datasets
 
 distiller convert student.keras student.tflite --scheme int8 --data cifar10 --calibration mse --labels data
+
+distiller convert student.keras student.tflite --scheme int8 --data cifar100 --groups cifar100_coarse
 
 distiller convert student.keras student.tflite --scheme float16 --labels names.txt
 
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def convert(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(help="A .keras file.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="The .tflite file to write.", show_default=False)],
     scheme: Annotated[str, typer.Option(help="float32, float16, dynamic, int8, int16x8 or int4.")] = "float32",
@@ -35,6 +38,8 @@ def convert(
     ] = None,
     data_dir: DataDir = None,
     classes: images.Classes = None,
+    groups: images.Groups = None,
+    held_out: images.HeldOut = images.HELD_OUT,
     size: images.Size = None,
     count: Annotated[int, typer.Option(min=1, help="How many training images to calibrate on.")] = 500,
     calibration: Annotated[
@@ -64,6 +69,7 @@ def convert(
     from distiller.backend import load_backend
     from distiller.errors import InputError
 
+    check_with(context, "--data", data is not None, "data_dir", "classes", "groups", "held_out", "size", "count")
     if labels == "data" and data is None:
         raise InputError("Expected --data with --labels data. Received: no --data")
     if labels is not None and labels != "data" and not Path(labels).is_file():
@@ -85,7 +91,9 @@ def convert(
             f"Expected images for --scheme {scheme}, whose ranges are measured on them: name them with --data. "
             "Received: no --data"
         )
-    dataset = images.load(data, data_dir, classes, size, model) if data else None
+    dataset = None
+    if data:
+        dataset = images.load(data, data_dir, model, classes=classes, groups=groups, held_out=held_out, size=size)
     made = tflite.convert(
         network,
         out,

@@ -49,6 +49,7 @@ def diagnose(
         ),
     ] = None,
     classes: images.Classes = None,
+    groups: images.Groups = None,
     size: images.Size = None,
     samples: Annotated[int, typer.Option(min=2, help="Images of a pair of classes for the mutual information.")] = 60,
     draws: Annotated[int, typer.Option(min=2, help="Random views of each of them.")] = 20,
@@ -74,10 +75,10 @@ def diagnose(
     card = None if file else models.card(teacher)
     recipe = card["recipe"] if card else None
     if held_out is None:
-        held_out = recipe["data"]["validation"] if recipe and recipe["data"]["name"] == data else 0.1
+        # Of other classes than packaged weights know no images are taken.
+        held_out = recipe["data"]["validation"] if recipe else images.HELD_OUT
     views = sources.Augmentation(recipe["training"]["crop"], recipe["training"]["flip"]) if recipe else None
-    dataset = sources.load(data, data_dir=data_dir, validation=held_out, image_size=images.size_for(teacher, size))
-    dataset = dataset.only(classes.split(",")) if classes else dataset
+    dataset = images.load(data, data_dir, teacher, classes=classes, groups=groups, held_out=held_out, size=size)
     if card and list(dataset.classes) != card["classes"]:
         raise InputError(
             f"Expected the images that {teacher!r} was trained on: {card['data']}, of {len(card['classes'])} classes. "

@@ -14,6 +14,8 @@ distiller evaluate student.tflite --data cifar10 --data-dir ~/tensorflow_dataset
 
 distiller evaluate runs/demo/distilled-0-int8.tflite --data digits --classes 3,5,6,8,9
 
+distiller evaluate student.tflite --data cifar100 --groups cifar100_coarse --split validation --held-out 0.05
+
 distiller evaluate student.tflite --data cifar10 --android --tool android_aarch64_benchmark_model --count 200
 """
 
@@ -29,6 +31,8 @@ def evaluate(
     data_dir: DataDir = None,
     split: Annotated[Literal["train", "validation", "test"], typer.Option(help="Which images.")] = "test",
     classes: images.Classes = None,
+    groups: images.Groups = None,
+    held_out: images.HeldOut = images.HELD_OUT,
     size: images.Size = None,
     threads: Threads = 1,
     android: phones.Android = False,
@@ -53,7 +57,7 @@ def evaluate(
 
     if not android and (serial or tool):
         raise InputError("Expected --serial and --tool with --android. Received them without")
-    dataset = images.load(data, data_dir, classes, size, file)
+    dataset = images.load(data, data_dir, file, classes=classes, groups=groups, held_out=held_out, size=size)
     images.check_file(dataset, file)
     part = getattr(dataset, split)
     if count is None and android:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from distiller.cli.console import plain, show
-from distiller.cli.options import Json, TfliteFile
+from distiller.cli.options import Json, TfliteFile, check_with
 
 if TYPE_CHECKING:
     from tflite import Inspection
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
+    context: typer.Context,
     file: TfliteFile,
     graph: Annotated[
         Path | None, typer.Option(help="Draw the graph: an .svg, .png or .pdf file to write.", show_default=False)
@@ -43,6 +44,7 @@ def inspect(
     """Operators, types, sizes and quantization of a TFLite file, what XNNPACK takes of it, and what to mend."""
     import tflite
 
+    check_with(context, "--overlay", overlay is not None, "overlay_of")
     tflite.check(file, use="inspect")
     found = tflite.inspect(file)
     if graph:

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -35,3 +36,35 @@ def check_folder(resume: bool, force: bool) -> None:
 
     if resume and force:
         raise InputError("Expected one of --resume and --force. Received both")
+
+
+def check_with(context: typer.Context, other: str, there: bool, *names: str) -> None:
+    """Raise InputError where options were given that do nothing without another one.
+
+    Args:
+        context: of the command.
+        other: the option that they need, as it is typed.
+        there: whether it was given.
+        names: of their parameters.
+    """
+    from distiller.errors import InputError
+
+    given = _given(context, names)
+    if given and not there:
+        raise InputError(f"Expected {other} with {' and '.join(given)}. Received: no {other}")
+
+
+def check_without(context: typer.Context, others: str, there: bool, *names: str) -> None:
+    """Raise InputError where options were given that do nothing beside others; the arguments are as of `check_with`."""
+    from distiller.errors import InputError
+
+    given = _given(context, names)
+    if given and there:
+        raise InputError(f"Expected {' and '.join(given)} without {others}. Received both")
+
+
+def _given(context: typer.Context, names: Sequence[str]) -> list[str]:
+    """Those of the options that stand on the command line, as they are typed."""
+    typed = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return [typed[name] for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]

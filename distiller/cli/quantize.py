@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 import typer
 
 from distiller.cli import images
-from distiller.cli.options import DataDir
+from distiller.cli.options import DataDir, check_with
 
 EPILOG = """[bold]Examples[/bold]
 
 distiller quantize student.keras student.tflite --data cifar10 --flip --crop 4
 
 distiller quantize student.keras student.tflite --data cifar10 --teacher teacher.keras --epochs 4
+
+distiller quantize student.keras student.tflite --data cifar100 --groups cifar100_coarse --held-out 0.05
 
 Without training, from images alone: distiller convert student.keras student.tflite --scheme int8 --data cifar10
 """
@@ -24,11 +26,14 @@ def register(app: typer.Typer) -> None:
 
 
 def quantize(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(help="A trained .keras file.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="The .tflite file to write.", show_default=False)],
     data: images.Data,
     data_dir: DataDir = None,
     classes: images.Classes = None,
+    groups: images.Groups = None,
+    held_out: images.HeldOut = images.HELD_OUT,
     size: images.Size = None,
     scheme: Annotated[Literal["int8", "int16x8", "int4"], typer.Option(help="Of the file.")] = "int8",
     engine: Annotated[
@@ -64,8 +69,7 @@ def quantize(
     from distiller.backend import load_backend
     from distiller.errors import InputError
 
-    if teacher is None and not (temperature is None and soft is None):
-        raise InputError("Expected --teacher with --temperature and --soft. Received none")
+    check_with(context, "--teacher", teacher is not None, "temperature", "soft")
     load_backend()
     from distiller import quantizing
     from distiller.progress import Reporter
@@ -82,7 +86,7 @@ def quantize(
     found = quantizing.quantize(
         model,
         out,
-        images.load(data, data_dir, classes, size, model),
+        images.load(data, data_dir, model, classes=classes, groups=groups, held_out=held_out, size=size),
         plan,
         Quantize(engine=engine, scheme=scheme, exclude=exclude or []),
         teacher=teacher,

@@ -3,9 +3,11 @@
 import functools
 import json
 
+import numpy as np
 import pytest
 
 from distiller import models
+from distiller.errors import InputError
 
 
 @pytest.fixture
@@ -50,6 +52,23 @@ class TestCommand:
         code, _, errors = diagnose(file, "--data", "digits", "--classes", "3,5")
         assert (code, errors.count("\n")) == (2, 1)
         assert "Expected a model of 2 classes" in errors
+
+    def test_packaged_weights_have_the_share_that_they_were_trained_with(self, diagnose, tmp_path, monkeypatch):
+        """Whatever the data set is called, here a file of arrays: a twentieth of forty images a class is two."""
+        classes = models.card("wide_cifar100")["classes"]
+        images = np.random.default_rng(0).integers(0, 256, (4100, 32, 32, 3), "uint8")
+        labels = np.arange(4100) % 100
+        arrays = {"x_train": images[:4000], "y_train": labels[:4000], "x_test": images[4000:], "y_test": labels[4000:]}
+        np.savez(tmp_path / "mine.npz", classes=classes, **arrays)
+
+        def look(network, split, **_):
+            raise InputError(f"{len(split)} images")
+
+        monkeypatch.setattr("distiller.teachers.diagnose", look)
+        assert models.card("wide_cifar100")["recipe"]["data"]["validation"] == 0.05
+        for options, expected in (([], 200), (["--held-out", 0.1], 400)):
+            _, _, errors = diagnose("wide_cifar100", "--data", tmp_path / "mine.npz", *options)
+            assert errors == f"distiller: {expected} images\n"
 
     def test_help_has_an_example(self, diagnose):
         code, printed, _ = diagnose("--help")

@@ -100,7 +100,7 @@ def test_a_file_of_someone_else(tmp_path, command):
             ["a.tflite", "b.tflite", "--import", "a"],
             "Expected the one TFLite file that was measured. Received: 2 files",
         ),
-        (["a.tflite", "--android", "--precision", "0.1"], "Expected --data and --precision without"),
+        (["a.tflite", "--android", "--precision", "0.1"], "Expected --precision without --android"),
         (["--import", "nowhere.txt"], "nowhere.txt', which does not exist"),
     ],
 )
