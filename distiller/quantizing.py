@@ -18,6 +18,9 @@ from distiller.recipes.training import Training
 from distiller.saving import save_network
 from tflite.files import check_writable
 
+# Of the training, whose result is the same every time.
+_SEED = 0
+
 
 def aware_copy(student: keras.Model, asked: Quantize) -> keras.Model:
     """A copy of a student to train quantization-aware, in fast kernels."""
@@ -69,6 +72,7 @@ def quantize(
                 raise InputError(f"Expected other files to write than to read. Received: {str(path)!r} for both")
             given.append(path.resolve())
     reporter = reporter or Reporter()
+    keras.utils.set_random_seed(_SEED)  # dropout draws from the global generator
     student = teachers.load(model, role="model")
     _check(student, dataset, str(model))
     aware = aware_copy(student, asked)
@@ -82,9 +86,7 @@ def quantize(
             objectives={"soft": objectives.Hinton(temperature=temperature)},
             weights={"labels": 1 - soft, "soft": soft},
         )
-    batches = training.views(
-        plan, dataset.train, samples=len(dataset.train), seed=0, classes=len(dataset.classes), views=0
-    )
+    batches = training.views(plan, dataset.train, samples=len(dataset.train), seed=_SEED, classes=len(dataset.classes))
     with tempfile.TemporaryDirectory() as folder:
         training.fit(
             learner,
@@ -121,8 +123,10 @@ def freezing(asked: Quantize, plan: Training, steps: int) -> list[keras.callback
 def _check(network: keras.Model, dataset: data.Dataset, file: str) -> None:
     expected = (dataset.image_shape, len(dataset.classes))
     received = (tuple(network.input_shape[1:]), network.output_shape[-1])
+    advice = ". Choose the classes of the images with --classes, or their groups with --groups"
     if expected != received:
         raise InputError(
             f"Expected a model of images {expected[0]} and {expected[1]} classes, as in {dataset.name!r}. "
             f"Received: {file!r} with {received[0]} and {received[1]}"
+            f"{advice if expected[1] != received[1] else ''}"
         )

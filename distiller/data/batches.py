@@ -77,6 +77,11 @@ class Batches(keras.utils.PyDataset):
             raise InputError(f"Expected `classes`, the number of classes, with {mixing}. Received: none")
         if cycle is not None and cycle < 1:
             raise InputError(f"Invalid value for `cycle`. Expected 1 or more passes. Received: cycle={cycle}")
+        for name, value in (("seed", seed), ("views", views)):
+            if value is not None and not 0 <= value < 2**64:
+                raise InputError(
+                    f"Invalid value for `{name}`. Expected a whole number from 0, of 64 bits. Received: {name}={value}"
+                )
         self.split = split
         self.batch_size = batch_size
         self.seed = seed

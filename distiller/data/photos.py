@@ -37,7 +37,7 @@ def read(paths: Sequence[Path], size: tuple[int, int], title: str) -> np.ndarray
     Photos are turned as their EXIF data says, transparent pixels lie on white, and of several frames the first counts.
 
     Raises:
-        InputError: a file that cannot be read.
+        InputError: a file that cannot be read, or whose pixels are floating-point numbers.
     """
     images = np.empty((len(paths), *size, 3), np.uint8)
     with _of_any_size(), Reporter().task(title, len(paths)) as task, ThreadPoolExecutor() as pool:
@@ -75,6 +75,8 @@ def _coloured(image):
     """An image in three colours of eight bits."""
     from PIL import Image
 
+    if image.mode == "F":  # perhaps to 1, perhaps to 65535
+        raise InputError("its pixels are floating-point numbers of no known range. Save it with 8 or 16 bits a colour")
     if image.mode.startswith("I"):  # sixteen bits of grey
         return Image.fromarray((np.asarray(image, "int64").clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:

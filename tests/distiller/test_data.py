@@ -220,6 +220,15 @@ class TestBatches:
         batches = data.InOrder(data.Split(split.images, np.array([2, -1, 0], "int32")), 4, classes=3)
         np.testing.assert_array_equal(batches[0][1], [[0, 0, 1], [-1, -1, -1], [1, 0, 0]])
 
+    @pytest.mark.parametrize("seeds", [{"seed": -1}, {"views": -1}, {"seed": 2**64}])
+    def test_refuse_a_seed_that_no_generator_takes(self, seeds):
+        (name, value), *_ = seeds.items()
+        with pytest.raises(InputError, match=f"Invalid value for `{name}`.* from 0.* Received: {name}={value}"):
+            data.Batches(self.split(4), 2, **seeds)
+
+    def test_take_the_largest_seed(self):
+        assert sorted(self.epoch(data.Batches(self.split(4), 2, seed=2**64 - 1))) == [0, 1, 2, 3]
+
     def test_refuse_an_empty_split(self):
         with pytest.raises(InputError, match="0 samples"):
             data.Batches(self.split(0), 4)

@@ -95,6 +95,15 @@ def test_a_broken_file_is_named(folder):
         data.load(folder, image_size=(8, 8))
 
 
+def test_numbers_of_no_known_range_are_refused(folder):
+    """From 0 to 1 they would be black pixels."""
+    Image.fromarray(np.linspace(0, 1, 64, dtype="float32").reshape(8, 8)).save(folder / "dog" / "6.tif")
+    with pytest.raises(
+        InputError, match=r"dog/6\.tif' cannot be read: its pixels are floating-point numbers of no known"
+    ):
+        data.load(folder, image_size=(8, 8))
+
+
 def test_a_truncated_file_is_named(folder):
     whole = (folder / "dog" / "5.png").read_bytes()
     (folder / "dog" / "5.png").write_bytes(whole[: len(whole) // 2])

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import tflite
-from distiller import data, models, pipeline, recipes, training
+from distiller import data, models, pipeline, quantizing, recipes, training
+from distiller.recipes.arms import Quantize
+from distiller.recipes.training import Training
 from distiller.restart import RestartPoint
 
 TINY = [
@@ -298,7 +300,7 @@ class TestCommands:
 
     def test_quantize_refuses_what_does_not_fit(self, command, finished, tmp_path):
         student = finished / "distilled-3.keras"
-        for name, message in (("digits", "10 classes"), ("none", "none")):
+        for name, message in (("digits", "with --classes, or their groups with --groups"), ("none", "none")):
             code, _, errors = command("quantize", student, tmp_path / "s.tflite", "--data", name)
             assert code == 2
             assert message in errors
@@ -342,6 +344,18 @@ class TestCommands:
         code, _, errors = command("--debug", "run", "dmo")
         assert code == 2
         assert "Traceback" in errors
+
+
+def test_quantization_of_a_student_with_dropout_is_the_same_every_time(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Dropout(0.5)(keras.layers.Dense(8, activation="relu")(x))
+    keras.Model(inputs, keras.layers.Dense(10)(x)).save(tmp_path / "student.keras")
+    plan, digits = Training(epochs=1, batch_size=100, weight_decay=0.0), data.load("digits")
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        quantizing.quantize(tmp_path / "student.keras", tmp_path / f"{seed}.tflite", digits, plan, Quantize())
+    assert (tmp_path / "1.tflite").read_bytes() == (tmp_path / "2.tflite").read_bytes()
 
 
 def test_train_writes_a_teacher(tmp_path):
