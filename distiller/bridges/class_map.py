@@ -1,5 +1,6 @@
 """Several classes of the teacher are one class of the student."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -47,7 +48,8 @@ class ClassMap(Bridge):
 
     Raises:
         InputError: an unknown class (the message has the nearest), no groups, a class of the teacher or of the
-            student twice, a class of the student without one of the teacher, fewer than two classes of the student.
+            student twice, a name of two classes, a class of the student without one of the teacher, fewer than two
+            classes of the student.
 
     >>> pets = ClassMap({"cat": ["siamese", "tabby"], "dog": "beagle"}, names=["beagle", "car", "siamese", "tabby"])
     >>> pets.classes, pets.groups
@@ -69,6 +71,9 @@ class ClassMap(Bridge):
         keys = [*groups, *([] if rest is None else [rest])]
         if classes is None and all(isinstance(key, str) for key in keys):
             classes = list(dict.fromkeys(keys))
+        twice = [name for name, count in Counter(classes or ()).items() if count > 1]
+        if twice:
+            raise InputError(f"Expected every name of the student's classes once. Received twice: {twice[0]!r}")
         places = [class_index(key, classes, owner="student") for key in keys]
         for number, key in enumerate(groups):
             if places[number] in places[:number]:  # by its name and by its index
@@ -94,11 +99,15 @@ class ClassMap(Bridge):
         """A map from a YAML file that has classes of the student as keys and classes of the teacher as values.
 
         Raises:
-            InputError: no such file, not YAML, not a mapping, a key twice, or whatever the constructor refuses.
+            InputError: no such file, not YAML, not a mapping, a key twice, a number that is an index as it stands and
+                the name of another class in quotes, or whatever the constructor refuses.
         """
         if not Path(path).is_file():
             raise InputError(f"The class map {str(path)!r} does not exist")
-        return cls(_mapping(Path(path)), names, **options)
+        groups = _mapping(Path(path))
+        _check_numbers(path, groups, options.get("classes"), owner="student")
+        _check_numbers(path, [each for group in groups.values() for each in _listed(group)], names, owner="teacher")
+        return cls(groups, names, **options)
 
     @classmethod
     def named(cls, name: str, **options: Any) -> "ClassMap":
@@ -202,6 +211,16 @@ def _listed(members: Any) -> list[Any]:
     if members is None:
         return []
     return list(members) if isinstance(members, Iterable) and not isinstance(members, str | Mapping) else [members]
+
+
+def _check_numbers(path: str | Path, items: Iterable[Any], names: Sequence[str] | None, *, owner: str) -> None:
+    """Raise InputError where a number is the index of one class, and the name of another."""
+    for item in items:
+        if type(item) is int and names and str(item) in names and str(item) not in names[item : item + 1]:
+            raise InputError(
+                f"Class map {str(path)!r}: {item} is the index of a class of the {owner}, and the name of another one. "
+                f"Expected '{item}' in quotes for the name, or the other's name"
+            )
 
 
 def _mapping(file: Traversable) -> dict[Any, Any]:

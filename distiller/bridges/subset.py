@@ -25,7 +25,7 @@ class Subset(Bridge):
         names: the names of the teacher's classes.
 
     Raises:
-        InputError: fewer than two classes, one twice, or one that the teacher does not have.
+        InputError: fewer than two classes, one twice, or one that the teacher does not have or has twice.
 
     >>> Subset(["dog", "cat"], names=["bird", "cat", "dog"]).indices
     [2, 1]
@@ -68,14 +68,19 @@ def class_index(item: int | str, names: Sequence[str] | None, *, owner: str) -> 
     """The index of a class of `owner`, the "teacher" or the "student", that is given by name or by index.
 
     Raises:
-        InputError: no such class, or a name where `names` is None.
+        InputError: no such class, two of that name, or a name where `names` is None.
     """
     if isinstance(item, str):
         if names is None:
             raise InputError(f"Expected the names of the {owner}'s classes, to find class {item!r} in. Received: none")
         if item not in names:
             raise InputError(unknown(f"class of the {owner}", item, names))
-        return list(names).index(item)
+        places = [place for place, name in enumerate(names) if name == item]
+        if len(places) > 1:
+            raise InputError(
+                f"Expected one class of the {owner} named {item!r}. Received: several, at {places}. Give its index"
+            )
+        return places[0]
     try:
         index = -1 if isinstance(item, bool) else operator.index(item)
     except TypeError:

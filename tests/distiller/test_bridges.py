@@ -89,6 +89,16 @@ class TestEveryBridge:
         with pytest.raises(InputError, match=r"Expected classes below 7, the teacher's number of classes. Received: 7"):
             bridge.teacher(plain(7), 2)
 
+    @pytest.mark.parametrize(
+        "make", [bridges.Subset, lambda classes, names: bridges.ClassMap([classes, "goose"], names)]
+    )
+    def test_refuses_a_name_that_two_classes_have(self, make):
+        """As ImageNet's "crane", the bird and the machine; by its index each is one class."""
+        names = ["crane", "goose", "crane", "truck"]
+        with pytest.raises(InputError, match=r"named 'crane'. Received: several, at \[0, 2\]. Give its index"):
+            make(["truck", "crane"], names)
+        make(["truck", 2], names)
+
     @pytest.mark.parametrize("bridge", [bridges.Subset, bridges.ClassMap])
     def test_refuses_a_teacher_of_another_number_of_names(self, bridge):
         with pytest.raises(InputError, match=r"a name for each of the teacher's 5 classes. Received: 3 names"):

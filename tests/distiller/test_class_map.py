@@ -142,6 +142,27 @@ class TestClassMap:
         with pytest.raises(InputError, match=message):
             bridges.ClassMap.read(path)
 
+    @pytest.mark.parametrize(
+        ("text", "classes", "message"),
+        [
+            ("0: zero\n1: one\n2: two", ["2", "1", "0"], r"map\.yaml': 0 is the index of a class of the student, and"),
+            ("8: zero\n'9': one", ["8", "9"], "8 is the index .* Expected '8' in quotes"),
+            ("a: [zero, 3]\nb: one", None, "3 is the index of a class of the teacher"),
+            ("0: zero\n1: one", ["0", "1"], None),
+            ("'1': zero\n'0': one", ["1", "0"], None),
+            ("0: zero\n1: 1", ["a", "b"], None),
+        ],
+    )
+    def test_a_number_is_not_the_name_of_another_class(self, tmp_path, text, classes, message):
+        (tmp_path / "map.yaml").write_text(text)
+        names = ["zero", "one", "two", "4", "3"]
+        if message is None:
+            bridge = bridges.ClassMap.read(tmp_path / "map.yaml", names, classes=classes)
+            assert bridge.groups == [[0], [1]]
+        else:
+            with pytest.raises(InputError, match=message):
+                bridges.ClassMap.read(tmp_path / "map.yaml", names, classes=classes)
+
     def test_a_file_may_repeat_a_class_that_it_merged(self, tmp_path):
         path = tmp_path / "map.yaml"
         path.write_text("cat: &cats [0, 1]\ndog: 2\n")
@@ -158,6 +179,7 @@ class TestClassMap:
     @pytest.mark.parametrize(
         ("groups", "options", "message"),
         [
+            ({"x": "cat", "y": "dog"}, {"classes": ["x", "y", "x"]}, "student's classes once. Received twice: 'x'"),
             ({}, {}, "Expected a map from classes of the student to classes of the teacher. Received: none"),
             ([], {}, "Received: none"),
             ({"x": "ct", "y": "dog"}, {}, "Unknown class of the teacher 'ct'. Did you mean 'cat'"),
