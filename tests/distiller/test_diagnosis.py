@@ -63,6 +63,7 @@ class TestTrainedTeachers:
         assert min(one.accuracy for one in found.values()) > 0.95
         assert found[0.1].calibration.temperature < 1
         assert any("underconfident" in sentence for sentence in found[0.1].concerns)
+        assert not [sentence for one in found.values() for sentence in one.concerns if "guessing" in sentence]
 
     def test_json(self, found):
         content = json.loads(found[0.1].to_json())
@@ -100,6 +101,20 @@ class TestDiagnose:
             ("cat", 0.5, 2, "ant"),
             ("ant", 1.0, 2, None),
         ]
+
+    def test_a_teacher_that_says_one_class_of_uneven_images(self):
+        """Right for 95 % of them without a look at any, more or less surely, and never for the others."""
+        labels = (np.arange(1000) % 20 == 0).astype(int)
+        sureness = np.random.default_rng(0).uniform(1, 9, 1000)
+        logits = np.stack([sureness, -sureness], 1)
+        found = teachers.diagnose(linear_teacher(2), (pixels(logits), labels), student=linear_teacher(2))
+        assert found.accuracy == 0.95
+        assert "no more than guessing (one answer to all of them: 95.0%)" in found.concerns[0]
+        assert "hardly ever knows 1 (0.0% of 50)" in found.concerns[1]
+        assert found.gap.student.accuracy is None
+        logits[labels == 1] *= -1
+        right = teachers.diagnose(linear_teacher(2), (pixels(logits), labels))
+        assert not [sentence for sentence in right.concerns if "guessing" in sentence]
 
     def test_a_student_beside_it(self):
         logits, labels = random_logits(200, 3)

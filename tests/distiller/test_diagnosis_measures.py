@@ -235,7 +235,7 @@ class TestSoftTargets:
 class TestGap:
     def test_costs_and_assistant(self):
         large, small = linear_teacher(20), linear_teacher(5)
-        found = gap.compare(large, 0.9, small, 0.8, classes=10, samples=500)
+        found = gap.compare(large, 0.9, small, 0.8, chance=0.1, samples=500)
         assert found.teacher.parameters == large.count_params()
         assert found.student.multiply_adds == models.multiply_adds(small)
         assert found.student.accuracy == 0.8
@@ -243,6 +243,6 @@ class TestGap:
 
     def test_near_and_untrained(self):
         network = linear_teacher()
-        found = gap.compare(network, 0.9, network, 0.12, classes=10, samples=500)
+        found = gap.compare(network, 0.9, network, 0.12, chance=0.1, samples=500)
         assert found.assistant_parameters is None
         assert found.student.accuracy is None

@@ -1,30 +1,48 @@
 """What speaks against a teacher, in plain words."""
 
 import math
+from collections.abc import Sequence
 
+from distiller.teachers.diagnosis.by_class import ClassAccuracy
 from distiller.teachers.diagnosis.calibration import Calibration
 from distiller.teachers.diagnosis.gap import Gap, better_than_chance
 from distiller.teachers.diagnosis.mutual_information import Information
 from distiller.teachers.diagnosis.smoothing import Smoothing
 
 FAR_OFF = 0.1  # expected calibration error; a rule of thumb
+# A class that a teacher hardly ever knows: half of what guessing gets right, or less, of so many samples or more.
+NEVER, FEWEST = 0.5, 10
+NAMED = 5
 
 
 def concerns(
     accuracy: float,
-    classes: int,
+    chance: float,
     samples: int,
+    weakest: Sequence[ClassAccuracy],
+    classes: int,
     information: Information,
     smoothing: Smoothing,
     calibration: Calibration,
     gap: Gap | None,
 ) -> tuple[str, ...]:
-    """One sentence for each thing that speaks against the teacher, and what to do about it; none where nothing does."""
+    """One sentence for each thing that speaks against the teacher, and what to do about it; none where nothing does.
+
+    `chance` is the accuracy that needs no look at an image, and `weakest` the classes, weakest first.
+    """
     found = []
-    if not better_than_chance(accuracy, classes, samples):
+    if not better_than_chance(accuracy, chance, samples):
         found.append(
-            f"It is right for {accuracy:.1%} of {samples:,} samples, no more than guessing: it has nothing to teach, "
-            "or its classes are in another order than the labels."
+            f"It is right for {accuracy:.1%} of {samples:,} samples, no more than guessing (one answer to all of them: "
+            f"{chance:.1%}): it has nothing to teach, or its classes are in another order than the labels, or these "
+            "are too uneven to tell."
+        )
+    missed = [one for one in weakest if one.samples >= FEWEST and one.accuracy <= NEVER / classes]
+    if missed:
+        named = ", ".join(f"{one.name} ({one.accuracy:.1%} of {one.samples:,})" for one in missed[:NAMED])
+        more = f" and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
+        found.append(
+            f"It hardly ever knows {named}{more}, less often than by guessing: only labels teach a student these."
         )
     if smoothing.verdict == "likely":
         found.append(

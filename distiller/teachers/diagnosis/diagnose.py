@@ -114,10 +114,11 @@ def diagnose(
     accuracy = _accuracy(known, labels)
     smoothing = score(known, labels)
     calibration = calibrate(known, labels)
+    by_chance, weakest = gap.chance(labels, len(names)), by_class(known, labels, names)
     between = None
     if student is not None:
         reached = None if answered is None else _accuracy(answered[labelled], labels)
-        between = gap.compare(teacher, accuracy, student, reached, len(names), len(labels))
+        between = gap.compare(teacher, accuracy, student, reached, by_chance, len(labels))
     return Diagnosis(
         teacher=teacher.name,
         classes=len(names),
@@ -129,8 +130,10 @@ def diagnose(
         calibration=calibration,
         soft_targets=soft_targets.describe(logits, smoothing.verdict),
         gap=between,
-        by_class=by_class(known, labels, names),
-        concerns=concerns(accuracy, len(names), len(labels), information, smoothing, calibration, between),
+        by_class=weakest,
+        concerns=concerns(
+            accuracy, by_chance, len(labels), weakest, len(names), information, smoothing, calibration, between
+        ),
         views=views,
         seed=seed,
     )

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 from distiller.errors import InputError
 from distiller.models.cost import multiply_adds, parameters
@@ -46,17 +47,17 @@ def compare(
     teacher_accuracy: float,
     student: keras.Model,
     student_accuracy: float | None,
-    classes: int,
+    chance: float,
     samples: int,
 ) -> Gap:
-    """The gap between two networks; a student's accuracy counts where it is above chance on so many samples.
+    """The gap between two networks; a student's accuracy counts where it is above `chance` on so many samples.
 
     Raises:
         InputError: a student without parameters.
     """
     if not parameters(student):
         raise InputError(f"Expected a student with parameters. Received: {student.name!r} has none")
-    if student_accuracy is not None and not better_than_chance(student_accuracy, classes, samples):
+    if student_accuracy is not None and not better_than_chance(student_accuracy, chance, samples):
         student_accuracy = None
     large, small = Capacity.of(teacher, teacher_accuracy), Capacity.of(student, student_accuracy)
     return Gap(large, small, assistant(large.parameters, small.parameters))
@@ -71,11 +72,19 @@ def assistant(teacher: int, student: int) -> int | None:
     return round(math.sqrt(teacher * student)) if teacher >= FAR * student else None
 
 
-def better_than_chance(accuracy: float, classes: int, samples: int) -> bool:
-    """Whether an accuracy is more than three standard deviations above guessing: of an untrained network it is not.
+def chance(labels: np.ndarray, classes: int) -> float:
+    """The accuracy that needs no look at an image: of guessing, or of always saying the most frequent of `labels` (n,).
 
-    >>> better_than_chance(0.12, classes=10, samples=1000), better_than_chance(0.15, classes=10, samples=1000)
+    >>> chance(np.array([0, 1, 2, 3]), classes=4), chance(np.array([0, 0, 0, 1]), classes=4)
+    (0.25, 0.75)
+    """
+    return max(1 / classes, float(np.bincount(labels).max() / len(labels)))
+
+
+def better_than_chance(accuracy: float, chance: float, samples: int) -> bool:
+    """Whether an accuracy is more than three standard deviations above chance: of an untrained network it is not.
+
+    >>> better_than_chance(0.12, chance=0.1, samples=1000), better_than_chance(0.15, chance=0.1, samples=1000)
     (False, True)
     """
-    chance = 1 / classes
     return accuracy > chance + 3 * math.sqrt(chance * (1 - chance) / samples)
