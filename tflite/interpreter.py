@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tflite.arguments import whole
 from tflite.errors import ModelError
 from tflite.files import read_model
 from tflite.nearest import unknown
@@ -38,8 +39,7 @@ def open_model(
     """
     if delegate not in DELEGATES:
         raise ModelError(unknown("delegate", delegate, DELEGATES))
-    if threads < 1:
-        raise ModelError(f"Invalid value for `threads`. Expected at least 1. Received: threads={threads}")
+    threads = whole("threads", threads, 1)
     content = read_model(path) if content is None else content
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

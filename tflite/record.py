@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -39,4 +40,6 @@ def _finite(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, Integral):  # of NumPy
+        return int(value)
     raise TypeError(f"{type(value).__name__} does not become JSON")

@@ -213,7 +213,7 @@ def test_arguments(phone, model, tmp_path):
     program = tool.make(tmp_path)
     for options, message in [
         ({"threads": 0}, "`threads`. Expected at least 1. Received: threads=0"),
-        ({"threads": ()}, "one number of threads or more"),
+        ({"threads": ()}, "at least one value for `threads`. Received: none"),
         ({"runs": 0}, "`runs`. Expected at least 1"),
         ({"max_seconds": 0.5}, "`max_seconds` of at least `min_seconds`"),
         ({"delegate": "vulkan"}, "Invalid value for `delegate`. Expected one of"),

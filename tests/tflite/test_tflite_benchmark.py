@@ -12,6 +12,7 @@ import tflite
 from tflite import BenchmarkResult, ModelError, OperatorTime
 from tflite.benchmark import host, session
 from tflite.benchmark.plan import Plan
+from tflite.interpreter import allocate, open_model
 from tflite.quiet import quiet
 
 
@@ -173,6 +174,46 @@ def test_real_images_and_several_inputs(files, digits, tmp_path):
         tflite.benchmark(path, inputs={"left": rows})
     with pytest.raises(ModelError, match=r"`inputs` of shape .n, 8, 8, 1., n at least 1, .* Received: .3, 4, 4, 1."):
         tflite.benchmark(files["int8"].path, inputs=np.zeros((3, 4, 4, 1)))
+    both = "3 for 'tensor0', 2 for 'tensor1'"
+    with pytest.raises(
+        ModelError, match=rf"`inputs` for as many runs of each input of .*sum.tflite'. Received: {both}"
+    ):
+        tflite.benchmark(path, inputs={"tensor0": np.ones((3, 4)), "tensor1": np.ones((2, 4))})
+
+
+def test_numbers_of_numpy(files):
+    got = tflite.benchmark(
+        files["int8"].path,
+        threads=np.int64(2),
+        runs=np.int32(3),
+        warmup_runs=np.uint8(1),
+        rounds=np.int64(1),
+        seed=np.int64(4),
+        min_seconds=np.float32(0),
+        max_seconds=np.float32(5),
+    )
+    assert (got.runs, BenchmarkResult.from_json(got.to_json())) == (3, got)
+
+
+def test_inputs_that_are_single_numbers(tmp_path):
+    """As a rate or a step is: one number a run."""
+    path = tmp_path / "scalars.tflite"
+    path.write_bytes(hostile_files.sum_of_scalars())
+    numbers = np.array([1.5, 2.5, 3.5])
+    assert tflite.benchmark(path, inputs={"tensor0": numbers, "tensor1": numbers}, runs=4, min_seconds=0).runs == 4
+    interpreter = open_model(path)
+    allocate(interpreter, path)
+    feeds = session.feeds_of(interpreter, str(path), {"tensor0": numbers, "tensor1": 2 * numbers}, 0)
+    sums = []
+    for feed in feeds:
+        for index, value in feed:
+            interpreter.set_tensor(index, value)
+        interpreter.invoke()
+        sums.append(float(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])))
+    assert sums == [4.5, 7.5, 10.5]
+    for wrong in (np.float32(1.0), np.ones((3, 1)), np.ones(0)):
+        with pytest.raises(ModelError, match=r"`inputs` of shape \(n,\), n at least 1, for 'tensor0'"):
+            tflite.benchmark(path, inputs={"tensor0": wrong, "tensor1": numbers})
 
 
 @pytest.fixture
@@ -282,6 +323,20 @@ def test_arguments(files, tmp_path):
         ),
         ({"threads": 0}, "`threads`. Expected at least 1"),
         ({"delegate": "gpu"}, "`delegate`. Expected one of"),
+        ({"delegate": 5}, "`delegate`. Expected one value or a list. Received: delegate=5"),
+        ({"threads": 2.5}, "`threads`. Expected one value or a list. Received: threads=2.5"),
+        ({"threads": [1, "2"]}, "`threads`. Expected a whole number. Received: threads='2'"),
+        ({"runs": 2.5}, "`runs`. Expected a whole number. Received: runs=2.5"),
+        ({"warmup_runs": 2.5}, "`warmup_runs`. Expected a whole number. Received: warmup_runs=2.5"),
+        ({"rounds": 2.5}, "`rounds`. Expected a whole number. Received: rounds=2.5"),
+        ({"max_seconds": np.inf}, "`max_seconds`. Expected a finite number. Received: max_seconds=inf"),
+        ({"min_seconds": np.nan}, "`min_seconds`. Expected a finite number. Received: min_seconds=nan"),
+        ({"precision": "good"}, "`precision`. Expected a number. Received: precision='good'"),
+        ({"seed": -1}, "`seed`. Expected at least 0. Received: seed=-1"),
+        ({"seed": 0.5}, "`seed`. Expected a whole number. Received: seed=0.5"),
+        ({"time_limit": np.inf}, "`time_limit`. Expected a finite number"),
+        ({"inputs": ["a"]}, "`inputs` as arrays of numbers. Received: <U1"),
+        ({"inputs": {"x": [[1], [1, 2]]}}, "`inputs` as arrays of numbers"),
     ]:
         with pytest.raises(ModelError, match=message):
             tflite.benchmark(path, **options)

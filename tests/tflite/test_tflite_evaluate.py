@@ -48,6 +48,11 @@ def test_integer_file_is_as_accurate_as_the_float_file(files, held_out):
     assert abs(accuracies[0] - accuracies[1]) < 0.02
 
 
+def test_threads_of_numpy(files, held_out):
+    data = (held_out.images[:5], held_out.labels[:5])
+    assert tflite.evaluate(files["int8"].path, data, threads=np.int64(2)).to_dict()["threads"] == 2
+
+
 @pytest.mark.parametrize("kind", ["PyDataset", "list", "generator", "tf.data", "column"])
 def test_kinds_of_data_sets(files, held_out, kind):
     images, labels = held_out.images[:100], held_out.labels[:100]

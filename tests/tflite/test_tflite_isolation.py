@@ -93,7 +93,9 @@ def test_arguments(files):
     for options, message in [
         ({"use": "look"}, "`use`. Expected one of .* Received: use='look'"),
         ({"time_limit": 0.0}, "`time_limit`. Expected more than 0. Received: time_limit=0"),
-        ({"memory_limit": -1}, "`memory_limit`. Expected more than 0"),
+        ({"memory_limit": -1}, "`memory_limit`. Expected at least 1"),
+        ({"memory_limit": 2.5e9}, "`memory_limit`. Expected a whole number. Received: memory_limit=2500000000.0"),
+        ({"time_limit": np.inf}, "`time_limit`. Expected a finite number. Received: time_limit=inf"),
     ]:
         with pytest.raises(ModelError, match=message):
             tflite.check(path, **options)
@@ -215,6 +217,7 @@ def test_messages():
     assert got["images"].dtype == "uint8"
     np.testing.assert_array_equal(got["images"], array)
     np.testing.assert_array_equal(got["scale"], np.float32([1.5]))
+    assert messages.decode(messages.encode([np.int64(3), np.float32(0.5), np.bool_(True)])) == [3, 0.5, True]
     with pytest.raises(TypeError, match="ndarray does not go through a pipe"):
         messages.encode(np.array([object()]))
     with pytest.raises(ValueError, match="an array of object"):

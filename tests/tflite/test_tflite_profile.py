@@ -60,10 +60,10 @@ def check_sums(found):
 
 def test_what_the_delegate_leaves(files):
     """The conversion from uint8 pixels stays with the interpreter."""
-    found = tflite.profile(files["int8"].path, runs=5, threads=2)
+    found = tflite.profile(files["int8"].path, runs=np.int64(5), threads=np.int64(2))
     (left,) = (one for one in found.operators if not one.delegated)
     assert left.type == "QUANTIZE"
-    assert found.threads == 2
+    assert found.to_dict()["threads"] == 2
 
 
 def test_part_of_a_benchmark(small):
@@ -109,6 +109,9 @@ def test_arguments(small):
         ({"runs": 0}, "`runs`. Expected at least 1"),
         ({"delegate": "gpu"}, "`delegate`. Expected one of"),
         ({"threads": 0}, "`threads`. Expected at least 1"),
+        ({"threads": 1.5}, "`threads`. Expected a whole number"),
+        ({"seed": -1}, "`seed`. Expected at least 0"),
+        ({"max_seconds": np.inf}, "`max_seconds`. Expected a finite number"),
         ({"inputs": np.zeros((1, 2))}, "Expected `inputs` of shape"),
     ]:
         with pytest.raises(ModelError, match=message):

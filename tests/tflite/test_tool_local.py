@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import hostile_files
+import numpy as np
 import pytest
 from fake_device import tool
 
@@ -168,7 +169,30 @@ def test_more_threads_than_cores(model, tmp_path):
         tflite.tool.benchmark(model, tool=tool.make(tmp_path), threads=2, cores="0")
 
 
-@pytest.mark.parametrize("cores", [[], [-1], ["1"], [2000], "", "x", "1-", "3-1", "0x", "0x0", "1;reboot", "1,,2"])
+def test_numbers_of_numpy(model, tmp_path):
+    assert affinity_mask(np.arange(2)) == "3"
+    got = measure(model, tool.make(tmp_path), threads=np.int64(2), runs=np.int32(3), warmup_runs=np.uint8(1))
+    assert tflite.BenchmarkResult.from_json(got.to_json()).threads == 2
+
+
+def test_numbers_that_are_none(model, tmp_path):
+    program = tool.make(tmp_path)
+    for options, message in [
+        ({"threads": 1.5}, "`threads`. Expected a whole number. Received: threads=1.5"),
+        ({"runs": "many"}, "`runs`. Expected a whole number. Received: runs='many'"),
+        ({"warmup_runs": 2.5}, "`warmup_runs`. Expected a whole number. Received: warmup_runs=2.5"),
+        ({"min_seconds": None}, "`min_seconds`. Expected a number. Received: min_seconds=None"),
+        ({"min_seconds": -1}, "`min_seconds`. Expected at least 0. Received: min_seconds=-1"),
+    ]:
+        with pytest.raises(ModelError, match=message):
+            measure(model, program, **options)
+    with pytest.raises(ModelError, match=r"`max_seconds`. Expected a finite number. Received: max_seconds=inf"):
+        tflite.tool.benchmark(model, tool=program, max_seconds=float("inf"))
+
+
+@pytest.mark.parametrize(
+    "cores", [1, None, 2.5, [0.5], [], [-1], ["1"], [2000], "", "x", "1-", "3-1", "0x", "0x0", "1;reboot", "1,,2"]
+)
 def test_masks_that_are_none(cores):
     with pytest.raises(ModelError, match="Expected processor cores as in"):
         affinity_mask(cores)

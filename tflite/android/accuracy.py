@@ -19,6 +19,7 @@ from tflite.android.folder import PhoneFolder
 from tflite.android.measure import place_tool
 from tflite.android.phone import read_phone
 from tflite.android.program import find_program
+from tflite.arguments import whole
 from tflite.errors import MeasurementError, ModelError
 from tflite.interpreter import Runner
 from tflite.record import Record
@@ -88,8 +89,7 @@ def evaluate(
         MeasurementError: as for `tflite.android.benchmark`; or a tool that cannot run images of ours.
     """
     options = Options(threads=threads, delegate=delegate)
-    if count < 1:
-        raise ModelError(f"Invalid value for `count`. Expected at least 1. Received: count={count}")
+    count = whole("count", count, 1)
     run = Runner(path)
     if len(run.output.shape) != 2 or run.input.shape[0] != 1:
         raise ModelError(
@@ -120,7 +120,7 @@ def evaluate(
         agreement=float(np.mean(guesses == expected.argmax(axis=-1))),
         max_difference=float(difference.max()),
         seconds=time.perf_counter() - started,
-        threads=threads,
+        threads=options.threads,
         delegate=delegate,
         device=phone.name,
         tool=program.name,

@@ -8,6 +8,7 @@ from tflite.android.device import Device
 from tflite.android.folder import PhoneFolder
 from tflite.android.phone import Phone, read_battery, read_phone
 from tflite.android.program import Program, find_program
+from tflite.arguments import wholes
 from tflite.benchmark.images import images_in
 from tflite.benchmark.result import BenchmarkResult
 from tflite.errors import ModelError
@@ -65,9 +66,7 @@ def benchmark(
         MeasurementError: no adb, no phone, one that is not ready or was lost, no space on it, or a tool that failed or
             measured something else than was asked for.
     """
-    numbers = [threads] if isinstance(threads, int) else list(threads)
-    if not numbers:
-        raise ModelError("Expected one number of threads or more. Received: none")
+    numbers = wholes("threads", threads, 1)
     plans = [Options(number, runs, warmup_runs, min_seconds, max_seconds, delegate) for number in numbers]
     path, content = Path(path), read_model(path)
     say = tell or (lambda sentence: None)

@@ -4,16 +4,17 @@ import contextlib
 import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Unpack, overload
 
+from tflite.arguments import arrays, several, whole, wholes
 from tflite.benchmark.benchmarks import Benchmarks
 from tflite.benchmark.intervals import median_interval, spread
 from tflite.benchmark.machine import processor, tool, versions
 from tflite.benchmark.plan import Options, Plan
 from tflite.benchmark.result import BenchmarkResult
 from tflite.benchmark.turns import medians_ms, said_of, take_turns
-from tflite.errors import ModelError
 from tflite.isolation import Limits, Worker
 
 Several = list[Any] | tuple[Any, ...]
@@ -83,8 +84,9 @@ def benchmark(
             percent, or until `max_seconds`. None measures no longer than the rest asks for.
         confidence: of the intervals of medians and ratios.
         inputs: what the runs work on, in turn: an array (n, height, width, channels) of real numbers in the unit that
-            the model was trained with, or a dictionary of arrays by input. Random pixels in [0, 255] by default, and
-            zeros for int32 and int64 without a scale, which are places in a table.
+            the model was trained with, or a dictionary of arrays by input, for as many runs each; (n,) for an input
+            that is a single number. Random pixels in [0, 255] by default, and zeros for int32 and int64 without a
+            scale, which are places in a table.
         seed: of the random pixels.
         keep_samples: whether a result holds the time of every run.
         profile: whether results say where the time goes, from `tflite.profile` afterwards; where it cannot be told, a
@@ -96,13 +98,14 @@ def benchmark(
     Raises:
         ModelError: a file that cannot be run, crashes the interpreter or goes beyond a limit; an argument out of range.
     """
-    several = not (isinstance(path, str | Path) and isinstance(threads, int) and isinstance(delegate, str))
+    single = isinstance(path, str | Path) and isinstance(threads, Integral) and isinstance(delegate, str)
     settings = [
         (one, number, name)
-        for one in _list("path", path, str | Path)
-        for name in _list("delegate", delegate, str)
-        for number in _list("threads", threads, int)
+        for one in several("path", path, str | Path)
+        for name in several("delegate", delegate, str)
+        for number in wholes("threads", threads, 1)
     ]
+    inputs, seed = arrays("inputs", inputs), whole("seed", seed, 0)
     plan = Plan(runs, warmup_runs, min_seconds, max_seconds, rounds, precision, confidence)
     limits = Limits(time_limit, memory_limit)
     with contextlib.ExitStack() as stack:
@@ -112,8 +115,8 @@ def benchmark(
             for worker, (one, number, name) in zip(workers, settings, strict=True)
         ]
         for worker in workers:
-            allowed = time_limit + max_seconds
-            worker.call("warm", seconds=allowed, runs=warmup_runs - 1, max_seconds=max_seconds)
+            allowed = limits.seconds + plan.max_seconds
+            worker.call("warm", seconds=allowed, runs=plan.warmup_runs - 1, max_seconds=plan.max_seconds)
         peaks = [worker.call("memory") for worker in workers]  # the rounds fill memory with their times
         turns = take_turns(workers, plan, progress)
     results = [
@@ -122,16 +125,9 @@ def benchmark(
     ]
     if profile:
         results = [_with_operators(result, inputs, seed, limits) for result in results]
-    if not several:
+    if single:
         return results[0]
     return Benchmarks.of(results, [medians_ms(times) for times in turns], confidence)
-
-
-def _list(name: str, given: Any, kind: Any) -> list[Any]:
-    values = [given] if isinstance(given, kind) else list(given)
-    if not values:
-        raise ModelError(f"Expected at least one value for `{name}`. Received: none")
-    return values
 
 
 def _result(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from tflite.arguments import finite, whole
 from tflite.errors import ModelError
 
 
@@ -47,10 +48,10 @@ class Plan:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        for name, least in (("runs", 1), ("warmup_runs", 0), ("min_seconds", 0), ("rounds", 1)):
-            value = getattr(self, name)
-            if value < least:
-                raise ModelError(f"Invalid value for `{name}`. Expected at least {least}. Received: {name}={value}")
+        for name, least in (("runs", 1), ("warmup_runs", 0), ("rounds", 1)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
+        for name in ("min_seconds", "max_seconds"):
+            object.__setattr__(self, name, finite(name, getattr(self, name), 0.0))
         if self.max_seconds < self.min_seconds:
             raise ModelError(
                 f"Expected `max_seconds` of at least `min_seconds`. Received: max_seconds={self.max_seconds}, "
@@ -58,7 +59,7 @@ class Plan:
             )
         for name in ("precision", "confidence"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < 1:
+            if value is not None and not 0 < finite(name, value) < 1:
                 raise ModelError(
                     f"Invalid value for `{name}`. Expected a fraction between 0 and 1, as 0.01 for one percent. "
                     f"Received: {name}={value}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tflite.arguments import arrays, whole
 from tflite.benchmark.host import benchmark
 from tflite.benchmark.machine import processor, tool, versions
 from tflite.benchmark.operator_time import OperatorTime
@@ -78,23 +79,25 @@ def profile(
     Raises:
         ModelError: a file that cannot be run, crashes the interpreter or goes beyond a limit; an argument out of range.
     """
-    Plan(runs=runs, warmup_runs=warmup_runs, min_seconds=0, max_seconds=max_seconds)
-    chosen = {"threads": threads, "delegate": delegate, "inputs": inputs, "seed": seed, "max_seconds": max_seconds}
+    plan = Plan(runs=runs, warmup_runs=warmup_runs, min_seconds=0, max_seconds=max_seconds)
+    threads, seed = whole("threads", threads, 1), whole("seed", seed, 0)
+    inputs, limits = arrays("inputs", inputs), Limits(time_limit, memory_limit)
+    chosen = {"threads": threads, "delegate": delegate, "inputs": inputs, "seed": seed, "max_seconds": plan.max_seconds}
     try:
-        with Worker(path, limits=Limits(time_limit, memory_limit)) as worker:
+        with Worker(path, limits=limits) as worker:
             found = worker.call(
                 "profile",
-                seconds=time_limit + 2 * max_seconds,
+                seconds=limits.seconds + 2 * plan.max_seconds,
                 path=str(path),
-                runs=runs,
-                warmup_runs=warmup_runs,
+                runs=plan.runs,
+                warmup_runs=plan.warmup_runs,
                 **chosen,
             )
     except (ChildEnded, MeasurementError) as error:
         found = {"reason": f"LiteRT's library: {error}"}
     rows, reason = found.get("rows"), found.get("reason")
     if rows is None:
-        whole = benchmark(
+        plain = benchmark(
             path,
             threads=threads,
             delegate=delegate,
@@ -107,7 +110,7 @@ def profile(
             time_limit=time_limit,
             memory_limit=memory_limit,
         )
-        found = {"run_us": 1000 * whole.mean_ms, "runs": whole.runs}
+        found = {"run_us": 1000 * plain.mean_ms, "runs": plain.runs}
     operators = None if rows is None else _operators(rows, found["kept"])
     return Profile(
         Path(path),

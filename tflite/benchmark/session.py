@@ -135,14 +135,22 @@ def _given(indexes: list[int], taken: tuple[Port, ...], inputs: Any, path: str) 
         raise ModelError(
             f"Expected `inputs` for {[port.name for port in taken]} of {path!r}. Received: {sorted(inputs)}"
         )
-    batches = []
-    for port in taken:
-        values = np.asarray(inputs[port.name])
-        size = max(1, port.shape[0]) if port.shape else 1
-        if not port.shape or values.ndim != len(port.shape) or values.shape[1:] != port.shape[1:] or len(values) < size:
-            raise ModelError(
-                f"Expected `inputs` of shape (n, {', '.join(map(str, port.shape[1:]))}), n at least {size}, for "
-                f"{port.name!r} of {path!r}. Received: {values.shape}"
-            )
-        batches.append([port.quantize(values[i : i + size]) for i in range(0, len(values) - size + 1, size)])
-    return [list(zip(indexes, batch, strict=True)) for batch in zip(*batches, strict=False)]
+    batches = [_batches(port, inputs[port.name], path) for port in taken]
+    if len({len(each) for each in batches}) > 1:
+        received = ", ".join(f"{len(each)} for {port.name!r}" for port, each in zip(taken, batches, strict=True))
+        raise ModelError(f"Expected `inputs` for as many runs of each input of {path!r}. Received: {received}")
+    return [list(zip(indexes, batch, strict=True)) for batch in zip(*batches, strict=True)]
+
+
+def _batches(port: Port, given: Any, path: str) -> list[np.ndarray]:
+    """Samples of one input, a batch a run; of an input without a shape a number a run."""
+    values = np.asarray(given)
+    size, rest = max((1, *port.shape[:1])), port.shape[1:]
+    if values.ndim != max(1, len(port.shape)) or values.shape[1:] != rest or len(values) < size:
+        shape = ", ".join(map(str, ("n", *rest))) if rest else "n,"
+        raise ModelError(
+            f"Expected `inputs` of shape ({shape}), n at least {size}, for {port.name!r} of {path!r}. "
+            f"Received: {values.shape}"
+        )
+    starts = range(0, len(values) - size + 1, size)
+    return [port.quantize(values[i : i + size]).reshape((size, *rest) if port.shape else ()) for i in starts]

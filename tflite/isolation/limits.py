@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tflite.arguments import finite, whole
 from tflite.errors import ModelError
 
 _GRACE = 2.0  # seconds: the parent speaks first, and this ends a child whose parent is gone
@@ -23,16 +24,19 @@ class Limits:
             libraries and what allocators reserve and never touch: 64 MiB a thread.
 
     Raises:
-        ModelError: not above zero.
+        ModelError: not above zero, not finite, or no number.
     """
 
     seconds: float = 60.0
     memory_bytes: int = 4 * 2**30
 
     def __post_init__(self) -> None:
-        for name, value in (("time_limit", self.seconds), ("memory_limit", self.memory_bytes)):
-            if not value > 0:
-                raise ModelError(f"Invalid value for `{name}`. Expected more than 0. Received: {name}={value}")
+        object.__setattr__(self, "memory_bytes", whole("memory_limit", self.memory_bytes, 1))
+        object.__setattr__(self, "seconds", finite("time_limit", self.seconds))
+        if self.seconds <= 0:
+            raise ModelError(
+                f"Invalid value for `time_limit`. Expected more than 0. Received: time_limit={self.seconds}"
+            )
 
 
 def limit_process(memory_bytes: int) -> None:

@@ -36,6 +36,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         values = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return {_ARRAY: values, "dtype": value.dtype.str, "shape": value.shape}
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+        return value.item()
     if hasattr(value, "__fspath__"):
         return value.__fspath__()
     raise TypeError(f"{type(value).__name__} does not go through a pipe")

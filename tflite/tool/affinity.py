@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from operator import index
 
 from tflite.errors import ModelError
 
@@ -19,8 +20,11 @@ def affinity_mask(cores: Sequence[int] | str, *, available: int | None = None) -
     Raises:
         ModelError: none of these, no core at all, or one that is not there.
     """
-    numbers = _numbers(cores) if isinstance(cores, str) else list(cores)
-    if not numbers or not all(isinstance(core, int) and 0 <= core < 1024 for core in numbers):
+    try:
+        numbers = _numbers(cores) if isinstance(cores, str) else [index(core) for core in cores]
+    except TypeError:
+        numbers = []
+    if not numbers or not all(0 <= core < 1024 for core in numbers):
         raise ModelError(
             f"Expected processor cores as in [4, 5], '4-7' or '0xf0' for `cores`. Received: cores={cores!r}"
         )

@@ -6,6 +6,7 @@ without is said here; the others are for more exact or additional output.
 
 from dataclasses import dataclass
 
+from tflite.arguments import finite, whole
 from tflite.errors import ModelError
 from tflite.nearest import unknown
 
@@ -56,10 +57,10 @@ class Options:
     def __post_init__(self) -> None:
         if self.delegate not in DELEGATES:
             raise ModelError(unknown("delegate", self.delegate, DELEGATES))
-        for name, least in (("threads", 1), ("runs", 1), ("warmup_runs", 0), ("min_seconds", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise ModelError(f"Invalid value for `{name}`. Expected at least {least}. Received: {name}={value}")
+        for name, least in (("threads", 1), ("runs", 1), ("warmup_runs", 0)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
+        for name in ("min_seconds", "max_seconds"):
+            object.__setattr__(self, name, finite(name, getattr(self, name), 0.0))
         if self.max_seconds < self.min_seconds:
             raise ModelError(
                 f"Expected `max_seconds` of at least `min_seconds`. Received: max_seconds={self.max_seconds}, "

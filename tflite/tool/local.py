@@ -97,7 +97,7 @@ def benchmark(
     options = Options(threads, runs, warmup_runs, min_seconds, max_seconds, delegate)
     mask = None if cores is None else affinity_mask(cores, available=os.cpu_count())
     if mask is not None:
-        check_threads(threads, mask)
+        check_threads(options.threads, mask)
     content = read_model(path)
     program = local_tool(tool)
     if mask is not None and shutil.which("taskset") is None:
@@ -108,7 +108,7 @@ def benchmark(
         )
     return found.result(
         Path(path),
-        threads=threads,
+        threads=options.threads,
         images=images_in(content),
         bytes=len(content),
         device=processor(),
