@@ -61,7 +61,7 @@ def test_several_images_a_run(tmp_path):
 def test_the_median_lies_in_its_interval():
     """Rounds that end by time have the more runs the faster the machine was: half of all are of the last one."""
     slow, fast = [3_000_000] * 10, [1_000_000] * 100
-    start = {"bytes": 9, "first_ns": 1, "init_ns": 1, "images": 1}
+    start = {"bytes": 9, "first_ns": 1, "init_ns": 1, "images": 1, "warmup_runs": 10}
     got = host._result(("a.tflite", 1, "xnnpack"), start, [*[slow] * 9, fast], 0, Plan(), True)
     assert statistics.median(got.samples_ms) == 1.0
     assert (got.median_ms, got.median_interval_ms) == (3.0, (3.0, 3.0))
@@ -73,7 +73,7 @@ def test_the_median_lies_in_its_interval():
 def test_without_a_delegate(files):
     for scheme in ("dynamic", "float16"):
         got = tflite.benchmark(files[scheme].path, threads=2, runs=2, warmup_runs=0, min_seconds=0, delegate="none")
-        assert (got.threads, got.delegate, got.warmup_runs) == (2, "none", 0)
+        assert (got.threads, got.delegate, got.warmup_runs) == (2, "none", 1)  # the first run is never measured
         assert got.median_interval_ms is None  # two rounds are too few
 
 
@@ -133,10 +133,18 @@ def test_how_often_it_runs(monkeypatch, options, runs):
 
 def test_how_often_it_warms_up(monkeypatch):
     clock = Clock(monkeypatch)
-    session.warm_up(clock.run, 7, 60.0)
-    assert clock.invoked == 7
-    session.warm_up(clock.run, 1000, 0.1)
+    assert session.warm_up(clock.run, 7, 60.0) == clock.invoked == 7
+    assert session.warm_up(clock.run, 1000, 0.1) == 11
     assert clock.invoked == 7 + 11
+    assert session.warm_up(clock.run, -1, 60.0) == 0
+
+
+def test_warming_up_that_time_ended_is_told(tmp_path):
+    """A run that writes 32 MiB takes a millisecond or more: a thousand do not fit."""
+    path = tmp_path / "filled.tflite"
+    path.write_bytes(hostile_files.filled(2**23))
+    got = tflite.benchmark(path, warmup_runs=1000, runs=1, min_seconds=0, max_seconds=0.05)
+    assert 1 <= got.warmup_runs < 100
 
 
 def test_images_are_taken_in_turn():

@@ -76,7 +76,8 @@ def benchmark(
         threads: of the interpreter; one number or several.
         delegate: "xnnpack", or "none" for the interpreter's own kernels; or both, as a sequence.
         runs: at least this many are measured of each, one or more.
-        warmup_runs: not measured; the first packs weights and fills caches, and is never measured.
+        warmup_runs: not measured, and not much longer than `max_seconds`; the first packs weights and fills caches, and
+            is never measured.
         min_seconds: measured time of each, at least.
         max_seconds: measured time of each after which no further run starts.
         rounds: the runs are spread over so many turns.
@@ -114,9 +115,10 @@ def benchmark(
             worker.call("prepare", path=str(one), threads=number, delegate=name, inputs=inputs, seed=seed)
             for worker, (one, number, name) in zip(workers, settings, strict=True)
         ]
-        for worker in workers:
+        for worker, start in zip(workers, opened, strict=True):
             allowed = limits.seconds + plan.max_seconds
-            worker.call("warm", seconds=allowed, runs=plan.warmup_runs - 1, max_seconds=plan.max_seconds)
+            ran = worker.call("warm", seconds=allowed, runs=plan.warmup_runs - 1, max_seconds=plan.max_seconds)
+            start["warmup_runs"] = 1 + ran
         peaks = [worker.call("memory") for worker in workers]  # the rounds fill memory with their times
         turns = take_turns(workers, plan, progress)
     results = [
@@ -145,7 +147,7 @@ def _result(
         path,
         [time / 1e6 for turn in times for time in turn],
         bytes=start["bytes"],
-        warmup_runs=plan.warmup_runs,
+        warmup_runs=start["warmup_runs"],
         device=processor(),
         threads=threads,
         delegate=delegate,

@@ -28,6 +28,7 @@ class BenchmarkResult(Record):
 
     - `median_ms` is the median of the medians of the rounds, so that it lies in its interval; percentiles, mean and
       deviation are those of all runs.
+    - `warmup_runs` ran before the first round: fewer than were asked for where the time for them was over.
     - `first_ms` is the first run, which packs weights and fills caches; it is not among the measured ones.
     - `init_ms` is the time until a file's interpreter is ready to run: opening, delegating, allocating.
     - `peak_memory_bytes` is the most resident memory of the process that ran the file, above what it had before.

@@ -53,10 +53,10 @@ def prepare(
         }
 
 
-def warm(state: dict[str, Any], runs: int, max_seconds: float) -> None:
-    """Run a file without measuring."""
+def warm(state: dict[str, Any], runs: int, max_seconds: float) -> int:
+    """Run a file without measuring; returns how often."""
     with blaming(state["path"]):
-        warm_up(state["run"], runs, max_seconds)
+        return warm_up(state["run"], runs, max_seconds)
 
 
 def measure(state: dict[str, Any], runs: int, min_seconds: float, max_seconds: float, settle: int) -> list[int]:
@@ -89,13 +89,14 @@ def timed(run: Callable[[], int], runs: int, min_seconds: float, max_seconds: fl
             return times
 
 
-def warm_up(run: Callable[[], int], runs: int, max_seconds: float) -> None:
-    """Run so often, and not much longer than `max_seconds`."""
+def warm_up(run: Callable[[], int], runs: int, max_seconds: float) -> int:
+    """Run so often, and not much longer than `max_seconds`; returns how often."""
     started = time.perf_counter_ns()
-    for _ in range(runs):
+    for number in range(1, runs + 1):
         run()
         if time.perf_counter_ns() - started > 1e9 * max_seconds:
-            return
+            return number
+    return max(0, runs)
 
 
 def _runner(interpreter: Any, feeds: list[Feed]) -> Callable[[], int]:
