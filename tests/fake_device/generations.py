@@ -200,6 +200,26 @@ def generation_litert(run):
     ]
 
 
+def litert_benchmark(run):
+    """What the program litert-benchmark of the package ai-edge-litert prints, a blank line first."""
+    rows = [
+        ("Model initialization", f"{run.init / 1000:.2f} ms"),
+        ("Warmup (first)", f"{run.first / 1000:.2f} ms"),
+        ("Warmup (avg)", f"{run.warmup_mean / 1000:.2f} ms ({len(run.warmup.times)} runs)"),
+        ("Inference (avg)", f"{run.runs.mean / 1000:.2f} ms ({len(run.runs.times)} runs)"),
+        ("Inference (min)", f"{min(run.runs.times) / 1000:.2f} ms"),
+        ("Inference (max)", f"{max(run.runs.times) / 1000:.2f} ms"),
+        ("Inference (median)", f"{run.runs.percentile(50) / 1000:.2f} ms"),
+        ("Inference (std)", f"{run.runs.std / 1000:.2f} ms"),
+        ("Inference (p5)", f"{run.runs.percentile(5) / 1000:.2f} ms"),
+        ("Inference (p95)", f"{run.runs.percentile(95) / 1000:.2f} ms"),
+        ("Throughput", "23.38 MB/s"),
+        ("Fully accelerated", "True"),
+    ]
+    bar = "=" * 40
+    return ["", bar, " BENCHMARK RESULTS", bar, *(f"{name + ':':23}{value}" for name, value in rows), bar]
+
+
 def _replacing(run):
     """What LiteRT's runtime says of the delegate that takes 58 operators, or all but as many as there are pieces."""
     name = {"xnnpack": "TfLiteXNNPackDelegate", "gpu": "LITERT_CL"}.get(run.delegate)

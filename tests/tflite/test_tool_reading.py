@@ -48,6 +48,27 @@ def test_logs(generation, tmp_path):
     assert BenchmarkResult.from_json(got.to_json()) == got
 
 
+def test_the_program_of_the_python_package(tmp_path):
+    """In hundredths of a millisecond, which are all it prints."""
+    text = "\n".join(generations.litert_benchmark(RUN)) + "\n"
+    got = tflite.tool.read(write(tmp_path, text))
+    assert (got.runs, got.warmup_runs, got.delegate) == (6, 4, "unknown")
+    times = (got.mean_ms, got.std_ms, got.min_ms, got.init_ms, got.first_ms)
+    assert times == pytest.approx((0.15, 0.13, 0.08, 3.2, 2.19))
+
+
+@pytest.mark.parametrize("generation", ["2019", "2024", "litert"])
+def test_logs_that_windows_wrote(generation, tmp_path):
+    """PowerShell's > writes UTF-16 with a mark of its byte order, and ends lines with two characters."""
+    lines = generations.GENERATIONS[generation](RUN)
+    expected = tflite.tool.read(write(tmp_path, "\n".join(lines) + "\n"))
+    text = "\r\n".join(["", *lines, ""])
+    for encoding in ("utf-16", "utf-16-be", "utf-8-sig", "cp1252"):
+        mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+        note = "Copied to C:/Users/Zoë\r\n"  # not UTF-8 in an older encoding
+        assert tflite.tool.read(write(tmp_path, mark + (note + text).encode(encoding))) == expected
+
+
 def test_log_with_its_operators(tmp_path):
     text = generations.text("2024", RUN) + profiles.whole(profiles.printed(ROWS))
     got = tflite.tool.read(write(tmp_path, text))

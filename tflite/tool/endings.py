@@ -2,7 +2,8 @@
 
 2018–19  Average inference timings in us: Warmup: 83235, Init: 38467, no stats: 79760.9   (or Inference: 79760.9)
 2020–    Inference timings in us: Init: 3203, First inference: 2190, Warmup (avg): 83.7, Inference (avg): 85.3
-LiteRT   Model initialization: 3.20 ms … Inference (avg): 0.09 ms (50 runs) …, a line each
+LiteRT   Model initialization: 3.20 ms … Inference (avg): 0.09 ms (50 runs) …, a line each, and the same of the
+         program litert-benchmark of its Python package
 """
 
 import re
@@ -29,7 +30,7 @@ _LITERT = {
     "runs": re.compile(rf"Inference \(avg\): +{NUMBER} ms \(({COUNT}) runs\)"),
     "min": re.compile(rf"Inference \(min\): +({NUMBER}) ms"),
     "max": re.compile(rf"Inference \(max\): +({NUMBER}) ms"),
-    "std": re.compile(rf"Inference \(std\): +({NUMBER})"),
+    "std": re.compile(rf"Inference \(std\): +({NUMBER})(?: ms)?"),
 }
 _PEAK = re.compile(
     rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({NUMBER})"

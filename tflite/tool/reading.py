@@ -1,5 +1,6 @@
 """Results that someone else measured with the tool, from the files that it leaves."""
 
+import codecs
 from pathlib import Path
 
 from tflite.benchmark.images import images_in
@@ -14,6 +15,9 @@ from tflite.tool.profile import has_profile, parse_profile, parse_total
 from tflite.tool.result_proto import parse_result
 
 _MOST_BYTES = 64 * 2**20
+
+# No text has these characters. The second is the key of the times in a result file, which every such file has.
+_BINARY = ("\0", "\x12")
 
 
 def read(path: str | Path, *, model: str | Path | None = None) -> BenchmarkResult:
@@ -56,13 +60,16 @@ def read(path: str | Path, *, model: str | Path | None = None) -> BenchmarkResul
     )
 
 
+def _decoded(content: bytes) -> str:
+    """Text by the mark of its byte order, which PowerShell writes, or else UTF-8; what is neither has odd letters."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+
+
 def _parse(content: bytes) -> tuple[Measurement, str | None, int | None, int | None]:
     """The measurement, and as far as they are told the model's name, the threads and the model's size in bytes."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = None
-    if text is None or "\0" in text or (content[:1] in (b"\n", b"\x12") and "count=" not in text):
+    text = _decoded(content)
+    if any(letter in text for letter in _BINARY):
         file = parse_result(content)
         found = Measurement(
             file.runs, file.warmup_runs, file.first, file.init, "unknown", peak_memory_bytes=file.peak_memory_bytes
