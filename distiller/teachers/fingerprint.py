@@ -12,13 +12,17 @@ from keras import ops
 
 from distiller.errors import InputError
 
-# Names are chance where Keras gives them ("conv2d_7"), and the others change no answer of a network in inference mode;
-# dtypes have a string of their own.
-_LEFT_OUT = {"name", "dtype", "trainable", "build_config", "compile_config"}
+# Names are chance where Keras gives them ("conv2d_7"), and the others change no answer of a network in inference mode.
+_LEFT_OUT = {"name", "trainable", "build_config", "compile_config"}
+# What the configurations of layers, inputs and tensors have: their dtypes have a string of their own. That of an
+# operation, as of `keras.ops.cast`, is what it does.
+_COMPUTE_IN_A_DTYPE = {"trainable", "batch_shape", "keras_history"}
 
 
 def architecture(model: keras.Model) -> str:
-    """A digest of the layers of `model`, their options and how they are connected; names and dtypes do not count.
+    """A digest of the layers of `model`, their options and how they are connected.
+
+    Names, and the dtypes that layers compute in, do not count.
 
     The code of a layer or model class is not seen, only its name and configuration.
 
@@ -86,7 +90,8 @@ def _without_names(part: Any, places: Mapping[str, int]) -> Any:
         if isinstance(part.get("layers"), list):
             names = map(_name, part["layers"])
             places = {name: place for place, name in enumerate(names) if name is not None} or places
-        return {key: _without_names(value, places) for key, value in part.items() if key not in _LEFT_OUT}
+        left_out = _LEFT_OUT | {"dtype"} if part.keys() & _COMPUTE_IN_A_DTYPE else _LEFT_OUT
+        return {key: _without_names(value, places) for key, value in part.items() if key not in left_out}
     if not isinstance(part, list | tuple):
         return part
     if len(part) == 3 and isinstance(part[0], str) and part[0] in places:  # an output: (layer, call, which of several)

@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,17 @@ def of_teacher(teacher: keras.Model, taps: keras.Model, layers: list[str]) -> Ke
 
 
 def of_views(split: Split, augmentation: Augmentation, seed: int) -> Key:
-    """What the teacher sees. Without an augmentation the seed does not matter."""
+    """What the teacher sees. Without an augmentation the seed does not matter.
+
+    Raises:
+        InputError: the augmentation has attributes that its `repr` does not show: another could be taken for it.
+    """
+    hidden = sorted(vars(augmentation).keys() - {field.name for field in fields(augmentation) if field.repr})
+    if hidden:
+        raise InputError(
+            f"Expected the attributes of {type(augmentation).__name__} as fields, @dataclass(frozen=True), for a cache "
+            f"to tell it from another. Received besides: {', '.join(hidden)}"
+        )
     return {
         "images": fingerprint.images(split.images),
         "augmentation": repr(augmentation),

@@ -1,11 +1,13 @@
 """A cache belongs to one set of views, one teacher and one bridge."""
 
+from dataclasses import dataclass, field
+
 import keras
 import numpy as np
 import pytest
 from caches import VIEWS, images, network
 
-from distiller import bridges, data
+from distiller import bridges, data, models
 from distiller.data import Augmentation
 from distiller.errors import InputError
 from distiller.teachers import fingerprint
@@ -95,6 +97,49 @@ class TestBelongsTo:
         build(teacher=two("a", "b"), layers=["a"])
         with pytest.raises(InputError, match=r"What differs: places of the layers \([^;]*\). Name"):
             Cache(tmp_path / "cache", two("b", "a"), ["a"])
+
+    def test_what_a_teacher_casts_to_is_noticed(self, tmp_path, build):
+        """Its layers may compute in other dtypes and keep their architecture."""
+
+        def rounding(kind, dtype="float32"):
+            inputs = keras.Input((6, 6, 1))
+            x = keras.layers.Flatten(dtype=dtype)(inputs)
+            x = keras.ops.cast(keras.ops.cast(x, kind), "float32")
+            return keras.Model(inputs, keras.layers.Dense(2, kernel_initializer="ones", dtype=dtype)(x))
+
+        build(teacher=rounding("int32"))
+        Cache(tmp_path / "cache", rounding("int32"))
+        with pytest.raises(InputError, match=r"What differs: teacher's architecture \([^;]*\). Name another"):
+            Cache(tmp_path / "cache", rounding("int8"))
+        found = {fingerprint.architecture(rounding("int32", dtype)) for dtype in ("float32", "mixed_bfloat16")}
+        assert len(found) == 1
+
+    def test_the_architecture_of_the_packaged_teacher_is_what_it_was(self):
+        """Caches that are stored stay theirs."""
+        assert fingerprint.architecture(models.load("wide_cifar100")) == "52c97b81c663b52c"
+
+    def test_an_augmentation_that_does_not_show_its_numbers_is_refused(self, build):
+        class Darker(Augmentation):
+            def __init__(self, by, **options):
+                super().__init__(**options)
+                object.__setattr__(self, "by", by)
+
+        @dataclass(frozen=True)
+        class Brighter(Augmentation):
+            by: int = 1
+
+        @dataclass(frozen=True)
+        class Secret(Augmentation):
+            by: int = field(default=1, repr=False)
+
+        for hidden in (Darker(2, crop=1), Secret(by=2)):
+            with pytest.raises(InputError, match=rf"attributes of {type(hidden).__name__} as fields, .* besides: by"):
+                build(augmentation=hidden)
+        build(augmentation=Brighter(by=2))
+        with pytest.raises(
+            InputError, match=r"What differs: augmentation \(stored: .*Brighter\(crop=0, flip=False, by=2"
+        ):
+            build(augmentation=Brighter(by=3))
 
     def test_a_layer_without_configuration_is_refused(self, tmp_path):
         class Bare(keras.layers.Layer):
