@@ -7,6 +7,7 @@ import keras
 from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled
 from distiller.copies import take_weights
+from distiller.errors import InputError
 from distiller.models.fusing import fuse
 from distiller.taps import check_logits, entry, penultimate
 
@@ -50,9 +51,14 @@ class FineTune(Fitted):
             fit: epochs, validation_data, callbacks and so on.
 
         Raises:
-            InputError: labels of the pair that are no classes.
+            InputError: a tuple or list of other than two, or labels of the pair that are no classes.
         """
-        if isinstance(train, tuple):
+        if isinstance(train, tuple | list) and "y" not in fit:
+            if len(train) != 2:
+                raise InputError(
+                    "Expected a pair (images, labels), or a dataset for whatever else, such as weights of samples. "
+                    f"Received: a {type(train).__name__} of {len(train)}"
+                )
             images, labels = train
             train, fit["y"] = labelled(images, labels, classes)
         network = self.prepare(teacher, classes)

@@ -39,15 +39,23 @@ def test_the_copy_computes_in_the_precision_that_is_asked(nested):
     assert {layer.compute_dtype for layer in same._flatten_layers() if layer.weights} == {"float32"}
 
 
-def test_a_pair_of_images_and_labels_is_learned_without_the_unlabelled():
+@pytest.mark.parametrize("pair", [tuple, list])
+def test_a_pair_of_images_and_labels_is_learned_without_the_unlabelled(pair):
     x, _ = images()
     y = np.full((len(x), 1), -1)  # as keras.datasets has labels
     y[: len(x) // 2, 0] = np.arange(len(x) // 2) % CLASSES
     seen = []
     teacher = network()
     step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["accuracy"]))
-    bridges.FineTune().fit(teacher, (x, y), CLASSES, batch_size=len(x) // 2, verbose=0, callbacks=[step])
+    bridges.FineTune().fit(teacher, pair((x, y)), CLASSES, batch_size=len(x) // 2, verbose=0, callbacks=[step])
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_what_is_no_pair_is_refused(kind):
+    x, y = images()
+    with pytest.raises(InputError, match=rf"Expected a pair \(images, labels\), .* Received: a {kind.__name__} of 3"):
+        bridges.FineTune().fit(network(), kind((x, y % CLASSES, np.ones(len(x)))), CLASSES)
 
 
 @pytest.mark.parametrize("make", [bridges.FineTune, bridges.Probe, bridges.Transport])
