@@ -45,6 +45,19 @@ def test_answers_that_differ_are_told(phone, files, held_out, tmp_path, monkeypa
     assert got.max_difference == np.abs(wrong[0].astype(int) - here.astype(int)).max()
 
 
+def test_a_phone_that_answers_nan(phone, files, held_out, tmp_path):
+    """The first of numbers that are none is no class, not 0."""
+    program = tool.make(tmp_path)
+    answer = f"bytes.fromhex({np.full(10, np.nan, 'float32').tobytes().hex()!r})"
+    program.write_text(
+        program.read_text().replace("tool.main(", f"tool._answer = lambda graph, content, shape: {answer}\ntool.main(")
+    )
+    data = (held_out.images[:3], np.zeros(3, int))
+    got = tflite.android.evaluate(files["float32"].path, data, tool=program)
+    assert (got.correct, got.agreement) == (0, 0.0)
+    assert got.to_dict()["max_difference"] is None
+
+
 def test_unlabelled_images_are_left_out(phone, files, held_out, tmp_path):
     labels = held_out.labels[:6].copy()
     labels[[0, 2, 3, 5]] = -1

@@ -21,7 +21,7 @@ from tflite.android.phone import read_phone
 from tflite.android.program import find_program
 from tflite.arguments import whole
 from tflite.errors import MeasurementError, ModelError
-from tflite.interpreter import Runner
+from tflite.interpreter import Runner, largest
 from tflite.record import Record
 from tflite.tool.failure import explain
 from tflite.tool.flags import IMAGE_FLAGS, Options, one_image
@@ -40,7 +40,8 @@ class PhoneEvaluation(Record):
     """How many images a file classifies rightly on a phone, and how its answers differ from this machine's.
 
     `accuracy` is the fraction correct / samples. `agreement` is the fraction of images with the same largest output
-    here, and `max_difference` the largest difference of any output, in quantization steps where they are integers.
+    here, and `max_difference` the largest difference of any output, in quantization steps where they are integers. An
+    image with NaN among its outputs has no largest: it is not right and does not agree.
     """
 
     path: Path
@@ -108,7 +109,7 @@ def evaluate(
         answers, notes = _Phone(folder, command, folder.send(run.path, "model.tflite"), options, run).answers(
             images, progress
         )
-    guesses = answers.argmax(axis=-1)
+    guesses = largest(answers)
     correct = int(np.sum(guesses == labels))
     # Wider than any output type: a difference of int8 does not fit in int8.
     difference = np.abs(answers.astype("float64") - expected.astype("float64"))
@@ -117,7 +118,7 @@ def evaluate(
         accuracy=correct / len(labels),
         samples=len(labels),
         correct=correct,
-        agreement=float(np.mean(guesses == expected.argmax(axis=-1))),
+        agreement=float(np.mean((guesses == largest(expected)) & (guesses >= 0))),
         max_difference=float(difference.max()),
         seconds=time.perf_counter() - started,
         threads=options.threads,
