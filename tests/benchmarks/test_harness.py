@@ -1,7 +1,12 @@
 """Experiments are recorded once, survive a kill, and the documents hold what was recorded."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -125,6 +130,45 @@ def test_after_a_kill_while_recording_the_table_is_the_same(tiny, tmp_path):
     path.write_text(path.read_text()[:-100])
     assert run.main([*arguments[:-1], str(results)]) == 0
     assert sorted(lines.read(path), key=json.dumps) == sorted(whole, key=json.dumps)
+
+
+# The experiment of the fixture, in a process of its own.
+PROCESS = """
+import sys
+from benchmarks import experiments, run
+if __name__ == "__main__":
+    one = experiments.read("demo").model_copy(update={"arms": {"5 labels a class": ["hard_labels", "distilled"]}})
+    experiments.read = lambda _: one
+    sys.exit(run.main(sys.argv[1:]))
+"""
+
+
+def test_killed_while_it_trains_it_goes_on_and_ends_with_the_same_table(tiny, tmp_path, monkeypatch):
+    """After the first epoch of the first student."""
+    folder, arguments = tiny
+    work, results = tmp_path / "work", tmp_path / "results"
+    (tmp_path / "process.py").write_text(PROCESS)
+    arguments = [*arguments[:2], "--work", str(work), "--results", str(results)]
+    command = [sys.executable, str(tmp_path / "process.py"), *arguments]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(tables.ROOT)}) as process:
+        until = time.monotonic() + 300
+        while not any(len(file.read_text().splitlines()) > 1 for file in work.rglob("metrics.csv")):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert lines.read(results / "demo.jsonl") == []
+    assert run.main(arguments) == 0
+    assert table_of(results, monkeypatch) == table_of(folder / "results", monkeypatch)
+
+
+def table_of(results, monkeypatch):
+    """The cells of the demo's table without its milliseconds, which differ from run to run, and whose they are."""
+    monkeypatch.setattr(lines, "RESULTS", results)
+    rows = [row.split("|") for row in tables.table("demo").splitlines() if "milliseconds" not in row]
+    kept = [place for place, name in enumerate(rows[0]) if "ms" not in name]
+    return [[row[place] for place in kept] if len(row) > 1 else row for row in rows]
 
 
 def test_the_key_of_a_student_does_not_depend_on_its_company():
