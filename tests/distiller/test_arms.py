@@ -178,14 +178,16 @@ def test_as_many_classes_of_other_names_need_a_bridge(tmp_path, theirs, ours, me
 
 
 def test_names_that_are_not_known_need_no_bridge(tmp_path):
-    """A teacher's file has no names, and images without names have numbers."""
+    """A teacher's file has no names, and images without names have numbers; those of known names need one."""
     generator = np.random.default_rng(0)
     images = {"x_train": generator.integers(0, 256, (60, 8, 8, 1), "uint8"), "y_train": np.arange(60) % 3}
-    for name, classes in (("words", {"classes": ["ant", "bee", "cat"]}), ("numbers", {})):
+    names = {"words": {"classes": ["ant", "bee", "cat"]}, "others": {"classes": ["ant", "bee", "dog"]}, "numbers": {}}
+    for name, classes in names.items():
         np.savez(tmp_path / f"{name}.npz", **images, **classes)
     content = yaml.safe_load(SMALL)
     content |= {"bridge": None, "labels": {}, "arms": {"soft": content["arms"]["soft"]}}
-    for theirs, ours in (("words", "numbers"), ("numbers", "words"), (None, "words")):
+    refused = {}
+    for theirs, ours in (("words", "numbers"), ("numbers", "words"), ("others", "words"), (None, "words")):
         content["data"] = {"name": str(tmp_path / f"{ours}.npz")}
         if theirs:
             content["teacher"]["train"]["data"] = {"name": str(tmp_path / f"{theirs}.npz")}
@@ -194,7 +196,12 @@ def test_names_that_are_not_known_need_no_bridge(tmp_path):
             keras.Sequential(layers).save(tmp_path / "teacher.keras")
             content["teacher"] = {"file": str(tmp_path / "teacher.keras")}
         (tmp_path / "soft.yaml").write_text(yaml.safe_dump(content))
-        Stages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter()).rehearse()
+        try:
+            Stages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter()).rehearse()
+        except InputError as error:
+            refused[theirs] = str(error)
+    assert refused.keys() == {"others"}
+    assert "class 2 is 'dog' there and 'cat' here" in refused["others"]
 
 
 @pytest.mark.parametrize(
