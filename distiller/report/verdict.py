@@ -1,49 +1,53 @@
 """What came of a run, in two sentences with the numbers."""
 
 from distiller.report.content import Report, Student
+from distiller.report.intervals import in_points, welch
 from distiller.report.measure import Measure, percent
-from distiller.report.table import label, student_names, teacher_accuracy, teachers
+from distiller.report.subject import BASELINE, CHALLENGER, budget, rivals, subject
+from distiller.report.table import label, teacher_accuracy, teachers
 
-BASELINE, CHALLENGER, SCHEME = "hard_labels", "distilled", "int8"
+SCHEME = "int8"
 
 
 def verdict(report: Report) -> str:
     """Whether distillation beats hard labels and by how much, how far the teacher is, and what int8 costs.
 
-    A difference counts as shown where it is larger than both standard deviations together; with one seed there is
-    none, and the sentence says so.
+    The student is the best one with a teacher, chosen on the validation split (`distiller.report.subject`). A
+    difference counts as shown where its 95 % interval (`distiller.report.intervals`) leaves zero out; with one seed
+    there is none, and the sentence says so.
     """
-    name = _subject(report)
-    subject = Measure.of([s.accuracy for s in _of(report, name)])
-    reached = f"{_named(name)} reaches {percent(subject)} % on {report.data.test:,} test images"
-    comparison = _comparison(report, name, subject)
-    return f"{reached}{comparison}. {_distances(report, name, subject)}".rstrip()
+    name = subject(report)
+    accuracies = [s.accuracy for s in _of(report, name)]
+    reached = f"{_named(name)}{_among(report, name)} reaches {percent(Measure.of(accuracies))} %"
+    found = f"{reached} on {report.data.test:,} test images{_comparison(report, name, accuracies)}"
+    return f"{found}. {_distances(report, name, Measure.of(accuracies))}".rstrip()
 
 
-def _subject(report: Report) -> str:
-    """The student that the sentences are about. Never the best one: that would be a choice made on the test set."""
-    names = student_names(report)
-    if CHALLENGER in names:
-        return CHALLENGER
-    return next((name for name in names if name != BASELINE), names[0])
+def _among(report: Report, name: str) -> str:
+    """How it was chosen, where there was a choice, and that it had other steps than hard labels, where it had."""
+    others = len(rivals(report))
+    words = [f"the best of {others} taught students on the validation split"] * (others > 1)
+    if name != BASELINE and _of(report, BASELINE) and budget(report, name) != budget(report, BASELINE):
+        words.append("with a budget of its own")
+    return f", {', '.join(words)}," if words else ""
 
 
-def _comparison(report: Report, name: str, subject: Measure) -> str:
-    baseline = _of(report, BASELINE)
+def _comparison(report: Report, name: str, accuracies: list[float]) -> str:
+    subject, baseline = Measure.of(accuracies), [s.accuracy for s in _of(report, BASELINE)]
     if name == BASELINE or not baseline:
         return f" ({subject.n} seed{'s' if subject.n > 1 else ''})"
-    other = Measure.of([s.accuracy for s in baseline])
+    other = Measure.of(baseline)
     gain = subject.mean - other.mean
-    if _points(gain) == "0.00":
-        return f", the same as hard labels ({percent(other)} %; {_seeds(subject, other)})"
-    side = "above" if gain > 0 else "below"
-    difference = f", {_points(gain)} points {side} hard labels ({percent(other)} %; {_seeds(subject, other)})"
-    if subject.deviation is None or other.deviation is None:
-        return f"{difference}; without a second seed of each it is not known whether that is chance"
-    noise = subject.deviation + other.deviation
-    if abs(gain) > noise:
-        return f"{difference}, more than both deviations together ({_points(noise)})"
-    return f"{difference}, which is within both deviations together ({_points(noise)}) and may be chance"
+    difference = (
+        "the same as" if _points(gain) == "0.00" else f"{_points(gain)} points {'above' if gain > 0 else 'below'}"
+    ) + f" hard labels ({percent(other)} %; {_seeds(subject, other)})"
+    if 1 in (subject.n, other.n):
+        return f", {difference}; without a second seed of each it is not known whether that is chance"
+    interval = welch(accuracies, baseline)
+    if interval is None:
+        return f", {difference}; no seed differs from another, so there is no telling whether that is chance"
+    unsure = ", which includes zero: that may be chance" if interval[0] <= 0 <= interval[1] else ""
+    return f", {difference}, with a 95 % interval of {in_points(interval)}{unsure}"
 
 
 def _distances(report: Report, name: str, subject: Measure) -> str:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from made_reports import DISTILLED, HARD, checked, folder_of, made
 from rich.console import Console
+from scipy import stats
 
 from distiller import recipes, report
 from distiller.data import Dataset, Split
 from distiller.errors import InputError
 from distiller.folder import RunFolder, write_json
-from distiller.report import measure, table
+from distiller.report import intervals, measure, table
 from distiller.report.content import Report
 from distiller.summary import summarize
 
@@ -227,11 +228,11 @@ class TestTable:
 class TestVerdict:
     def test_beats_clearly(self):
         gain = 100 * (np.mean(DISTILLED) - np.mean(HARD))
-        noise = 100 * (np.std(DISTILLED, ddof=1) + np.std(HARD, ddof=1))
+        low, high = stats.ttest_ind(DISTILLED, HARD, equal_var=False).confidence_interval(0.95)
         gap = 100 * (0.95 - np.mean(DISTILLED))
         assert report.verdict(checked()) == (
             f"The distilled student reaches 93.13 ± 0.15 % on 10,000 test images, {gain:.2f} points above hard labels "
-            f"(91.10 ± 0.26 %; 3 seeds each), more than both deviations together ({noise:.2f}). "
+            f"(91.10 ± 0.26 %; 3 seeds each), with a 95 % interval of +{100 * low:.2f} to +{100 * high:.2f}. "
             f"It is {gap:.2f} points below the teacher (95.00 %), and int8 costs it 0.20 points against float."
         )
 
@@ -239,9 +240,9 @@ class TestVerdict:
         content = made()
         content["teacher"]["accuracy"] = None
         said = report.verdict(Report.model_validate(content))
-        assert said.endswith("more than both deviations together (0.42). int8 costs it 0.20 points against float.")
+        assert said.endswith("95 % interval of +1.49 to +2.58. int8 costs it 0.20 points against float.")
         content["tflite"] = []
-        assert report.verdict(Report.model_validate(content)).endswith("together (0.42).")
+        assert report.verdict(Report.model_validate(content)).endswith("+1.49 to +2.58.")
 
     def test_the_distance_is_to_the_students_own_teacher(self):
         """The mean of its teacher over its seeds, whatever the recipe's bridge reaches."""
@@ -256,14 +257,16 @@ class TestVerdict:
         assert "teacher" not in report.verdict(Report.model_validate(content))
 
     def test_within_noise(self):
-        said = report.verdict(checked(hard=[0.90, 0.92], distilled=[0.915, 0.91]))
+        hard, distilled = [0.90, 0.92], [0.915, 0.91]
+        said = report.verdict(checked(hard=hard, distilled=distilled))
+        low, high = stats.ttest_ind(distilled, hard, equal_var=False).confidence_interval(0.95)
         assert "0.25 points above hard labels" in said
-        assert "within both deviations together (1.77) and may be chance" in said
+        assert f"interval of −{-100 * low:.2f} to +{100 * high:.2f}, which includes zero: that may be chance" in said
 
     def test_loses(self):
         said = report.verdict(checked(hard=DISTILLED, distilled=HARD))
         assert "2.03 points below hard labels" in said
-        assert "more than both deviations together" in said
+        assert "with a 95 % interval of −2.58 to −1.49." in said
 
     def test_equal(self):
         assert "the same as hard labels (91.10" in report.verdict(checked(distilled=HARD))
@@ -272,6 +275,11 @@ class TestVerdict:
         said = report.verdict(checked(hard=[0.9], distilled=[0.92]))
         assert "2.00 points above hard labels (90.00 %; one seed each); without a second seed" in said
         assert "±" not in said
+        assert "interval" not in said
+
+    def test_seeds_that_do_not_differ(self):
+        said = report.verdict(checked(hard=[0.9, 0.9], distilled=[0.92, 0.92]))
+        assert "2.00 points above hard labels (90.00 ± 0.00 %; 2 seeds each); no seed differs from another" in said
 
     def test_int8_is_compared_with_the_same_seeds(self):
         content = made()
@@ -304,7 +312,54 @@ class TestVerdict:
         content = made(schemes=())
         better = [dict(s, name="relational", accuracy=0.99) for s in content["students"][:3]]
         content["students"] += copy.deepcopy(better)
-        assert report.verdict(Report.model_validate(content)).startswith("The distilled student")
+        assert report.verdict(Report.model_validate(content)).startswith(
+            "The distilled student, the best of 2 taught students on the validation split, reaches 93.13 ± 0.15 %"
+        )
+
+    def test_speaks_of_the_best_on_the_validation_split_wherever_it_stands(self):
+        content = made(schemes=())
+        for s in copy.deepcopy(content["students"][3:]):
+            content["students"].append(s | {"name": "fine_tune", "accuracy": 0.925, "validation_accuracy": 0.99})
+        said = report.verdict(Report.model_validate(content))
+        assert said.startswith(
+            "The student “fine tune”, the best of 2 taught students on the validation split, reaches"
+        )
+        assert "92.50 ± 0.00 % on 10,000 test images, 1.40 points above hard labels" in said
+
+    def test_more_steps_are_no_better_method(self):
+        """An arm that goes on from another is compared with hard labels only where no other can be."""
+        content = made(schemes=())
+        content["students"] += [
+            dict(s, name="longer", validation_accuracy=0.99) for s in copy.deepcopy(content["students"][3:])
+        ]
+        content["budget"]["others"] = [{"student": "longer", "steps": 9, "epochs": 3, "start": "distilled"}]
+        assert report.verdict(Report.model_validate(content)).startswith("The distilled student reaches")
+        content["students"] = [s for s in content["students"] if s["name"] != "distilled"]
+        said = report.verdict(Report.model_validate(content))
+        assert said.startswith("The student “longer”, with a budget of its own, reaches")
+
+    def test_students_without_a_teacher_are_not_distilled(self):
+        content = made(schemes=())
+        content["students"] += [
+            dict(s, name="int8_labels", validation_accuracy=0.99) for s in copy.deepcopy(content["students"][3:])
+        ]
+        for s in content["students"][3:6]:
+            s |= {"bridge": "head", "teacher_accuracy": 0.95}
+        assert report.verdict(Report.model_validate(content)).startswith("The distilled student reaches")
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 3), (2, 7)])
+def test_the_interval_of_a_difference_against_scipy(sizes):
+    rng = np.random.default_rng(sum(sizes))
+    found, base = (rng.normal(0.9, deviation, n).tolist() for n, deviation in zip(sizes, (0.002, 0.02), strict=True))
+    for first, second in ((found, base), (base, found)):
+        expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+        np.testing.assert_allclose(intervals.welch(first, second), expected, rtol=1e-9)
+    # Where one side does not vary, it is the interval of the other's mean.
+    expected = stats.t.interval(0.95, len(found) - 1, np.mean(found) - 0.5, np.std(found, ddof=1) / np.sqrt(len(found)))
+    np.testing.assert_allclose(intervals.welch(found, [0.5] * 3), expected, rtol=1e-9)
+    assert intervals.welch([0.9, 0.9], [0.8, 0.8]) is None
+    assert intervals.welch([0.9], [0.8, 0.7]) is None
 
 
 def test_a_summary_has_the_bridge_and_the_teacher_of_each_arm(tmp_path):
