@@ -1,10 +1,14 @@
 """Where a training goes on after it was killed."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+
+from distiller.saving import weights_of
+from distiller.unfinished import sweep, write_whole
 
 _NAME = "epoch-{:06d}.weights.h5"
 
@@ -27,6 +31,7 @@ class RestartPoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Called by Keras."""
+        sweep(self.folder)
         points = self._points()
         if not points:
             return
@@ -44,13 +49,11 @@ class RestartPoint(keras.callbacks.Callback):
         """Called by Keras."""
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self._points()
-        scratch = self.folder / "unfinished.weights.h5"
-        self.model.save_weights(scratch, overwrite=True)
         point = self.folder / _NAME.format(epoch + 1)
         states = [keras.ops.convert_to_numpy(variable) for variable in self._generators()]
         if states:
-            np.savez(_random_of(point), *states)  # before the weights, with which a point is whole
-        scratch.replace(point)
+            write_whole(_random_of(point), _packed(states))  # before the weights, with which a point is whole
+        write_whole(point, weights_of(self.model))
         for old in before:
             old.unlink()
             _random_of(old).unlink(missing_ok=True)
@@ -66,3 +69,9 @@ class RestartPoint(keras.callbacks.Callback):
 
 def _random_of(point: Path) -> Path:
     return point.with_name(point.name.replace(".weights.h5", ".random.npz"))
+
+
+def _packed(arrays: list[np.ndarray]) -> memoryview:
+    file = io.BytesIO()
+    np.savez(file, *arrays)
+    return file.getbuffer()

@@ -1,10 +1,15 @@
 """A training that is killed while it writes its restart point goes on from the one before."""
 
+import errno
+import resource
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import pytest
 
 from distiller.restart import RestartPoint
+from distiller.saving import save_network
 
 X = np.linspace(-1, 1, 32, dtype="float32").reshape(16, 2)
 Y = X @ np.array([[2.0], [-1.0]], "float32")
@@ -61,19 +66,54 @@ class Killed(Exception):
 
 def test_a_kill_while_writing_leaves_the_point_before(tmp_path, monkeypatch):
     fit(tmp_path, 2)
-    save = keras.Model.save_weights
 
-    def torn(model, path, **options):
-        save(model, path, **options)
-        path.write_bytes(path.read_bytes()[:1000])
+    def torn(path, content):
+        path.with_name(f"{path.name}.torn.part").write_bytes(content[:1000])
         raise Killed
 
-    monkeypatch.setattr(keras.Model, "save_weights", torn)
+    monkeypatch.setattr("distiller.restart.write_whole", torn)
     with pytest.raises(Killed):
         fit(tmp_path, 5)
     monkeypatch.undo()
     _, epochs = fit(tmp_path, 5)
     assert epochs == [2, 3, 4]
+
+
+@contextmanager
+def files_of(size):
+    """Files that grow beyond so many bytes are refused by the system, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [0, 100, 3000, 9000])
+def test_a_full_disk_is_an_error_and_leaves_the_point_before(tmp_path, size):
+    """HDF5 that writes to the disk itself ends the process with a segmentation fault."""
+    fit(tmp_path, 2)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with files_of(size), pytest.raises(OSError, match="too large") as error:
+        fit(tmp_path, 5)
+    assert error.value.errno == errno.EFBIG
+    assert error.value.filename == str(tmp_path / "epoch-000003.weights.h5")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert fit(tmp_path, 5)[1] == [2, 3, 4]
+
+
+def test_a_full_disk_leaves_the_network_that_was_saved_before(tmp_path):
+    path, model = tmp_path / "student.keras", network()
+    save_network(model, path)
+    before = path.read_bytes()
+    assert len(before) > 5000
+    with files_of(5000), pytest.raises(OSError, match=r"too large.*student.keras"):
+        save_network(model, path)
+    assert [*tmp_path.iterdir()] == [path]
+    assert path.read_bytes() == before
+    for one, other in zip(keras.models.load_model(path).get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_kill_before_the_old_point_is_gone_goes_on_from_the_new_one(tmp_path):

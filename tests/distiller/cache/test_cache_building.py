@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from caches import VIEWS, assert_answers, images
 
-from distiller import data, unfinished
+from distiller import data, locks, unfinished
 from distiller.errors import InputError, WorkError
 from distiller.taps import LOGITS
 from distiller.teachers import key, store
@@ -118,6 +118,44 @@ class TestBuild:
         assert_answers(cache, teacher, split, turn=1)
         build(passes=2)
         assert not scratch.exists()
+
+    def test_one_that_was_killed_and_not_waited_for_is_no_more(self, tmp_path, monkeypatch, build, teacher, split):
+        """Its number is still taken: `os.kill(number, 0)` finds it."""
+        folder = tmp_path / "cache"
+        build(passes=1)
+        other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            other.kill()
+            os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+            os.kill(other.pid, 0)
+            scratch = folder / f"pass-0001.npy.{unfinished._here()}-{other.pid}-{'0' * 32}.part"
+            scratch.write_bytes(b"half")
+            os.utime(scratch, (time.time() - 10,) * 2)
+            monkeypatch.setattr("distiller.teachers.cache.time.sleep", lambda _: pytest.fail("it is waited for"))
+            cache = build(passes=2)
+        finally:
+            other.communicate()
+        assert not scratch.exists()
+        assert_answers(cache, teacher, split, turn=1)
+
+    def test_one_whose_number_another_process_has_by_now_is_no_more(self, tmp_path, monkeypatch, build):
+        build(passes=1)
+        scratch = tmp_path / "cache" / f"pass-0001.npy.{unfinished._here()}-{os.getppid()}-{'0' * 32}.part"
+        scratch.write_bytes(b"half")
+        os.utime(scratch, (time.time() - 10,) * 2)
+        monkeypatch.setattr("distiller.teachers.cache.time.sleep", lambda _: pytest.fail("it is waited for"))
+        assert build(passes=2).passes == 2
+        assert not scratch.exists()
+
+    def test_one_that_is_at_work_is_not_swept_though_its_number_is_not_known_here(self, tmp_path):
+        """As one in another container of the same name."""
+        held = tmp_path / f"pass-0000.npy.{unfinished._here()}-{2**22 + 1}-{'0' * 32}.part"
+        with held.open("xb") as file:
+            locks.hold(file)
+            unfinished.sweep(tmp_path)
+            assert held.exists()
+        unfinished.sweep(tmp_path)
+        assert not held.exists()
 
     def test_what_another_has_built_meanwhile_is_not_built_again(self, tmp_path, build, teacher, split):
         seen = []
