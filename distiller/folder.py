@@ -7,16 +7,22 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from distiller import locks
+from distiller.disk import told_if_full
 from distiller.errors import InputError
 from distiller.progress import Reporter
 from distiller.provenance import provenance
 from distiller.recipes.schema import Section
+from distiller.unfinished import sweep, write_whole
+
+_RUN = "run.json"
+_LOCK = "run.lock"
 
 
 class RunFolder:
@@ -56,6 +62,7 @@ class RunFolder:
             begun = folder.run_file.exists()
         if begun and resume:
             folder._go_on(recipe, inputs or {})
+            sweep(path)
             return folder
         if begun:
             folder._keep(used)
@@ -63,11 +70,32 @@ class RunFolder:
         command = shlex.join(["distiller", *sys.argv[1:]])
         run = {"recipe": asked, "command": command, **provenance(), "inputs": dict(inputs or {})}
         with _told(path):
-            if begun:
-                shutil.rmtree(path)
             path.mkdir(parents=True, exist_ok=True)
+            folder._clear()
             write_json(folder.run_file, run)
         return folder
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder, which is made, while the block runs, so that no other process works in it.
+
+        Raises:
+            InputError: another process is at the run, or the folder cannot be made or written to.
+        """
+        with _told(self.path), ExitStack() as stack:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(locks.alone(self.path / _LOCK))
+            except locks.LockedError as holder:
+                raise self._at_work(holder) from None
+            held = stack.pop_all()
+        with held:
+            yield
+
+    def _at_work(self, holder: object) -> InputError:
+        return InputError(
+            f"Another process is at the run in {str(self.path)!r}: {holder}. Wait for its end or name another folder"
+        )
 
     @classmethod
     def check(cls, path: Path, *, resume: bool, force: bool, source: Path | None = None) -> None:
@@ -81,6 +109,8 @@ class RunFolder:
         """
         check_output(path)
         folder = cls(path)
+        if (holder := locks.holder(path / _LOCK)) is not None:
+            raise folder._at_work(holder)
         folder._refuse(resume=resume, force=force)
         if force and source is not None:
             folder._keep([source])
@@ -104,7 +134,7 @@ class RunFolder:
                     f"The output folder {name} already holds a run. "
                     "Use --resume to go on with it or --force to start anew"
                 )
-        elif self.path.exists() and any(self.path.iterdir()):
+        elif self.path.exists() and any(not _of_a_start(path) for path in self.path.iterdir()):
             raise InputError(f"The output folder {name} holds other files. Name a new or an empty folder")
 
     def _keep(self, used: Iterable[str | Path]) -> None:
@@ -116,10 +146,24 @@ class RunFolder:
                     f"Received: {str(path)!r} in it to read"
                 )
 
+    def _clear(self) -> None:
+        """Delete what is in the folder, which may be a link to it, but for its lock.
+
+        `run.json` stays till last: a process that is killed before leaves a run that may be deleted, and not files of
+        which nobody knows whose they are.
+        """
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name == _RUN):
+            if path.name == _LOCK:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
     @property
     def run_file(self) -> Path:
         """What was asked, with versions, machine and commit."""
-        return self.path / "run.json"
+        return self.path / _RUN
 
     def stage(self, name: str) -> Path:
         """The folder of a stage."""
@@ -129,11 +173,16 @@ class RunFolder:
         """The result of a stage: read where it is done, otherwise made by `work(folder)` and kept.
 
         It also says where it comes from: a run may go on with other software, or elsewhere.
+
+        Raises:
+            WorkError: the disk is full.
         """
         result = self.stage(name) / "result.json"
         if not result.exists():
-            result.parent.mkdir(parents=True, exist_ok=True)
-            write_json(result, {**work(result.parent), "provenance": provenance()})
+            with told_if_full(self.path):
+                result.parent.mkdir(parents=True, exist_ok=True)
+                sweep(result.parent)
+                write_json(result, {**work(result.parent), "provenance": provenance()})
         return self.result(name)
 
     def result(self, name: str) -> dict[str, Any]:
@@ -228,6 +277,9 @@ def _told(path: Path) -> Iterator[None]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file whole or not at all."""
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(json.dumps(content, indent=1) + "\n")
-    scratch.replace(path)
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _of_a_start(path: Path) -> bool:
+    """Whether a file is all that a run leaves which is killed before its `run.json` is whole."""
+    return path.name in (_LOCK, "run.tmp") or (path.name.startswith(f"{_RUN}.") and path.suffix == ".part")

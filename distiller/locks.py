@@ -13,6 +13,10 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
+# Letters that are read of what a holder says of itself.
+_LONGEST = 200
+
+
 class LockedError(Exception):
     """Another process holds the lock; the message says which, as far as it told."""
 
@@ -40,6 +44,15 @@ def is_held(path: Path) -> bool | None:
     except OSError:  # no locks on this file system, or no right to read
         return None
     return False
+
+
+def holder(path: Path) -> str | None:
+    """Who holds a lock file of `alone`; None where nobody is known to."""
+    if not is_held(path):
+        return None
+    with suppress(FileNotFoundError):  # released meanwhile
+        return path.read_text(encoding="utf-8", errors="replace")[:_LONGEST].strip() or "it has just begun"
+    return None
 
 
 @contextmanager
@@ -71,10 +84,8 @@ def _opened(path: Path) -> IO[str]:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read(200).strip()
             file.close()
-            raise LockedError(holder or "another process") from None
+            raise LockedError(holder(path) or "it is about to end") from None
         except OSError:  # no locks on this file system
             return file
         with suppress(FileNotFoundError):

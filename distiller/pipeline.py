@@ -5,6 +5,7 @@ from typing import Any
 
 from distiller import recipes
 from distiller.building import load_data, new_network
+from distiller.disk import told_if_full
 from distiller.errors import InputError
 from distiller.folder import RunFolder
 from distiller.inputs import digests, used
@@ -28,16 +29,17 @@ def train(
     Returns the metrics of every epoch, the seconds, and the accuracy on the test split, which is read once.
 
     Raises:
-        InputError: the recipe, the data or the folder is wrong; nothing has been written then.
+        InputError: the recipe, the data or the folder is wrong, or another process is at a run in it; nothing has been
+            written then.
         WorkError: the training failed.
     """
     dataset = load_data(recipe.data, data_dir)
     new_network(recipe.model, recipe.training, dataset)
-    folder = RunFolder.open(
-        out, recipe, resume=resume, force=force, inputs=digests(recipe, dataset), used=used(recipe, data_dir)
-    )
-    result = train_teacher(recipe, dataset, folder, reporter or Reporter())
-    write_metrics(folder, ["teacher"])
+    inputs = digests(recipe, dataset)
+    with RunFolder(out).alone(), told_if_full(out):
+        folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
+        result = train_teacher(recipe, dataset, folder, reporter or Reporter())
+        write_metrics(folder, ["teacher"])
     return result
 
 
@@ -57,7 +59,8 @@ def run(
     `if __name__ == "__main__":`, which Python's `multiprocessing` asks for.
 
     Raises:
-        InputError: the recipe, the data, the teacher or the folder is wrong; nothing has been written then.
+        InputError: the recipe, the data, the teacher or the folder is wrong, or another process is at a run in it;
+            nothing has been written then.
         WorkError: a stage failed; the stages before it are kept, and `resume` goes on from there.
     """
     if processes < 1:
@@ -66,8 +69,9 @@ def run(
     stages = Stages(recipe, data_dir, reporter)
     stages.rehearse()
     inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
-    folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
-    if processes > 1:
-        stages.prepare(folder)
-        train_students(recipe, folder, data_dir, reporter, processes)
-    return stages.into(folder)
+    with RunFolder(out).alone(), told_if_full(out):
+        folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
+        if processes > 1:
+            stages.prepare(folder)
+            train_students(recipe, folder, data_dir, reporter, processes)
+        return stages.into(folder)

@@ -1,11 +1,15 @@
 """The folder of a run: what may be asked when it goes on."""
 
 import dataclasses
+import errno
+import os
+import subprocess
+import sys
 
 import pytest
 
-from distiller import data, recipes
-from distiller.errors import InputError
+from distiller import data, pipeline, recipes
+from distiller.errors import InputError, WorkError
 from distiller.folder import RunFolder, write_json
 from distiller.inputs import digests, used
 
@@ -202,3 +206,114 @@ class TestInputs:
         assert found["images"] == other["images"]
         assert found["images of the teacher"] != other["images of the teacher"]
         assert digests(demo([0]), digits)["images"] == found["images of the teacher"]
+
+
+class TestAlone:
+    """One process at a time works in a folder."""
+
+    OTHER = (
+        "import sys; from pathlib import Path; from distiller.locks import alone\n"
+        "with alone(Path(sys.argv[1])): print('held', flush=True); input()"
+    )
+
+    @pytest.fixture
+    def other(self, begun):
+        call = [sys.executable, "-c", self.OTHER, begun / "run.lock"]
+        with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout.readline() == "held\n"
+            yield other
+            other.kill()
+
+    @pytest.mark.parametrize("options", [{"resume": True, "force": False}, {"resume": False, "force": True}])
+    def test_another_process_is_told_of_before_and_in_the_work(self, begun, other, options, monkeypatch):
+        told = rf"Another process is at the run in '.*run': process {other.pid} on .*name another folder"
+        with pytest.raises(InputError, match=told):
+            RunFolder.check(begun, **options)
+        monkeypatch.setattr("distiller.pipeline.train_teacher", lambda *_: pytest.fail("the work has begun"))
+        recipe = recipes.read_train("teacher_cifar100", ["data.name=digits", "model.options={}"])
+        with pytest.raises(InputError, match=told):
+            pipeline.train(recipe, begun, **options)
+        assert RunFolder(begun).run()["recipe"]["kind"] == "run"
+
+    def test_a_process_that_was_killed_holds_nothing(self, begun, other):
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # and nobody has waited for its end
+        RunFolder.check(begun, resume=True, force=False)
+        with RunFolder(begun).alone():
+            RunFolder.open(begun, demo([0, 1]), resume=True, force=False)
+        assert not (begun / "run.lock").exists()
+
+    def test_twice_in_one_process(self, tmp_path):
+        with RunFolder(tmp_path).alone():
+            RunFolder.open(tmp_path, demo([0]), resume=False, force=False)
+            with pytest.raises(InputError, match="Another process"), RunFolder(tmp_path).alone():
+                pytest.fail("both are at work")
+            RunFolder.open(tmp_path, demo([0]), resume=False, force=True)
+            with pytest.raises(InputError, match="Another process"), RunFolder(tmp_path).alone():
+                pytest.fail("the lock was deleted with the run")
+        with RunFolder(tmp_path).alone():
+            assert [path.name for path in tmp_path.iterdir()].count("run.lock") == 1
+
+
+class TestKilledAtTheStart:
+    """A run that was killed before its `run.json` was whole can be started again."""
+
+    @pytest.mark.parametrize("left", ["run.tmp", "run.lock", "run.json.0123abcd-1-0123456789abcdef.part"])
+    @pytest.mark.parametrize(("resume", "force"), [(False, False), (True, False), (False, True)])
+    def test_in_the_same_folder(self, tmp_path, left, resume, force):
+        (tmp_path / left).write_text('{"recipe": {"ki')
+        RunFolder.check(tmp_path, resume=resume, force=force)
+        RunFolder.open(tmp_path, demo([0]), resume=resume, force=force)
+        assert RunFolder(tmp_path).run()["recipe"]["seeds"] == [0]
+
+    def test_while_the_old_run_was_deleted(self, begun, monkeypatch):
+        """What is left is still known as a run, which --force may delete."""
+        (begun / "student.keras").write_text("a network")
+        (begun / "zz").mkdir()
+        deleted = []
+
+        def killed(path, **_):
+            deleted.append(path.name)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("distiller.folder.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            RunFolder.open(begun, demo([0]), resume=False, force=True)
+        monkeypatch.undo()
+        assert deleted == ["zz"]
+        RunFolder.check(begun, resume=False, force=True)
+        RunFolder.open(begun, demo([0]), resume=False, force=True)
+        assert [path.name for path in begun.iterdir()] == ["run.json"]
+
+
+def test_a_linked_folder_is_emptied_and_stays_linked(begun, tmp_path):
+    """What a link in it points to stays."""
+    link, elsewhere = tmp_path / "link", tmp_path / "elsewhere"
+    link.symlink_to(begun)
+    elsewhere.mkdir()
+    (elsewhere / "thesis.tex").write_text("years of work")
+    (begun / "stages" / "teacher").mkdir(parents=True)
+    (begun / "photos").symlink_to(elsewhere)
+    RunFolder.check(link, resume=False, force=True)
+    RunFolder.open(link, demo([7]), resume=False, force=True)
+    assert link.is_symlink()
+    assert [path.name for path in begun.iterdir()] == ["run.json"]
+    assert RunFolder(begun).run()["recipe"]["seeds"] == [7]
+    assert (elsewhere / "thesis.tex").exists()
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_way_on(begun):
+    def full(stage):
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(stage / "epoch-000003.weights.h5"))
+        except OSError as error:
+            raise RuntimeError("wrapped") from error
+
+    told = (
+        r"teacher/epoch-000003.weights.h5' cannot be written: No space left on device. What was done before is kept: "
+        "make room, and go on with --resume"
+    )
+    with pytest.raises(WorkError, match=told):
+        RunFolder(begun).once("teacher", full)
+    with pytest.raises(RuntimeError, match="another"):
+        RunFolder(begun).once("teacher", lambda _: (_ for _ in ()).throw(RuntimeError("another")))
