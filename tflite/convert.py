@@ -130,7 +130,14 @@ def convert(
     # The converter writes the wide ones itself where it measures the ranges.
     wide = scheme == "int16x8" and images is None
     narrow = scheme == "int4"
-    content = finished(made.content, wide_biases=wide, metadata=metadata, image=len(shape) == 3, narrow=narrow)
+    content = finished(
+        made.content,
+        integer=scheme in INTEGER,
+        wide_biases=wide,
+        metadata=metadata,
+        image=len(shape) == 3,
+        narrow=narrow,
+    )
     found = inspect_content(path, content)
     if scheme in INTEGER:
         check_integer(found, scheme, graph, made.layers, allowed=excluded)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tflite.conversion.narrow_weights import narrow_weights
+from tflite.conversion.own_biases import own_biases
 from tflite.conversion.packing import packed, unpacked
 from tflite.conversion.wide_biases import widen_biases
 from tflite.conversion.wide_gates import correct_gates
@@ -11,18 +12,27 @@ from tflite.metadata.writing import metadata_buffer, with_labels
 
 
 def finished(
-    content: bytes, *, wide_biases: bool, metadata: Metadata | None, image: bool, narrow: bool = False
+    content: bytes,
+    *,
+    integer: bool,
+    wide_biases: bool,
+    metadata: Metadata | None,
+    image: bool,
+    narrow: bool = False,
 ) -> bytes:
     """The file with tensors of input and output that are called as in the signature, and with its metadata.
 
     Args:
         content: what the converter made, with one signature of one input and one output.
+        integer: whether it computes with integers.
         wide_biases: whether operators with 16-bit activations still need their 64-bit biases.
         metadata: to write; None for none.
         image: whether the input is an image.
         narrow: whether weights that lie on a grid of 4 bits are stored so.
     """
     model = unpacked(content)
+    if integer:
+        own_biases(model)
     if narrow:
         narrow_weights(model)
     if wide_biases:
