@@ -1,5 +1,6 @@
 """Weights of classes where some samples have no label."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 from distiller.targets import LABELS
 
 
-def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, Any, Mapping[int, float] | None]:
+def weighted(
+    x: Any, y: Any, class_weight: Mapping[int, float], *, held_out: float = 0.0
+) -> tuple[Any, Any, Mapping[int, float] | None]:
     """What `fit` is given, as (x, sample_weight, class_weight): weights of samples wherever Keras would err.
 
     As with Keras, samples whose class has no weight get 1. So do unlabelled ones, whose labels are below zero: in a
@@ -20,6 +23,8 @@ def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, An
         y: labels, (n,), (n, 1) or a vector of each class's share, (n, classes), or a dict with such "labels"; None
             where `x` has them.
         class_weight: by class.
+        held_out: the fraction of an array's samples, its last, that `validation_split` evaluates: they weigh 1, for
+            weights of classes are those of a training.
     """
     labels = _labels(y)
     if getattr(labels, "ndim", None) in (1, 2) and (labels is not y or tuple(labels.shape[1:]) > (1,)):
@@ -28,7 +33,10 @@ def weighted(x: Any, y: Any, class_weight: Mapping[int, float]) -> tuple[Any, An
             classes = np.where((labels < 0).all(axis=1), -1, labels.argmax(axis=1))
         else:
             classes = labels.reshape(-1)
-        return x, np.array([class_weight.get(int(one), 1.0) for one in classes], "float32"), None
+        weights = np.array([class_weight.get(int(one), 1.0) for one in classes], "float32")
+        if held_out:
+            weights[math.floor(len(weights) * (1 - held_out)) :] = 1  # where Keras cuts
+        return x, weights, None
     spec = getattr(x, "element_spec", None)
     if y is not None or not hasattr(x, "map") or not isinstance(spec, tuple) or len(spec) != 2:
         return x, None, class_weight

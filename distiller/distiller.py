@@ -174,7 +174,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         if not self.compiled:
             raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
         if class_weight and sample_weight is None:
-            x, sample_weight, class_weight = weighted(x, y, class_weight)
+            held_out = kwargs.get("validation_split") or 0.0
+            x, sample_weight, class_weight = weighted(x, y, class_weight, held_out=held_out)
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:

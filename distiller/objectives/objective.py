@@ -85,5 +85,12 @@ def log_softmax(logits, temperature):
 
 
 def kl_divergence(log_p, log_q):
-    """Kullback-Leibler divergence of rows of log-probabilities, shape (batch,); terms with p = 0 count nothing."""
-    return ops.sum(ops.exp(log_p) * (log_p - log_q), axis=-1)
+    """Kullback-Leibler divergence of rows of log-probabilities, shape (batch,); terms with p = 0 count nothing.
+
+    A class that the teacher rules out, by a logit of −inf, is such a term, also where the student rules it out too.
+    """
+    p = ops.exp(log_p)
+    # Replaced before the difference: 0 · −inf is NaN, and so is its gradient.
+    counted = p > 0
+    log_p, log_q = (ops.where(counted, log, ops.zeros_like(log)) for log in (log_p, log_q))
+    return ops.sum(p * (log_p - log_q), axis=-1)

@@ -116,7 +116,8 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
     def fit(self, x=None, y=None, *args: Any, class_weight=None, **kwargs: Any):
         """As `keras.Model.fit`; an unlabelled sample has the class weight 1."""
         if class_weight and kwargs.get("sample_weight") is None:
-            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight)
+            held_out = kwargs.get("validation_split") or 0.0
+            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight, held_out=held_out)
         return super().fit(x, y, *args, class_weight=class_weight, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any]:

@@ -39,7 +39,9 @@ def pooled(logits: Sequence[Any], weights: Any, mean: str = "arithmetic"):
     log_p = ops.stack([log_softmax(z, 1.0) for z in logits], axis=1)
     weights = ops.expand_dims(ops.cast(weights, "float32"), -1)
     if mean == "geometric":
-        return ops.log_softmax(ops.sum(weights * log_p, axis=1), axis=-1)
+        # A member of weight 0 rules nothing out: 0 · −inf would be NaN.
+        counted = ops.where(weights > 0, log_p, ops.zeros_like(log_p))
+        return ops.log_softmax(ops.sum(weights * counted, axis=1), axis=-1)
     # The logarithm of a weight of 0 is −inf, whose exp is 0 again.
     return ops.logsumexp(ops.log(weights) + log_p, axis=1)
 
@@ -65,7 +67,9 @@ def confident(logits: Sequence[Any], weights: Any, by: str, sharpness: float = 1
     """
     log_p = ops.stack([log_softmax(z, 1.0) for z in logits], axis=1)
     p = ops.exp(log_p)
-    confidence = ops.max(p, axis=-1) if by == "maximum" else ops.sum(p * log_p, axis=-1)
+    # A class that is ruled out adds nothing to the entropy: 0 · −inf would be NaN.
+    negative_entropy = ops.sum(p * ops.where(p > 0, log_p, ops.zeros_like(log_p)), axis=-1)
+    confidence = ops.max(p, axis=-1) if by == "maximum" else negative_entropy
     # Keras warns of a softmax over a single member.
     return ops.exp(ops.log_softmax(ops.log(ops.cast(weights, "float32")) + sharpness * confidence, axis=-1))
 

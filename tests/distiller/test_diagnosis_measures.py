@@ -213,6 +213,12 @@ class TestSoftTargets:
             expected = -(np.exp(log_p) * log_p).sum(axis=1).mean() / math.log(5)
             assert soft_targets.entropy(logits, temperature) == pytest.approx(expected)
 
+    def test_entropy_with_a_class_that_is_ruled_out(self):
+        logits = np.array([[1.0, 0.0, -np.inf], [0.5, 2.0, -np.inf]])
+        p = softmax(logits[:, :2], axis=-1)
+        expected = -(p * np.log(p)).sum(1).mean() / np.log(3)
+        assert soft_targets.entropy(logits) == pytest.approx(expected)
+
     @pytest.mark.parametrize(
         ("scale", "smoothed", "temperature", "reason"),
         [

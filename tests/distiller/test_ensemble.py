@@ -53,6 +53,19 @@ class TestMean:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
     @pytest.mark.parametrize("mean", ["arithmetic", "geometric"])
+    @pytest.mark.parametrize("ruled_out", [[0], [0, 1]], ids=["by one", "by both"])
+    def test_a_class_that_members_rule_out(self, mean, ruled_out):
+        """By a logit of −inf: 0 · −inf is no number."""
+        z, w = random_logits(members=2), np.array([0.0, 1.0])
+        z[ruled_out, :, 2] = -np.inf
+        expected = log_softmax(z[1].astype("float64"), -1)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(pooled(list(z), w, mean)), expected, rtol=1e-5, atol=1e-6)
+        p = softmax(z.astype("float64"), -1)
+        weights = softmax(np.sum(p * np.log(np.where(p > 0, p, 1)), axis=-1).T, axis=-1)
+        found = keras.ops.convert_to_numpy(confident(list(z), np.array([0.5, 0.5]), "entropy"))
+        np.testing.assert_allclose(found, weights, rtol=1e-5)
+
+    @pytest.mark.parametrize("mean", ["arithmetic", "geometric"])
     def test_a_member_without_weight_says_nothing(self, mean):
         sure, other = np.array([[400.0, 0.0, 0.0]], "float32"), np.array([[-300.0, 1.0, 0.0]], "float32")
         found = keras.ops.convert_to_numpy(pooled([sure, other], np.array([0.0, 1.0]), mean))

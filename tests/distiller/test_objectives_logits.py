@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from references import logits as reference
+from scipy.stats import zscore
 
 from distiller import objectives
 from distiller.errors import InputError
@@ -108,6 +109,45 @@ def test_finite_where_nothing_varies(rng, name, kind):
     labels = np.arange(BATCH)
     assert np.isfinite(values(build(name)(teacher, student, labels))).all()
     assert np.isfinite(gradient(lambda x: build(name)(teacher, x, labels), student)).all()
+
+
+# The first two are infinite then; of the third a column of no probability is constant, and has no direction.
+RULING_OUT = [name for name in NAMES if name not in ("mean_squared_logits", "standardized", "dist")]
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["teacher", "teacher and student"])
+@pytest.mark.parametrize("name", RULING_OUT)
+def test_a_class_that_the_teacher_rules_out_counts_as_one_of_no_probability(rng, name, both):
+    """A logit of −inf is the limit of one far below the others, in the loss and in its gradient."""
+    teacher, student = pair(rng, 10)
+    labels = rng.integers(9, size=BATCH)
+    found, expected = [], []
+    for low, answers in ((-np.inf, found), (-5e3, expected)):
+        t, s = teacher.copy(), student.copy()
+        t[:, 9] = low
+        s[:, 9] = low if both else s[:, 9]
+        answers += [
+            values(build(name)(t, s, labels)),
+            gradient(lambda x, name=name, t=t: build(name)(t, x, labels), s)[:, :9],
+        ]
+    assert np.abs(expected[0]).min() > 1e-3
+    for ours, limit in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, limit, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["teacher", "teacher and student"])
+def test_dist_of_a_class_that_is_ruled_out(rng, both):
+    """Its column is constant: it correlates with nothing, and adds ½, or 0 where both are."""
+    teacher, student = pair(rng, 10)
+    teacher[:, 9] = -np.inf
+    student[:, 9] = -np.inf if both else student[:, 9]
+    p, q = (reference.probabilities(logits, 2.0) for logits in (teacher, student))
+    of_rows = np.square(zscore(p, axis=1) - zscore(q, axis=1)).mean(axis=1) / 2
+    apart = np.square(zscore(p[:, :9], axis=0) - zscore(q[:, :9], axis=0)).sum(axis=1)
+    apart += 0 if both else np.square(zscore(q[:, 9]))
+    found = objectives.dist(teacher, student, 1.5, 0.5, 2.0)
+    np.testing.assert_allclose(values(found), 4 * (1.5 * of_rows + 0.5 * apart / 20), rtol=1e-4)
+    assert np.isfinite(gradient(lambda x: objectives.dist(teacher, x), student)).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

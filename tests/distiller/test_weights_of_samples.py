@@ -1,11 +1,13 @@
 """Weights of samples and of classes, in every form in which targets come."""
 
+import typing
+
 import keras
 import numpy as np
 import pytest
-from small_training import IMAGES, LABELS, in_batches, losses
+from small_training import IMAGES, LABELS, SPARSE, in_batches, losses, network
 
-from distiller import Distiller, objectives
+from distiller import Distiller, objectives, teachers
 from distiller.errors import InputError
 
 WEIGHTS = np.linspace(0, 2, 32).astype("float32")
@@ -53,6 +55,46 @@ def test_class_weights_of_labels_that_are_vectors(feed):
     by_sample = losses(labels, loss=loss, fit={"sample_weight": np.where(known & (LABELS == 0), 3.0, 1.0)})
     by_class = losses(labels, loss=loss, feed=feed, fit={"class_weight": {0: 3.0}})
     np.testing.assert_allclose(by_class, by_sample, rtol=1e-5)
+
+
+class TestValidationSplit:
+    """Weights of classes are those of a training: what is held out counts as it is."""
+
+    WEIGHTS: typing.ClassVar = {0: 9.0, 1: 0.5}
+
+    def history(self, labels, loss, share=0.375):
+        made = Distiller(teacher=network(2), student=network(1), objectives={"soft": "hinton"}, weights={"soft": 0.0})
+        made.compile(keras.optimizers.SGD(0.0), loss=loss, metrics=["accuracy"])
+        options = {"class_weight": self.WEIGHTS, "validation_split": share, "verbose": 0, "shuffle": False}
+        return {name: numbers[0] for name, numbers in made.fit(IMAGES, labels, **options).history.items()}
+
+    def expected(self, share=0.375):
+        """As Keras trains the student alone."""
+        alone = network(1)
+        alone.compile(keras.optimizers.SGD(0.0), loss=SPARSE, weighted_metrics=["accuracy"])
+        options = {"class_weight": self.WEIGHTS, "validation_split": share, "verbose": 0, "shuffle": False}
+        return {name: numbers[0] for name, numbers in alone.fit(IMAGES, LABELS, **options).history.items()}
+
+    @pytest.mark.parametrize("share", [0.375, 0.3])
+    @pytest.mark.parametrize("form", ["classes", "vectors", "with ids", "vectors with ids"])
+    def test_is_not_weighted(self, form, share):
+        vectors = form.startswith("vectors")
+        labels = np.eye(4, dtype="float32")[LABELS] if vectors else LABELS
+        given = {"labels": labels, "ids": IDS} if form.endswith("ids") else labels
+        found, expected = self.history(given, CATEGORICAL if vectors else SPARSE, share), self.expected(share)
+        names = ["loss", "accuracy", "val_loss", "val_accuracy"]
+        assert [found[name] for name in names] == pytest.approx([expected[name] for name in names], rel=1e-5)
+        assert expected["val_loss"] != pytest.approx(expected["loss"], rel=0.1)
+
+    def test_nor_is_that_of_students_that_teach_each_other(self):
+        made = teachers.Mutual([network(1), network(2)], peers=0.0)
+        made.compile(keras.optimizers.SGD(0.0), loss=CATEGORICAL)
+        vectors = np.eye(4, dtype="float32")[LABELS]
+        options = {"class_weight": self.WEIGHTS, "validation_split": 0.375, "verbose": 0, "shuffle": False}
+        history = made.fit(IMAGES, vectors, **options).history
+        expected = self.expected()
+        found = [history[name][0] for name in ("student1_labels", "val_student1_labels")]
+        assert found == pytest.approx([expected["loss"], expected["val_loss"]], rel=1e-5)
 
 
 def test_of_classes_of_labels_in_a_tensor():

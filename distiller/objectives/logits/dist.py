@@ -58,7 +58,9 @@ def _disagreement(log_p, log_q, axis: int):
 def _standardized(log_p, axis: int):
     # Z-scores do not change with the scale, so each row or column may have its largest entry at 1. A class that is
     # improbable in the whole batch would otherwise vanish below float32's smallest number, and its column with it.
-    return z_score(ops.exp(log_p - ops.stop_gradient(ops.max(log_p, axis=axis, keepdims=True))), axis)
+    # One that is ruled out in all of it, by logits of −inf, is a column of zeros.
+    largest = ops.stop_gradient(ops.max(log_p, axis=axis, keepdims=True))
+    return z_score(ops.exp(log_p - ops.where(largest > -float("inf"), largest, ops.zeros_like(largest))), axis)
 
 
 @keras.saving.register_keras_serializable("distiller")

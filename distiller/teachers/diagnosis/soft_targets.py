@@ -38,7 +38,9 @@ def entropy(logits: np.ndarray, temperature: float = 1.0) -> float:
     1.0
     """
     log_p = log_softmax(logits, temperature)
-    return float(-(np.exp(log_p) * log_p).sum(axis=1).mean() / math.log(log_p.shape[1]))
+    p = np.exp(log_p)
+    # A class that is ruled out adds nothing: 0 · −inf would be NaN.
+    return float(-(p * np.where(p > 0, log_p, 0)).sum(axis=1).mean() / math.log(log_p.shape[1]))
 
 
 def describe(logits: np.ndarray, smoothed: Verdict) -> SoftTargets:
