@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from diagnosed import linear_teacher, random_logits
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from distiller import models
 from distiller.errors import InputError
