@@ -2,12 +2,28 @@
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
 from distiller.errors import InputError
-from distiller.objectives import Objective
+from distiller.objectives import Objective, get
 from distiller.pairing import Pairing
+
+
+def by_name(objectives: Any) -> dict[str, Objective]:
+    """The objectives of a Distiller by their names.
+
+    Raises:
+        InputError: no dict of names, or one of its values is no objective.
+    """
+    if not isinstance(objectives, Mapping):
+        received = objectives if isinstance(objectives, str) else type(objectives).__name__
+        raise InputError(
+            'Expected `objectives` as a dict of name → objective, for example {"soft": "hinton"}; the names are those '
+            f"of the metrics. Received: {received!r}"
+        )
+    return {name: get(objective) for name, objective in objectives.items()}
 
 
 def build(name: str, objective: Objective, pairing: Pairing) -> None:

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from distiller import objectives as catalogue
 from distiller.adjustable import Number, attach
-from distiller.assembly import also_takes, build, no_teacher
+from distiller.assembly import also_takes, build, by_name, no_teacher
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
 from distiller.class_weights import weighted
@@ -24,7 +23,7 @@ from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
 from distiller.steps import step_class
-from distiller.taps import may_be_probabilities
+from distiller.taps import LOGITS, may_be_probabilities
 from distiller.targets import LABELS, Targets
 from distiller.term_weights import checked_weight, term_weights
 from distiller.terms import added, objective_term
@@ -82,7 +81,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     >>> distiller = Distiller(
     ...     teacher=models.build("resnet20", 3, (8, 8, 1)),
     ...     student=models.build("resnet8", 3, (8, 8, 1), width=8),
-    ...     objectives={"soft": catalogue.Hinton(temperature=4.0)},
+    ...     objectives={"soft": {"name": "hinton", "temperature": 4.0}},
     ...     weights={"labels": 0.1, "soft": 0.9},
     ... )
     >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -104,7 +103,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     ):
         super().__init__(**kwargs)
         self.student = student
-        self.objectives = {name: catalogue.get(objective) for name, objective in objectives.items()}
+        self.objectives = by_name(objectives)
         if teacher is None:
             teacher = no_teacher(student, self.objectives)
         self.term_weights = term_weights(weights or {}, self.objectives)
@@ -140,6 +139,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                 "Expected `loss`, the loss of the labels, for example "
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: None"
             )
+        if self.pairing.outputs == [LOGITS]:
+            loss, metrics, weighted_metrics = map(self.pairing.by_output, (loss, metrics, weighted_metrics))
         # As weighted metrics they can leave the unlabelled samples out.
         seen = together(metrics, weighted_metrics)
         super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=seen, **kwargs)
@@ -227,11 +228,10 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     def targets(self, data) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        if isinstance(y, list | tuple) and len(y) == len(self.pairing.outputs):
-            y = dict(zip(self.pairing.outputs, y, strict=True))
         targets = Targets(y, weights, copied=self._copied and weights is not None)
+        targets.taught = self.pairing.stored(targets.taught)
         if targets.labels is not None:
-            targets.labels = without_ignored(targets.labels, self.label_losses)
+            targets.labels = without_ignored(self.pairing.by_output(targets.labels), self.label_losses)
         return x, targets
 
     def teacher_outputs(self, x, targets: Targets | None = None) -> dict[str, Any]:
@@ -287,6 +287,10 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         term = self._labels_term(targets, outputs, self.mean_over_replicas)
         results = self.update_metrics(term, {LABELS: term}, outputs, targets)
         return {name: value for name, value in results.items() if name not in self.objectives}
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Not of a Distiller, which is a training: its student is what is exported."""
+        raise InputError("A Distiller is a training. Export the network: distiller.student.export(…)")
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Keras builds the compiled loss with this; the steps use `combine`."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from distiller.data.batches import Batches
 from distiller.errors import InputError
-from distiller.labels import may_be_marked
+from distiller.labels import may_be_marked, without_labels
+from distiller.taps import in_words
 from distiller.targets import LABELS, Targets
 
 
@@ -17,12 +18,19 @@ def first_batch(x: Any, y: Any, batch_size: int) -> Any:
     """The first batch of what `fit` is given, as (x, y); None where looking would use it up."""
     if isinstance(x, keras.utils.PyDataset):
         return x[0] if x.num_batches else None
+    if y is None and not _streams(x):
+        return keras.tree.map_structure(lambda part: part[:batch_size], x), None
     if y is None:
         # A tf.data.Dataset starts anew each time; of one that is distributed over replicas, a batch is in parts.
         return next(iter(x), None) if hasattr(x, "element_spec") and hasattr(x, "take") else None
     if not all(hasattr(part, "shape") for part in keras.tree.flatten((x, y))):
         return None  # lists of numbers, of which Keras says that it takes none
     return keras.tree.map_structure(lambda part: part[:batch_size], (x, y))
+
+
+def _streams(x: Any) -> bool:
+    """Whether `x` gives batches, with their labels, and is not an array or a structure of arrays."""
+    return not all(hasattr(part, "shape") and not hasattr(part, "element_spec") for part in keras.tree.flatten(x))
 
 
 def check_stored(distiller: Any, x: Any) -> None:
@@ -38,6 +46,8 @@ def check_targets(distiller: Any, batch: Any) -> None:
         raise InputError("The images hold NaN or infinity. Expected numbers")
     outputs = distiller.pairing.student.output
     for name in distiller.pairing.outputs:
+        if targets.of(name) is None and name in distiller.label_losses:
+            raise InputError(without_labels(name))
         _check_labels(name, targets, outputs[name].shape, distiller.label_losses.get(name))
     for name, objective in distiller.objectives.items():
         if objective.needs_ids and targets.ids is None:
@@ -177,7 +187,7 @@ def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
         outputs = distiller.teacher_outputs(x, targets)
         for name, value in outputs.items():
             if not _finite(value):
-                return f"The teacher answers NaN or infinity ({name}) to the first batch. Expected numbers"
+                return f"The teacher answers NaN or infinity ({in_words(name)}) to the first batch. Expected numbers"
     terms = ", ".join(repr(name) for name in wrong if name != "loss") or repr("loss")
     return f"After the first step {terms} is no finite number. Try a smaller learning rate or weight"
 

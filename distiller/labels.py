@@ -46,7 +46,7 @@ class LabelsTerm:
         for name, loss in self.losses.items():
             labels = targets.of(name)
             if labels is None:
-                raise InputError(f"Expected labels of the output {name!r}, which has a loss. Received: none")
+                raise InputError(without_labels(name))
             labels = without_marks(labels) if may_be_marked(labels, name) else labels
             per_row = getattr(loss, "call", loss)(labels, ops.cast(outputs[name], "float32"))
             if not len(per_row.shape):
@@ -67,6 +67,15 @@ class LabelsTerm:
             like = ops.zeros(ops.shape(outputs[name])[:-1])
             found.append(mean_over_replicas(ops.sum(counts(targets, name, outputs, like, weighted=False))))
         return ops.max(ops.stack(found))
+
+
+def without_labels(name: str) -> str:
+    """One sentence for data without the labels of an output."""
+    of = "" if name == LOGITS else f" of the output {name!r}, which has a loss"
+    return (
+        f"Expected labels{of}. Received: none. Where no class is known give −1 for each sample, for example "
+        "y=numpy.full(len(x), -1)"
+    )
 
 
 def without_ignored(labels: Any, losses: Mapping[str, Any]) -> Any:
@@ -118,6 +127,8 @@ def _by_output(argument: str, given: Any, outputs: Sequence[str]) -> dict[str, A
         named = dict(zip(outputs, given, strict=False)) if len(given) == len(outputs) else {}
     else:
         named = {outputs[0]: given} if len(outputs) == 1 else {}
+    if not named and list(outputs) == [LOGITS]:
+        raise InputError(f"Expected one `{argument}`, that of the only output. Received: {given!r}")
     if not named or not set(named) <= set(outputs):
         raise InputError(f"Expected `{argument}` by output: {list(outputs)}. Received: {given!r}")
     return {name: one for name, one in named.items() if one is not None}

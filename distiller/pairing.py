@@ -13,7 +13,7 @@ from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.objectives.objective import Taps
 from distiller.subclassed import functional, is_subclassed
-from distiller.taps import LOGITS, check_no_sigmoid, check_outputs, entry, output_names, penultimate, tap
+from distiller.taps import LOGITS, check_no_sigmoid, check_outputs, entry, in_words, output_names, penultimate, tap
 
 Bridges = Bridge | Mapping[str, Bridge] | None
 
@@ -75,15 +75,61 @@ class Pairing:
                 head = renamed(head, {layer.name: layer for layer in (*tapped.operations, *self.heads.values())})
                 self.heads[name] = head
                 extra[f"{self._keys[name]}{LOGITS}"] = head(penultimate(student))
+        self._asked = dict.fromkeys(
+            f"{self._keys[name]}{tap}" for name, one in objectives.items() for tap in _listed(one.teacher_layer)
+        )
         if extra:
             prefixed = {f"head:{name}": value for name, value in extra.items()}
             tapped = keras.Model(entry(tapped), {**tapped.output, **prefixed}, name=tapped.name)
         self.student = tapped
         self.teachers = _merged(taps)
+        self._alone = _names_of_only(student)
 
     def taught(self, x: Any) -> dict[str, Any]:
         """What the teachers answer to a batch, by name, in inference mode."""
         return {name: value for network in self.teachers for name, value in network(x, training=False).items()}
+
+    def by_output(self, given: Any) -> Any:
+        """Labels, losses or metrics in the Distiller's structure: by name of several outputs, of one as they are.
+
+        Keras also takes a list of those of several outputs, and a dict of the only one's name.
+
+        Raises:
+            InputError: a dict of labels for one output that has another name.
+        """
+        if self.outputs != [LOGITS]:
+            several = isinstance(given, list | tuple) and len(given) == len(self.outputs)
+            return dict(zip(self.outputs, given, strict=True)) if several else given
+        if not isinstance(given, Mapping):
+            return given
+        if len(given) != 1 or next(iter(given)) not in self._alone:
+            raise InputError(
+                f"Expected what belongs to the student's only output, or a dict of its name {sorted(self._alone)}. "
+                f"Received: a dict of {list(given)}"
+            )
+        return next(iter(given.values()))
+
+    def stored(self, taught: Any) -> dict[str, Any] | None:
+        """The teachers' stored outputs by the names that objectives look for; None where none are given.
+
+        One array is that of the logits, where nothing else is compared.
+
+        Raises:
+            InputError: an output is missing that an objective compares.
+        """
+        if taught is None:
+            return None
+        names = list(self._asked)
+        if not isinstance(taught, Mapping) and len(names) == 1:
+            return {names[0]: taught}
+        found = {in_words(name): value for name, value in taught.items()} if isinstance(taught, Mapping) else {}
+        if missing := [in_words(name) for name in names if in_words(name) not in found]:
+            received = sorted(found) if isinstance(taught, Mapping) else f"one {type(taught).__name__}"
+            raise InputError(
+                'Expected "taught" among the targets as a dict of the outputs '
+                f"{list(map(in_words, names))} of the teacher. Received: {received}, without {missing}"
+            )
+        return {name: found[in_words(name)] for name in names}
 
     def compared(self, name: str, objective: Objective, taught: Mapping, outputs: Mapping) -> tuple[Any, Any]:
         """What an objective compares: of the teacher, and of the student."""
@@ -117,6 +163,11 @@ class Pairing:
         objectives: list[Objective],
     ) -> keras.Model:
         compares_logits = any(objective.teacher_layer is None for objective in objectives)
+        if compares_logits and self.outputs == [LOGITS] and len(whole.outputs) > 1:
+            raise InputError(
+                f"The teacher has the outputs {output_names(whole)} and the student has one. Name the output that an "
+                f"objective compares, for example Hinton(teacher_layer={output_names(whole)[0]!r})"
+            )
         if type(bridge) is Bridge and (self.outputs != [LOGITS] or not compares_logits):
             return teacher  # layers are compared, and any two label spaces will do
         if self.outputs != [LOGITS] and isinstance(bridge, Ready) and not bridge.auxiliary:
@@ -137,13 +188,31 @@ class Pairing:
 
 def _by_objective(bridge: Bridges, objectives: Mapping[str, Objective]) -> dict[str, Bridge]:
     if not isinstance(bridge, Mapping):
-        one = bridge or Bridge()
+        one = Bridge() if bridge is None else bridge
+        if not isinstance(one, Bridge):
+            raise InputError(
+                "Expected `bridge` to be one of `distiller.bridges`, or a dict of name of the objective → bridge. "
+                f"Received: {getattr(one, '__name__', one)!r}"
+            )
         return dict.fromkeys(objectives, one)
     for name in bridge:
         if name not in objectives:
             raise InputError(unknown("objective with a bridge", name, objectives))
     plain = Bridge()
     return {name: bridge.get(name, plain) for name in objectives}
+
+
+def _listed(taps: Taps) -> list[str]:
+    return [LOGITS] if taps is None else [taps] if isinstance(taps, str) else list(taps)
+
+
+def _names_of_only(student: keras.Model) -> set[str]:
+    """What Keras calls the only output of a network: its key in a dict that the network returns, and its layer."""
+    if is_subclassed(student):
+        return set()
+    answer = getattr(student, "output", None)  # a Sequential model inside another may have none
+    keys = set(answer) if isinstance(answer, dict) else set()
+    return keys | set(getattr(student, "output_names", ()))
 
 
 def _layers(objectives, side: str) -> list[str]:
@@ -193,7 +262,7 @@ def _pick(outputs: Mapping, taps: Taps, key: str, logits: str) -> Any:
         if logits not in (name.removeprefix(key) for name in outputs):
             raise InputError(
                 "Expected `teacher_layer` and `student_layer` of an objective on networks of several outputs. "
-                f"Received: none, with outputs {sorted(outputs)}"
+                f"Received: none, with outputs {sorted(in_words(name.removeprefix(key)) for name in outputs)}"
             )
         return outputs[f"{key}{logits}"]
     return outputs[f"{key}{taps}"] if isinstance(taps, str) else [outputs[f"{key}{name}"] for name in taps]

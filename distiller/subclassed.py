@@ -37,8 +37,18 @@ def with_features(model: keras.Model, *, role: str) -> keras.Model:
     return keras.Model(inputs, answers, name=model.name)
 
 
+def check_built(model: Any, role: str) -> None:
+    """Raise InputError for a Sequential model that does not know the shape of its input."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise InputError(
+            f"Expected the {role} to be built. Received: a Sequential model that does not know its input: put "
+            "keras.Input(shape) before its layers, or call model.build((None, *shape)) first"
+        )
+
+
 def _symbols(model: keras.Model, role: str) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
     shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+    check_built(model, role)
     if not isinstance(shape, tuple | list):
         raise InputError(
             f"Expected the {role} to be functional, Sequential, or built by a call on one tensor. "

@@ -8,10 +8,21 @@ import keras
 from distiller.errors import InputError
 from distiller.masks import MASK, with_mask
 from distiller.nearest import unknown
-from distiller.subclassed import is_subclassed, with_features
+from distiller.subclassed import check_built, is_subclassed, with_features
 
 # Not the name that a layer can have.
 LOGITS = "@logits"
+
+
+def in_words(name: str) -> str:
+    """The name of an output as people know it: that of the logits is no name that they gave.
+
+    >>> in_words(f"soft:{LOGITS}"), in_words("kind")
+    ('soft:logits', 'kind')
+    """
+    return name.replace(LOGITS, "logits")
+
+
 _TAKE_OFF = "take it off (of a Dense layer: model.layers[-1].activation = keras.activations.linear)"
 # Layers of a quantization-aware model that pass on what they are given, by name: the core imports no tflite.
 _ROUNDING = ("tflite>FakeQuant", "tflite>KeptFloat", "tflite>Requantized")
@@ -184,6 +195,7 @@ def _fed(model: keras.Model) -> Any:
 
 def check_outputs(model: keras.Model, *, role: str) -> None:
     """Raise InputError unless `model` is a network whose outputs may be logits, (batch, …, classes)."""
+    check_built(model, role)
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise InputError(
             f"Expected the {role} to be a functional or built Sequential keras.Model. Received: {type(model).__name__}"

@@ -19,6 +19,11 @@ def term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Objecti
         if name in objectives:
             raise InputError(f"{name!r} is the name of {use}. Name the objective otherwise")
     known = (LABELS, *objectives)
+    if not isinstance(weights, Mapping):
+        raise InputError(
+            'Expected `weights` as a dict of name → number or schedule, for example {"labels": 0.1}; the names are '
+            f"{', '.join(map(repr, known))}. Received: {weights!r}"
+        )
     for name in weights:
         if name not in known:
             raise InputError(unknown("weight", name, known))

@@ -35,7 +35,8 @@ def objective_term(
     of_logits = objective.student_layer is None
     counted = rows(student, mask=outputs.get(MASK), weights=targets.weights) if of_logits else _of_samples(targets)
     if of_logits and len(student.shape) > 2:
-        teacher, student, labels = _flat(teacher), _flat(student), ops.reshape(labels, (-1, *labels.shape[2:]))
+        labels = _by_row(labels, student)
+        teacher, student = _flat(teacher), _flat(student)
         counted = None if counted is None else ops.reshape(counted, (-1,))
     samples = keras.tree.flatten(student)[0].shape[0]
     if isinstance(samples, int) and samples < objective.fewest:
@@ -58,6 +59,23 @@ def _of_samples(targets: Targets) -> Any:
         return None
     weights = ops.cast(targets.weights, "float32")
     return ops.mean(ops.reshape(weights, (ops.shape(weights)[0], -1)), axis=-1)
+
+
+def _by_row(labels: Any, logits: Any) -> Any:
+    """Labels of every row of logits (batch, …, classes), as (rows,) or probabilities (rows, classes).
+
+    None where there are none, or where they are not one a position, as those of a loss that pools a sequence.
+    """
+    if labels is None:
+        return None
+    shape, positions, classes = tuple(labels.shape), tuple(logits.shape[:-1]), logits.shape[-1]
+    known = zip(shape, positions, strict=False)
+    if len(shape) < len(positions) or any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in known):
+        return None
+    rest = shape[len(positions) :]
+    return (
+        ops.reshape(labels, (-1, classes) if rest == (classes,) else (-1,)) if rest in ((), (1,), (classes,)) else None
+    )
 
 
 def _flat(logits: Any) -> Any:

@@ -1,6 +1,7 @@
 """Keras models, from memory or from a `.keras` file."""
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,12 @@ def keras_model(model: Any) -> "keras.Model":
             f"Expected a keras.Model or the path of a .keras file. Received: {type(model).__module__}."
             f"{type(model).__qualname__}"
         )
+    # A model that trains another, as those of `distiller` do.
+    trained = getattr(model, "student", None)
+    if isinstance(trained, keras.Model):
+        raise ModelError(f"{model.name!r} trains a network. Pass that: `.student`, here {trained.name!r}")
+    if isinstance(getattr(model, "students", None), Mapping):
+        raise ModelError(f"{model.name!r} trains several networks. Pass one of its `.students`: {list(model.students)}")
     if not model.built:
         raise ModelError(
             f"Expected a built model. Received: {model.name!r}, whose input shape is not known. "

@@ -1,5 +1,6 @@
 """What the student should match of the teacher: one method a file, one table."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from distiller.errors import InputError
@@ -142,6 +143,11 @@ def get(identifier: str | dict[str, Any] | Objective) -> Objective:
     """
     if isinstance(identifier, Objective):
         return identifier
+    if not isinstance(identifier, str | Mapping):
+        raise InputError(
+            "Expected an objective: one made, such as objectives.Hinton(), its name, or a dict of its name and "
+            f"arguments. Received: {getattr(identifier, '__name__', identifier)!r}"
+        )
     arguments = {"name": identifier} if isinstance(identifier, str) else dict(identifier)
     name = arguments.pop("name", None)
     if name not in OBJECTIVES:

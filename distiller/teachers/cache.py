@@ -14,7 +14,7 @@ from distiller.data.augmentation import Augmentation
 from distiller.data.mixing import Mixing
 from distiller.data.splits import Split
 from distiller.errors import InputError, WorkError
-from distiller.taps import tap
+from distiller.taps import in_words, tap
 from distiller.teachers import key as keys
 from distiller.teachers.answers import answers
 from distiller.teachers.rows import Rows
@@ -57,8 +57,8 @@ class Cache:
     >>> folder = tempfile.TemporaryDirectory()
     >>> cache = Cache(folder.name, teacher).build(split, views, seed=0, passes=2)
     >>> images, y = data.Batches(split, 4, seed=5, views=0, augmentation=views, taught=cache)[0]
-    >>> {name: answer.shape for name, answer in y["taught"].items()}
-    {'@logits': (4, 3)}
+    >>> [answer.shape for answer in y["taught"].values()]
+    [(4, 3)]
     >>> folder.cleanup()
     """
 
@@ -217,7 +217,7 @@ class Cache:
 
     def __repr__(self) -> str:
         stored = self.describe()
-        answers = ", ".join(f"{name} {tuple(shape)}" for name, shape in stored["answers"].items())
+        answers = ", ".join(f"{in_words(name)} {tuple(shape)}" for name, shape in stored["answers"].items())
         form = f"{stored['dtype']}, top {stored['top_k']}" if stored["top_k"] else stored["dtype"]
         return (
             f"<Cache {str(self.folder)!r}: {stored['passes']} passes, {stored['bytes']:,} bytes, {answers} in {form}>"

@@ -23,8 +23,8 @@ class Caches:
     >>> teacher = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
     >>> folder = tempfile.TemporaryDirectory()
     >>> caches = Caches({"soft": Cache(folder.name, teacher).build(split, passes=1)})
-    >>> {name: answer.shape for name, answer in caches.rows(0, np.arange(4)).items()}
-    {'soft:@logits': (4, 3)}
+    >>> [answer.shape for answer in caches.rows(0, np.arange(4)).values()]
+    [(4, 3)]
     >>> folder.cleanup()
     """
 

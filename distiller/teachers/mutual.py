@@ -178,6 +178,10 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         results = self.update_metrics(ops.sum(list(terms.values())), terms, outputs, targets)
         return {name: value for name, value in results.items() if name in terms or name not in self._trackers}
 
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Not of several students at once."""
+        raise InputError(f"Export one of the networks: mutual.students[{next(iter(self.students))!r}].export(…)")
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Keras builds the compiled loss with this; the steps use `combine`."""
         return super().compute_loss(x, Targets(y).labels, next(iter(y_pred.values())), None, training)

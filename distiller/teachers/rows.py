@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from distiller.errors import InputError
-from distiller.taps import LOGITS
+from distiller.taps import LOGITS, in_words
 
 DTYPES = ("float16", "float32")
 _CLASSES = "@classes"
@@ -68,12 +68,14 @@ class Rows:
         for name, shape in shapes.items():
             self.shapes[name] = tuple(size for size in shape if size is not None)
             if None in shape:
-                raise InputError(f"Expected answers of a fixed shape. Received: {name!r} of {(None, *shape)}")
+                raise InputError(f"Expected answers of a fixed shape. Received: {in_words(name)!r} of {(None, *shape)}")
         self.top_k = top_k
         kept = dict(self.shapes)
         if top_k is not None:
             if LOGITS not in shapes:
-                raise InputError(f"Expected one output where `top_k` is given. Received: {sorted(shapes)}")
+                raise InputError(
+                    f"Expected one output where `top_k` is given. Received: {sorted(map(in_words, shapes))}"
+                )
             *rows, self.classes = self.shapes[LOGITS]
             if not 1 <= top_k < self.classes:
                 raise InputError(
@@ -118,7 +120,7 @@ def _ascii(name: str) -> str:
 
 
 def _not_finite(name: str, values: np.ndarray, dtype: np.dtype) -> str:
-    largest = np.abs(values).max()
+    name, largest = in_words(name), np.abs(values).max()
     if np.isfinite(largest):
         return f"The teacher's answer {name!r} reaches {largest:.3g}, too large for {dtype}. Use dtype='float32'"
     return f"The teacher's answer {name!r} is not finite for some images"

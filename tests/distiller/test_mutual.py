@@ -191,7 +191,7 @@ def shared():
     ("call", "message"),
     [
         (lambda: Mutual([student()]), "Expected two or more students. Received: 1"),
-        (lambda: Mutual({"a": student(), "b": keras.Sequential()}), "b: Expected the student to be a functional"),
+        (lambda: Mutual({"a": student(), "b": keras.Sequential()}), "b: Expected the student to be built"),
         (lambda: Mutual([student(), student(units=4)]), r"same inputs and classes.*student2 .*\(None, 4\)"),
         (lambda: Mutual([student(), student(inputs=6)]), r"same inputs and classes.*\(None, 6\)"),
         (lambda: Mutual([student(units=1), student(units=1)]), "(?s)does not fit the students: .*two classes or more"),

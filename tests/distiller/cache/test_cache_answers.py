@@ -57,7 +57,7 @@ class TestAnswers:
 
     def test_too_large_for_float16_and_what_the_message_says(self, build, tmp_path):
         loud = network(scale=1e6)
-        with pytest.raises(InputError, match=r"'@logits' reaches .* too large for float16. Use dtype='float32'"):
+        with pytest.raises(InputError, match=r"'logits' reaches .* too large for float16. Use dtype='float32'"):
             build(teacher=loud)
         # In the same folder: what failed before its first pass owns nothing.
         assert build(teacher=loud, dtype="float32").passes == 2
@@ -65,7 +65,7 @@ class TestAnswers:
     def test_that_are_no_numbers_are_refused(self, build):
         broken = network()
         broken.layers[-1].bias.assign([0, 0, np.nan, 0, 0])
-        with pytest.raises(InputError, match="'@logits' is not finite"):
+        with pytest.raises(InputError, match="'logits' is not finite"):
             build(teacher=broken)
 
     def test_of_no_fixed_shape_are_refused(self, tmp_path):

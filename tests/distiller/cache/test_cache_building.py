@@ -38,7 +38,7 @@ class TestBuild:
         assert stored["bytes"] == files
         assert stored["answers"] == {LOGITS: [5], "map": [6, 6, 3]}
         assert stored["key"]["augmentation"] == repr(VIEWS)
-        expected = f"2 passes, {files:,} bytes, @logits (5,), map (6, 6, 3) in float16, top 2>"
+        expected = f"2 passes, {files:,} bytes, logits (5,), map (6, 6, 3) in float16, top 2>"
         assert repr(cache).endswith(expected)
 
     @pytest.mark.parametrize("options", [{"passes": 0}, {"batch_size": 0}, {"split": images(0)}])
