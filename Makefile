@@ -11,21 +11,28 @@ JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,objectives.
 # Tests that start JAX in processes of their own, which takes most of their time.
 STARTS_JAX := tests/distiller/test_backends_agree.py tests/distiller/test_processes.py
 
-.PHONY: demo test test-benchmarks test-jax lint clean adb
+.PHONY: demo test test-benchmarks test-jax test-page lint clean adb chromium
 
 demo: $(VENV)/installed
 	$(BIN)/distiller demo --out runs/demo $(if $(wildcard runs/demo/run.json),--resume)
 
 test: $(VENV)/installed-dev adb
-	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/benchmarks $(STARTS_JAX))
+	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/benchmarks tests/page $(STARTS_JAX))
 
 # Experiments and measurements at a tiny size.
 test-benchmarks: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile tests/benchmarks
 
-# A program of the system that the tests of phones drive.
+# The page of a report in a real browser, in the light and in the dark, on a phone and on a desk.
+test-page: $(VENV)/installed-dev chromium
+	$(BIN)/python -m pytest tests/page
+
+# Programs of the system: what the tests of phones drive, and what those of the page do.
 adb:
 	.ci/adb
+
+chromium:
+	.ci/chromium
 
 # The core on the JAX backend, and beside TensorFlow.
 test-jax: $(VENV)/installed-dev

@@ -62,7 +62,9 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
             color=style.ink,
             annotation_clip=False,
         )
-    axes.set_yticks(range(len(models)), [f"{row.title} · {row.form}" for row in models], parse_math=False)
+    axes.set_yticks(
+        range(len(models)), [f"{canvas.shortened(row.title, 26)} · {row.form}" for row in models], parse_math=False
+    )
     for tick, row in zip(axes.get_yticklabels(), models, strict=True):
         tick.set_color(look[row.model].ink)
     axes.set_ylim(len(models) - 0.5, -0.5)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.ticker import MaxNLocator
+
 from distiller.report import canvas
 from distiller.report.canvas import FAINT, INK, TEXT, Picture
 from tflite import BenchmarkResult
@@ -54,6 +56,7 @@ def draw(results: Sequence[BenchmarkResult], path: Path) -> Picture | None:
     axes.set_yticks(range(len(rows)), names, parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1.05 * end or 1)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("milliseconds", size=TEXT)

@@ -32,15 +32,17 @@ def percent(measure: Measure) -> str:
 
 
 def milliseconds(measure: Measure) -> str:
-    """Milliseconds to three digits, without the unit.
+    """Milliseconds to about three digits, without the unit.
 
-    >>> milliseconds(Measure.of([0.8412]))
-    '0.841'
+    >>> milliseconds(Measure.of([0.8412])), milliseconds(Measure.of([0.00444]))
+    ('0.841', '0.0044')
     >>> milliseconds(Measure.of([12.0, 13.0]))
     '12.5 ± 0.7'
     """
     mean = measure.mean
-    return _spread(mean, measure.deviation, 3 if mean < 1 else 2 if mean < 10 else 1 if mean < 100 else 0)
+    return _spread(
+        mean, measure.deviation, 4 if mean < 0.01 else 3 if mean < 1 else 2 if mean < 10 else 1 if mean < 100 else 0
+    )
 
 
 def size(count: float) -> str:

@@ -12,6 +12,7 @@ from distiller.errors import InputError
 
 if TYPE_CHECKING:
     from distiller.report.canvas import Picture
+    from distiller.report.tables import Table
     from tflite import BenchmarkResult, Benchmarks
 
 FOLDER = "latencies"
@@ -26,11 +27,9 @@ _TIMES: "dict[str, Callable[[BenchmarkResult], float | None]]" = {
 
 @dataclass(frozen=True)
 class Latencies:
-    """A table: its head, which of its columns are numbers, its rows, and notes below it."""
+    """A table, and notes below it."""
 
-    head: tuple[str, ...]
-    numbers: tuple[bool, ...]
-    rows: list[tuple[str, ...]]
+    table: "Table"
     notes: list[str]
 
 
@@ -91,6 +90,7 @@ def pictures(results: "Sequence[BenchmarkResult]", folder: Path) -> "list[Pictur
 
 def table(results: "Sequence[BenchmarkResult]") -> Latencies:
     """The cells of each result, and what its tool had to say; columns that are empty for all are left out."""
+    from distiller.report.tables import Table
     from tflite.benchmark.benchmarks import label
 
     names = [label(results, i) for i in range(len(results))]
@@ -105,7 +105,7 @@ def table(results: "Sequence[BenchmarkResult]") -> Latencies:
     ]
     head, numbers, cells = zip(*(column for column in columns if any(column[2])), strict=True)
     notes = [f"{name}: {note}" for name, one in zip(names, results, strict=True) for note in one.notes]
-    return Latencies(head, numbers, list(zip(*cells, strict=True)), notes)
+    return Latencies(Table.of(head, numbers, zip(*cells, strict=True)), notes)
 
 
 def _number(value: float | None) -> str:

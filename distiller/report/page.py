@@ -4,17 +4,15 @@ import base64
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distiller.errors import InputError
-from distiller.report import content, measure, measured
+from distiller.report import content, measured, tables
 from distiller.report.content import Report
-from distiller.report.measure import Measure
-from distiller.report.table import FLOAT, columns, group, label, notes, rows, setting, student_names, teacher_accuracy
+from distiller.report.table import label, notes, student_names, teacher_accuracy
 from distiller.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -67,25 +65,17 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    table = rows(report)
-    shown = columns(table)
     return environment.get_template("page.html").render(
         report=report,
         verdict=verdict(report),
-        columns=shown,
-        numbers=[column.is_number for column in shown],
-        rows=[
-            (i > 0 and group(row) != group(table[i - 1]), [column.cell(row) for column in shown])
-            for i, row in enumerate(table)
-        ],
+        results=tables.results(report),
         notes=notes(report),
         pictures=pictures,
-        networks=_networks(report),
+        networks=tables.networks(report),
         budgets=_budgets(report),
         bridges=_bridges(report),
-        settings_differ=len({setting(entry) for entry in report.tflite}) > 1,
-        files=[_file(entry) for entry in report.tflite],
-        classes=_classes(report),
+        files=tables.files(report),
+        classes=tables.classes(report),
         latencies=latencies,
         latency_pictures=latency_pictures,
         further={key: json.dumps(value, indent=1, ensure_ascii=False) for key, value in report.further.items()},
@@ -103,24 +93,6 @@ def _embedded(picture: "Picture") -> dict[str, Any]:
         "width": picture.width // 2,
         "height": picture.height // 2,
     }
-
-
-def _networks(report: Report) -> list[list[str]]:
-    """Name, parameters, multiply-adds, seconds of training a seed: the teacher, then each student."""
-    teacher = report.teacher
-    table = [[f"teacher ({teacher.name})", measure.count(teacher.parameters), measure.count(teacher.multiply_adds), ""]]
-    for name in student_names(report):
-        seeds = [s for s in report.students if s.name == name]
-        seconds = Measure.of([s.seconds for s in seeds]).mean
-        table.append(
-            [
-                label(name),
-                measure.count(seeds[0].parameters),
-                measure.count(seeds[0].multiply_adds),
-                f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:.1f} s",
-            ]
-        )
-    return table
 
 
 def _budgets(report: Report) -> list[str]:
@@ -157,40 +129,3 @@ def _training(given: content.Budget | content.OtherBudget) -> str:
     """Steps, their images where they are known, and epochs."""
     images = f" of {given.batch_size} images" if given.batch_size else ""
     return f"{given.steps:,} steps{images} in {given.epochs} epoch{'s' * (given.epochs != 1)}"
-
-
-def _file(entry: content.Converted) -> dict[str, str]:
-    """One `.tflite` file: link, file name and the text of its cells."""
-    path = PurePosixPath(entry.file.replace("\\", "/"))
-    return {
-        # quote() leaves no ":", so that a file name can never be read as an address.
-        "href": quote(str(path)),
-        "name": path.name,
-        "student": label(entry.student),
-        "seed": str(entry.seed),
-        "scheme": entry.scheme,
-        "size": f"{entry.bytes:,}",
-        "accuracy": f"{100 * entry.accuracy:.2f}",
-        "agreement": f"{100 * entry.agreement:.2f}",
-        "error": "" if entry.mean_lsb is None else f"{entry.mean_lsb:.2f}",
-        "median": measure.milliseconds(Measure.of([entry.latency_ms.median])),
-        "p90": measure.milliseconds(Measure.of([entry.latency_ms.p90])),
-        "runs": f"{entry.runs:,}",
-        "setting": setting(entry),
-    }
-
-
-def _classes(report: Report) -> dict[str, Any] | None:
-    """Accuracy in each class for each student and form; None where the run did not measure it."""
-    if not report.per_class:
-        return None
-    groups: dict[tuple[str, str], list[list[float]]] = {}
-    for entry in report.per_class:
-        groups.setdefault((entry.student, entry.scheme or FLOAT), []).append(entry.accuracy)
-    return {
-        "headings": [f"{label(name)} · {form}" for name, form in groups],
-        "rows": [
-            (name, [measure.percent(Measure.of([seed[i] for seed in seeds])) for seeds in groups.values()])
-            for i, name in enumerate(report.data.classes)
-        ],
-    }

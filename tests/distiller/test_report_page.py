@@ -12,7 +12,7 @@ from made_reports import DISTILLED, HARD, checked, folder_of, made
 
 from distiller import report
 from distiller.errors import InputError
-from distiller.report import accuracies, canvas, figures, labels, measure, table
+from distiller.report import accuracies, canvas, curves, figures, labels, measure, table
 from distiller.report.content import Report
 
 
@@ -83,6 +83,35 @@ class TestFigures:
         found = made(schemes=())
         found["curves"] = [dict(curve, epochs=curve["epochs"][s : s + 1]) for s, curve in enumerate(found["curves"])]
         assert [p.file.name for p in figures.draw(Report.model_validate(found), tmp_path)] == ["accuracy.png"]
+
+    def test_a_student_that_goes_on_begins_where_the_other_ended(self, tmp_path, monkeypatch):
+        content = made(schemes=())
+        for after, name in (("distilled", "longer"), ("longer", "longest")):
+            content["curves"] += [dict(c, name=name) for c in content["curves"] if c["name"] == "distilled"]
+            content["budget"]["others"] += [{"student": name, "steps": 9, "epochs": 5, "start": after}]
+        kept = []
+        monkeypatch.setattr(canvas, "save", lambda figure, path, **words: kept.append((figure, words)))
+        found = Report.model_validate(content)
+        curves.draw(found, canvas.looks([*table.student_names(found), "longer", "longest"]), tmp_path / "c.png")
+        ((figure, words),) = kept
+        (axes,) = figure.axes
+        courses = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 5]
+        assert [list(course) for course in courses] == [
+            [1, 2, 3, 4, 5],
+            [1, 2, 3, 4, 5],
+            [6, 7, 8, 9, 10],
+            [11, 12, 13, 14, 15],
+        ]
+        # No line leads from a name to an early end: the names are in a key.
+        assert not axes.texts
+        assert [text.get_text() for text in figure.legends[0].get_texts()][2:] == ["longer", "longest"]
+        assert "“longest” goes on from “longer” after epoch 10." in words["caption"]
+        assert "left out" not in words["caption"]
+
+    def test_a_student_that_goes_on_from_itself_has_an_end(self):
+        content = made(schemes=())
+        content["budget"]["others"] = [{"student": "distilled", "steps": 9, "epochs": 5, "start": "distilled"}]
+        assert curves._before(Report.model_validate(content), "distilled") == 0
 
     @pytest.mark.parametrize(("accuracy", "words"), [(0.3, "(30.00 %) is below"), (0.95, "dashed line is the teacher")])
     def test_a_teacher_far_off_does_not_squeeze_the_students(self, tmp_path, accuracy, words):
