@@ -15,6 +15,7 @@ from distiller.bridges.bridge import Bridge
 from distiller.bridges.subset import check_classes, class_index
 from distiller.errors import InputError
 from distiller.nearest import unknown
+from distiller.shown import shown
 from distiller.taps import entry
 
 # The logit of a class that no class of the teacher maps to. Beside logits of up to ±200 a softmax gives it exactly 0 in
@@ -230,11 +231,13 @@ def _mapping(file: Traversable) -> dict[Any, Any]:
 
     try:
         content = yaml_text.load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"The class map {str(file)!r} cannot be read as YAML: {error}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"The class map {str(file)!r} cannot be read as YAML: {yaml_text.problem(error)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The class map {str(file)!r} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise InputError(
             f"Class map {str(file)!r}: expected a mapping of the student's classes to the teacher's. "
-            f"Received: {content!r}"
+            f"Received: {shown(content)}"
         )
     return content

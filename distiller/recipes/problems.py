@@ -8,8 +8,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from distiller.nearest import unknown
+from distiller.shown import shown
 
 _MOST = 3  # places where a key exists
+_MOST_TOLD = 20
 
 
 def problems(
@@ -23,8 +25,10 @@ def problems(
         content: what was checked.
         changed: places in it that were changed, such as "labels.fraction".
     """
-    found = [_problem(detail, recipe, content, changed).removesuffix(".") for detail in error.errors()]
-    return list(dict.fromkeys(found))
+    details = error.errors()
+    found = [_problem(detail, recipe, content, changed).removesuffix(".") for detail in details[:_MOST_TOLD]]
+    more = [f"and {len(details) - _MOST_TOLD} more"] if len(details) > _MOST_TOLD else []
+    return [*dict.fromkeys(found), *more]
 
 
 def _problem(detail: ErrorDetails, recipe: type[BaseModel], content: dict[str, Any], changed: Collection[str]) -> str:
@@ -46,10 +50,11 @@ def _problem(detail: ErrorDetails, recipe: type[BaseModel], content: dict[str, A
             known = re.findall(r"'(\w+)'", detail["ctx"]["expected_tags"])
             return f"{place}.name: {unknown('name', detail['ctx']['tag'], known)}"
         case "list_type" | "tuple_type" if not isinstance(received, dict):
-            return f"{message}, such as {place}={_as_list(received, _annotations(recipe, loc))}. Received: {received!r}"
+            example = _as_list(received, _annotations(recipe, loc))
+            return f"{message}, such as {place}={shown(example)}. Received: {shown(received)}"
         case "value_error" if isinstance(received, dict):  # a whole section
             return message + _one_of(message, received, place, changed)
-    return f"{message}. Received: {received!r}"
+    return f"{message}. Received: {shown(received)}"
 
 
 def _in_file(detail: ErrorDetails, content: Any) -> list[str]:

@@ -14,6 +14,7 @@ from distiller.errors import InputError
 from distiller.nearest import unknown
 from distiller.recipes.problems import problems
 from distiller.recipes.schema import RunRecipe, Teacher, TrainRecipe
+from distiller.shown import shown
 
 _KINDS: dict[str, type[TrainRecipe] | type[RunRecipe]] = {"train": TrainRecipe, "run": RunRecipe}
 
@@ -39,7 +40,7 @@ def read(name: str | Path, changes: Sequence[str] = (), *, kind: str | None = No
     """
     content = _load(name)
     if not isinstance(content, dict):
-        raise InputError(f"Recipe {str(name)!r}: expected a mapping of keys to values. Received: {content!r}")
+        raise InputError(f"Recipe {str(name)!r}: expected a mapping of keys to values. Received: {shown(content)}")
     content.setdefault("name", Path(name).stem)
     for change in changes:
         _change(content, change)
@@ -54,11 +55,11 @@ def checked(
     `name` is what errors call it, and `changed` are the places that were changed in it; `kind` and errors as of `read`.
     """
     received = content.get("kind")
-    if received not in _KINDS or (kind and received != kind):
+    if not isinstance(received, str) or received not in _KINDS or (kind and received != kind):
         expected = [kind] if kind else sorted(_KINDS)
-        use = f". Use `distiller {received}`" if received in _KINDS else ""
+        use = f". Use `distiller {received}`" if received in [*_KINDS] else ""
         raise InputError(
-            f"Recipe {name!r}: expected kind {' or '.join(map(repr, expected))}. Received: {received!r}{use}"
+            f"Recipe {name!r}: expected kind {' or '.join(map(repr, expected))}. Received: {shown(received)}{use}"
         )
     try:
         recipe = _KINDS[received].model_validate(content)
@@ -121,9 +122,14 @@ def text(name: str | Path) -> str:
         return packaged.read_text()
     if path is not None:
         try:
-            return path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"The recipe file {str(name)!r} cannot be read: {error}") from None
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise InputError(
+                f"The recipe file {str(name)!r} cannot be read: expected text in UTF-8, and line {line} is none"
+            ) from None
+        except OSError as error:
+            raise InputError(f"The recipe file {str(name)!r} cannot be read: {error.strerror or error}") from None
     if str(name).endswith((".yaml", ".yml")):
         raise InputError(f"The recipe file {str(name)!r} does not exist")
     raise InputError(unknown("recipe", name, names()) + " A path of a YAML file is welcome too.")
@@ -139,7 +145,7 @@ def _load(name: str | Path) -> Any:
     try:
         return yaml_text.load(text(name))
     except yaml.YAMLError as error:
-        raise InputError(f"Recipe {str(name)!r} is not YAML: {error}") from None
+        raise InputError(f"Recipe {str(name)!r} is not YAML: {yaml_text.problem(error)}") from None
 
 
 def _change(content: dict[str, Any], change: str) -> None:
@@ -156,4 +162,4 @@ def _change(content: dict[str, Any], change: str) -> None:
     try:
         content[key] = yaml_text.load(value)
     except yaml.YAMLError as error:
-        raise InputError(f"The value in {change!r} is not YAML: {error}") from None
+        raise InputError(f"The value in {shown(change)} is not YAML: {yaml_text.problem(error)}") from None

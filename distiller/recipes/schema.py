@@ -10,9 +10,14 @@ from distiller.nearest import unknown
 from distiller.recipes.arms import Arm, in_order
 from distiller.recipes.bridges import Bridge
 from distiller.recipes.training import Count, NotNegative, Section, Seed, Share, Training
+from distiller.shown import shown
 
 # How the other stages of a run begin, beside those of its students.
 STAGES = ("bridge-", "export-", "test-", "benchmark-")
+
+# Bytes; file systems take 255 for a name, and what is added to it are the seed, the scheme and what marks an unfinished
+# file.
+_LONGEST_NAME = 120
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -201,6 +206,11 @@ class RunRecipe(Section):
 
 def _check_name(arm: str) -> None:
     """Files and stages of a run are named after its arms."""
+    if len(arm.encode()) > _LONGEST_NAME:
+        raise ValueError(
+            f"arms: expected a name of {_LONGEST_NAME} letters at most, as files are named after it. "
+            f"Received: {len(arm)} letters, {shown(arm)}"
+        )
     if not re.fullmatch(r"\w[\w .+-]*", arm) or arm.startswith(STAGES):
         raise ValueError(
             f"arms: expected a name of letters, digits, spaces and . + - _ that begins with a letter or digit, and "
@@ -217,5 +227,5 @@ def _check_plan(arm: str, changes: dict[str, Any], plan: Callable[[str], Trainin
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(("arms", arm, "training", *map(str, detail["loc"])))
-        received = f". Received: {detail['input']!r}" if detail["loc"] else ""
+        received = f". Received: {shown(detail['input'])}" if detail["loc"] else ""
         raise ValueError(f"{place}: {detail['msg']}{received}") from None

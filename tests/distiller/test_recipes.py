@@ -102,6 +102,103 @@ def test_a_key_that_comes_twice_is_refused(tmp_path):
         recipes.read_run(path)
 
 
+def bomb(levels, wide=10, leaf="lol"):
+    """Aliases of aliases: a few hundred bytes that stand for wide ** levels values."""
+    lines = [f"a0: &a0 [{', '.join([leaf] * wide)}]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * wide)}]" for i in range(1, levels)]
+    return "\n".join(lines)
+
+
+MERGED = "\n".join(
+    ["a0: &a0 {k: 1}", *(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 12))]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (bomb(9), "more than 200,000 values, with what aliases stand for (line 6, column "),
+        (bomb(30, wide=2), "more than 200,000 values, with what aliases stand for (line 16, column "),
+        (MERGED, "more than 200,000 values, with what aliases stand for (line 6, column "),
+        (bomb(5, leaf="x" * 1000), "more than 200,000 values, with what aliases stand for (line 5, column "),
+        ("a: [" + "1, " * 300_000 + "]", "more than 200,000 values"),
+        ("kind: run\na: &a [1, *a]", "an alias of what it is in itself (line 2, column 11)"),
+        ("a: &a {b: {c: *a}}", "an alias of what it is in itself (line 1, column 15)"),
+        ("kind: run\na: " + "[" * 20_000, "values nested more than 50 deep (line 2, column 53)"),
+        ("a: " + "{a: " * 20_000, "values nested more than 50 deep (line 1, column "),
+        ("- " * 5000 + "1", "values nested more than 50 deep (line 1, column "),
+        ("a0: &a0 [1]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, 60)), "50 deep (line 49, column "),
+        ("kind: run\nseed: " + "9" * 5000, "what is no int: Exceeds the limit (4300 digits)"),
+        ("kind: run\nseed: !!int soup", "what is no int: invalid literal for int() with base 10: 'soup' (line 2, col"),
+        ("kind: run\nseed: !!int ''", "(line 2, column 7)"),
+        ("kind: run\nseed: !!bool soup", "(line 2, column 7)"),
+        ("kind: run\nseed: !!float soup", "(line 2, column 7)"),
+        ("kind: run\nwhen: !!timestamp soup", "(line 2, column 7)"),
+        ("kind: run\nbytes: !!binary aGk=", "(line 2, column 8)"),
+        ("kind: run\nset: !!set {a, b}", "(line 2, column 6)"),
+        ("kind: run\nmine: !thing 3", "(line 2, column 7)"),
+        ("kind: run\n? [1, 2]\n: 3", "a key that is no plain value (line 2, column 3)"),
+        ("kind: run\nname: a\0b", "the character '\\x00' (line 2, column 8)"),
+        ("kind: run\n\x1b[31m: 1", "the character '\\x1b' (line 2, column 1)"),
+        ("kind: run\nname: *nowhere", "(line 2, column 7)"),
+        ("kind: run\n--- \nkind: run", "(line 2, column 1)"),
+        ("kind: run\n\tname: a", "(line 2, column 1)"),
+        ("kind: run\n<<: 3", "(line 2, column 5)"),
+        ("kind: run\n%x", "line 2"),
+    ],
+    ids=lambda text: text[:20] if "column" not in text else "",
+)
+def test_what_is_no_recipe_for_another_reason_ends_with_its_place(tmp_path, command, text, place):
+    """The file, the line, exit code 2; at once, and in a line that can be read."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    code, _, errors = command("run", path, "--out", tmp_path / "out")
+    assert code == 2
+    assert errors.startswith(f"distiller: Recipe {str(path)!r} is not YAML: ")
+    assert place in errors
+    assert len(errors.splitlines()) == 1
+    assert len(errors) < 500
+
+
+def test_a_recipe_in_another_encoding_ends_with_its_line(tmp_path, command):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("kind: run\nsummary: Äpfel".encode("latin-1"))
+    code, _, errors = command("run", path, "--out", tmp_path / "out")
+    assert code == 2
+    assert f"{str(path)!r} cannot be read: expected text in UTF-8, and line 2 is none" in errors
+
+
+@pytest.mark.parametrize("text", [bomb(4), f"kind: run\nsummary: {'a' * 10**6}", "kind: &k [1, 2]\nname: *k", "3"])
+def test_what_is_received_is_shown_in_short(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        recipes.read(path)
+    assert len(str(error.value)) < 3000
+
+
+def test_many_mistakes_are_counted(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(recipes.text("demo") + "".join(f"k{i}: {i}\n" for i in range(1000)))
+    with pytest.raises(InputError, match=r"and 980 more$") as error:
+        recipes.read(path)
+    assert len(str(error.value)) < 10_000
+
+
+def test_dates_are_text(tmp_path):
+    """As in JSON; one that is no day of any calendar too."""
+    changes = ["summary=2024-06-04", "student.options={width: 2024-13-45}"]
+    recipe = recipes.read_run("demo", changes)
+    assert recipe.summary == "2024-06-04"
+    assert recipe.student.options == {"width": "2024-13-45"}
+
+
+def test_an_arms_name_fits_into_the_names_of_files():
+    with pytest.raises(InputError, match=r"arms: expected a name of 120 letters at most.*Received: 300 letters, 'aaa"):
+        recipes.read("demo", [f"arms={{{'a' * 300}: {{}}}}"])
+    assert recipes.read_run("demo", [f"arms={{{'a' * 120}: {{}}}}"]).arms.keys() == {"a" * 120}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("- a\n- b\n", "mapping"), ("a: [1", "not YAML"), ("!!python/object:os.system {}", "not YAML")],
