@@ -69,7 +69,9 @@ def commit() -> str | None:
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
-        call = subprocess.run(["git", "--no-optional-locks", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
+        call = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+        )
         return call.stdout.strip()
 
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError
+from tflite.keras_archive import check_size
 from tflite.quiet import quiet
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def load_model(path: str | Path) -> "keras.Model":
         path: a `.keras` file.
 
     Raises:
-        ModelError: missing, truncated or damaged file, one of another kind, one that asks for unsafe code.
+        ModelError: missing, truncated or damaged file, one of another kind, one that asks for unsafe code or unpacks to
+            many times its bytes.
     """
     path = Path(path)
     if not path.is_file():
@@ -72,6 +74,7 @@ def load_model(path: str | Path) -> "keras.Model":
     from tflite.quantization.outputs import named
 
     try:
+        check_size(path)
         return named(keras.models.load_model(path, compile=False))
     except Exception as error:  # Keras passes on whatever its layers, the archive and HDF5 raise
         reason = str(_own(error) or error).strip().split("\n")[0] or type(error).__name__

@@ -1,8 +1,9 @@
 """Image files as arrays: upright, on white, in three colours and one size."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,13 @@ from distiller.progress import Reporter
 
 # What Pillow knows by name and leaves to other programs.
 _NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+# Phones take photos of 200 million pixels, of which each takes four bytes while a file is decoded. A file of a few
+# hundred kilobytes may have many more.
+_MOST_PIXELS = 250_000_000
+# Photos of more pixels are decoded one at a time, and made smaller strip by strip before they have three colours.
+_LARGE = 2**25
+_PART = 2**22
+_one_at_a_time = threading.Lock()
 
 
 def find(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -37,7 +45,8 @@ def read(paths: Sequence[Path], size: tuple[int, int], title: str) -> np.ndarray
     Photos are turned as their EXIF data says, transparent pixels lie on white, and of several frames the first counts.
 
     Raises:
-        InputError: a file that cannot be read, or whose pixels are floating-point numbers.
+        InputError: a file that cannot be read, has more than 250 million pixels, or pixels that are floating-point
+            numbers.
     """
     images = np.empty((len(paths), *size, 3), np.uint8)
     with _of_any_size(), Reporter().task(title, len(paths)) as task, ThreadPoolExecutor() as pool:
@@ -64,11 +73,39 @@ def _image(path: Path, size: tuple[int, int]) -> np.ndarray:
 
     try:
         with Image.open(path) as file:
+            pixels = file.width * file.height
+            if pixels > _MOST_PIXELS:
+                raise InputError(
+                    f"expected {_MOST_PIXELS:,} pixels at most. Received: {file.width:,} × {file.height:,}. "
+                    "Make it smaller, or take it out of the folder"
+                )
             file.draft("RGB", (2 * max(size),) * 2)  # a large JPEG is decoded smaller, by a power of two
-            upright = ImageOps.exif_transpose(file)
-            return np.asarray(_coloured(upright).resize(size[::-1], Image.Resampling.BILINEAR))
+            with _one_at_a_time if pixels > _LARGE else nullcontext():
+                image = _reduced(file, 4 * max(size)) if file.width * file.height > _LARGE else file
+                upright = ImageOps.exif_transpose(image)
+                return np.asarray(_coloured(upright).resize(size[::-1], Image.Resampling.BILINEAR))
     except Exception as error:  # of whatever a damaged file makes
         raise InputError(f"The image {str(path)!r} cannot be read: {error}") from None
+
+
+def _reduced(image, side: int):
+    """An image in three colours and both sides `side` pixels or a little more, where they are longer: means of pixels.
+
+    It is made from strips of the image, as one of three colours takes four times the memory of a drawing.
+    """
+    from PIL import Image
+
+    image.load()  # which turns a TIFF
+    factors = [max(1, length // side) for length in image.size]
+    width, height = (-(-length // factor) for length, factor in zip(image.size, factors, strict=True))
+    reduced = Image.new("RGB", (width, height))
+    rows = max(1, _PART // image.width // factors[1]) * factors[1]
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        reduced.paste(_coloured(strip).reduce(tuple(factors)), (0, top // factors[1]))
+    orientation = 0x0112
+    reduced.getexif()[orientation] = image.getexif().get(orientation, 1)
+    return reduced
 
 
 def _coloured(image):

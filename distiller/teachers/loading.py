@@ -20,9 +20,11 @@ def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
         role: what the network is, for the messages.
 
     Raises:
-        InputError: no such file, a damaged one, not a Keras model, or not one that returns logits.
+        InputError: no such file, a damaged one, not a Keras model, one that unpacks to many times its bytes, or
+            not one that returns logits.
     """
     import distiller.bridges  # noqa: F401  registers the layers that bridged networks have
+    from tflite.keras_archive import check_size
 
     path = Path(path)
     if not path.is_file():
@@ -30,6 +32,7 @@ def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise InputError(f"The {role} file {str(path)!r} is not a Keras model: expected a complete .keras file")
     try:
+        check_size(path)
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # a damaged archive surfaces as an error of zip, h5py, json or Keras
         raise InputError(f"The {role} file {str(path)!r} cannot be loaded as a Keras model: {error}") from error

@@ -1,5 +1,9 @@
 """Photos as users have them: turned, transparent, of every kind, some broken."""
 
+import resource
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -83,10 +87,51 @@ def test_all_kinds_are_read_and_others_are_told(folder, capsys):
 
 
 def test_a_photo_of_two_hundred_megapixels(tmp_path):
+    """It takes the byte a pixel that Pillow decodes it to, and not four and four more as a whole of three colours."""
     Image.new("1", (16320, 12240), 1).save(tmp_path / "a.png")
-    before = Image.MAX_IMAGE_PIXELS
+    before, most = Image.MAX_IMAGE_PIXELS, peak()
     np.testing.assert_array_equal(read(tmp_path / "a.png"), np.full((8, 8, 3), 255))
     assert before == Image.MAX_IMAGE_PIXELS
+    assert peak() - most < 400 * 2**20
+
+
+def peak():
+    """The most bytes of memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.parametrize("side", [50_000, 2**31 - 1])
+def test_an_image_that_would_fill_the_memory_is_named(folder, side):
+    """A header alone says so; what follows would be decoded row by row."""
+    header = struct.pack(">4sIIBBBBB", b"IHDR", side, side, 1, 0, 0, 0, 0)
+    rows = b"IDAT" + zlib.compress(b"\0" * 100_000)
+    chunks = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, rows)]
+    (folder / "dog" / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    told = (
+        rf"dog/bomb\.png' cannot be read: expected 250,000,000 pixels at most. Received: {side:,} × {side:,}. Make it"
+    )
+    with pytest.raises(InputError, match=told):
+        data.load(folder, image_size=(8, 8))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK", "I;16", "RGB", "RGBA", "LA"])
+def test_a_photo_that_is_reduced_in_strips_is_the_same_one(tmp_path, monkeypatch, mode, orientation):
+    """As when it is made smaller in one go."""
+    y, x = np.mgrid[:150, :203]
+    grey = (127 + 60 * np.sin(x / 40) + 60 * np.cos(y / 30)).astype("uint8")
+    image = Image.fromarray(grey.astype("uint16") * 257) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    if mode in ("RGBA", "LA"):
+        image.putalpha(Image.fromarray((x % 256).astype("uint8")))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    image.save(path, exif=exif)
+    whole = read(path, (12, 10))
+    monkeypatch.setattr(photos, "_LARGE", 1000)
+    monkeypatch.setattr(photos, "_PART", 1000)
+    np.testing.assert_allclose(read(path, (12, 10)), whole, atol=12 if mode == "1" else 4)
+    assert whole.std() > 20
 
 
 def test_a_broken_file_is_named(folder):
