@@ -13,6 +13,7 @@ from distiller import data, models, recipes, report, teachers, training
 from distiller.bridging import Bridging, bridge_key
 from distiller.building import accuracy, load_data, logits, new_network, share_right
 from distiller.folder import RunFolder, write_json
+from distiller.profiling import explain
 from distiller.progress import Reporter
 from distiller.recipes.arms import in_order
 from distiller.saving import save_network
@@ -206,12 +207,24 @@ class Stages:
                 names = [name for name, of in pairs if of == seed]
                 paths = [self._file(n, seed, f"-{s}.tflite") for n in names for s in self.recipe.schemes(n)]
 
-                def work(_: Path, paths: list[Path] = paths) -> dict[str, Any]:
+                def work(_: Path, paths: list[Path] = paths, seed: int = seed) -> dict[str, Any]:
                     measured = tflite.benchmark(paths, threads=plan.threads, runs=plan.runs, min_seconds=plan.seconds)
-                    return {each.path.name: json.loads(each.to_json()) for each in measured.results}
+                    found = explain(measured.results, self._twins(seed))
+                    return {each.path.name: json.loads(each.to_json()) for each in found}
 
                 self.folder.once(f"benchmark-seed-{seed}", work)
                 task.advance_to(done)
+
+    def _twins(self, seed: int) -> dict[Path, Path]:
+        """Integer file → the file of the same network in floating point; of an aware student that it goes on from."""
+        found = {}
+        for name in self.recipe.arms:
+            start = self.recipe.arms[name].start if self.recipe.arms[name].quantize else name
+            if start is not None and "float32" in self.recipe.schemes(start):
+                twin = self._file(start, seed, "-float32.tflite")
+                schemes = [scheme for scheme in self.recipe.schemes(name) if scheme in INTEGER]
+                found |= {self._file(name, seed, f"-{scheme}.tflite"): twin for scheme in schemes}
+        return found
 
     def _report(self, pairs: list[tuple[str, int]]) -> dict[str, Any]:
         content = summarize(self.recipe, self.dataset, self.folder, self.teacher)

@@ -104,6 +104,7 @@ def _file_row(folder: RunFolder, name: str, seed: int, scheme: str) -> dict[str,
         "runs": latency["runs"],
         "threads": latency["threads"],
         "device": latency["device"],
+        **({"operators": latency["operators"]} if latency.get("operators") else {}),
     }
 
 

@@ -90,11 +90,20 @@ class Latency(Section):
     p90: Duration
 
 
+class Operator(Section):
+    """The time of one operator in one run of a file; `type` is what the runtime calls it."""
+
+    type: str
+    mean_ms: Duration
+    delegated: bool
+
+
 class Converted(Section):
     """One `.tflite` file; `agreement` and `mean_lsb` are against the float student that it was made from.
 
     `file` is relative to the report's folder; `mean_lsb` is the mean output error in steps of the output's
-    quantization, None for float outputs.
+    quantization, None for float outputs. `operators` are known of integer files that are slower than their twins in
+    floating point, and of these twins.
     """
 
     student: str
@@ -109,6 +118,7 @@ class Converted(Section):
     runs: Count
     threads: Annotated[int, Field(ge=1)]
     device: str
+    operators: list[Operator] | None = None
 
     @field_validator("file")
     @classmethod

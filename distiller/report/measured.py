@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,11 @@ _TIMES: "dict[str, Callable[[BenchmarkResult], float | None]]" = {
 
 @dataclass(frozen=True)
 class Latencies:
-    """A table, and notes below it."""
+    """A table, notes below it, and where the time goes, if that was measured."""
 
     table: "Table"
     notes: list[str]
+    operators: "Table | None" = None
 
 
 def add(folder: Path, found: "Benchmarks") -> Path:
@@ -74,22 +74,27 @@ def read(folder: Path) -> "list[BenchmarkResult]":
 
 
 def pictures(results: "Sequence[BenchmarkResult]", folder: Path) -> "list[Picture]":
-    """Write `latency.png`, and one figure of operators for each result that has them."""
+    """Write `latency.png`, and `operators.png` where the time of operators was measured: all results in one figure."""
     from distiller.report import latencies, operators
     from tflite.benchmark.benchmarks import label
 
     folder.mkdir(parents=True, exist_ok=True)
+    profiled = [(label(results, i), one) for i, one in enumerate(results) if one.operators]
     drawn = [latencies.draw(results, folder / "latency.png")]
-    for i, result in enumerate(results):
-        name = label(results, i)
-        # Two names may have the same letters and digits.
-        file = folder / f"operators-{i + 1}-{re.sub(r'[^a-zA-Z0-9]+', '-', name).strip('-')}.png"
-        drawn.append(operators.draw(result.operators or (), file, of=f"{name} on {result.device}"))
+    if len(profiled) == 1:
+        ((name, one),) = profiled
+        drawn.append(operators.draw(one.operators or (), folder / "operators.png", of=f"{name} on {one.device}"))
+    elif profiled:
+        drawn.append(operators.compare({name: one.operators or () for name, one in profiled}, folder / "operators.png"))
     return [picture for picture in drawn if picture is not None]
 
 
 def table(results: "Sequence[BenchmarkResult]") -> Latencies:
-    """The cells of each result, and what its tool had to say; columns that are empty for all are left out."""
+    """The cells of each result, and what its tool had to say; columns that are empty for all are left out.
+
+    A second table has the time of each type of operator, where any result has it.
+    """
+    from distiller.report import operators
     from distiller.report.tables import Table
     from tflite.benchmark.benchmarks import label
 
@@ -105,7 +110,9 @@ def table(results: "Sequence[BenchmarkResult]") -> Latencies:
     ]
     head, numbers, cells = zip(*(column for column in columns if any(column[2])), strict=True)
     notes = [f"{name}: {note}" for name, one in zip(names, results, strict=True) for note in one.notes]
-    return Latencies(Table.of(head, numbers, zip(*cells, strict=True)), notes)
+    profiled = {name: one.operators for name, one in zip(names, results, strict=True) if one.operators}
+    where = operators.table(profiled) if profiled else None
+    return Latencies(Table.of(head, numbers, zip(*cells, strict=True)), notes, where)
 
 
 def _number(value: float | None) -> str:

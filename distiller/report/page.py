@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distiller.errors import InputError
-from distiller.report import content, measured, tables
+from distiller.report import content, measured, slower, tables
 from distiller.report.content import Report
 from distiller.report.table import label, notes, student_names, teacher_accuracy
 from distiller.report.verdict import verdict
@@ -43,6 +43,7 @@ def write(folder: Path) -> Path:
             [_embedded(picture) for picture in pictures],
             measured.table(results) if results else None,
             [_embedded(picture) for picture in latencies],
+            slower.sentences(report, results),
         )
         scratch.write_text(text, encoding="utf-8")
         os.replace(scratch, page)
@@ -56,8 +57,9 @@ def render(
     pictures: list[dict[str, Any]],
     latencies: measured.Latencies | None = None,
     latency_pictures: Sequence[dict[str, Any]] = (),
+    slow: Sequence[str] = (),
 ) -> str:
-    """The page as text; pictures have src, alt, title, caption, width and height."""
+    """The page as text; pictures have src, alt, title, caption, width and height; `slow` says which files are."""
     environment = Environment(
         loader=PackageLoader("distiller.report", "."),
         autoescape=True,
@@ -78,6 +80,7 @@ def render(
         classes=tables.classes(report),
         latencies=latencies,
         latency_pictures=latency_pictures,
+        slow=slow,
         further={key: json.dumps(value, indent=1, ensure_ascii=False) for key, value in report.further.items()},
         label=label,
     )

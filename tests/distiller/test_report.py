@@ -375,6 +375,7 @@ def test_a_summary_has_the_bridge_and_the_teacher_of_each_arm(tmp_path):
         write_json(folder.stage(stage) / "result.json", result)
 
     times = {"median_ms": 1, "p90_ms": 1, "runs": 1, "threads": 1, "device": "a desk"}
+    times["operators"] = [{"name": "y", "type": "ADD", "mean_ms": 0.25, "share": 1, "calls": 1, "delegated": False}]
     for seed in (0, 1):
         put(f"benchmark-seed-{seed}", {f"{name}-{seed}-int8.tflite": times for name in recipe.arms})
         for name in recipe.arms:
@@ -397,6 +398,7 @@ def test_a_summary_has_the_bridge_and_the_teacher_of_each_arm(tmp_path):
         "ensemble": "ensemble",
     }
     found = Report.model_validate(content)
+    assert {(one.type, one.mean_ms) for file in found.tflite for one in file.operators} == {("ADD", 0.25)}
     assert [row.model for row in report.rows(found) if row.is_teacher][1:] == [
         "teacher of probe",
         "teacher of ensemble",

@@ -75,12 +75,41 @@ def test_marks_are_named_as_they_are():
     assert latencies._marks([silent]) == ""
 
 
-def test_files_with_like_names_have_figures_of_their_own(tmp_path):
-    operators = (OperatorTime("y:0", "CONV_2D", 1.0, 1.0, 1, True),)
-    names = ("student_int8.tflite", "student-int8.tflite", "é.tflite", "ü.tflite")
-    results = [benchmarks(name, [1.0], operators=operators).results[0] for name in names]
-    drawn = measured.pictures(results, tmp_path)[1:]
-    assert len({picture.file for picture in drawn}) == 4
+def test_several_files_share_a_figure_and_a_table_of_operators(tmp_path):
+    """Of one scale: four figures that are nearly alike compare nothing."""
+    profiles = {
+        "a.tflite": (("Convolution (NHWC, F32) IGEMM", 0.8, True), ("Mean (ND) Reduce2", 0.2, True)),
+        "b.tflite": (("Convolution (NHWC, QC8) IGEMM", 0.3, True), ("QUANTIZE", 0.15, False)) * 2,
+        "c.tflite": (),
+    }
+    results = [
+        benchmarks(
+            name,
+            [1.0],
+            operators=tuple(OperatorTime(f"{i}", kind, ms, ms, 1, own) for i, (kind, ms, own) in enumerate(profile)),
+        ).results[0]
+        for name, profile in profiles.items()
+    ]
+    _, picture = measured.pictures(results, tmp_path)
+    assert picture.file.name == "operators.png"
+    assert "a.tflite: Convolution 0.8 ms, Mean 0.2 ms; b.tflite: Convolution 0.6 ms, QUANTIZE 0.3 ms." in picture.alt
+    found = measured.table(results).operators
+    assert found.headings == ["Operator", "a.tflite", "b.tflite"]
+    assert [cells for _, cells in found.lines] == [
+        ("Convolution", "0.8000 (1×)", "0.6000 (2×)"),
+        ("QUANTIZE, not delegated", "", "0.3000 (2×)"),
+        ("Mean", "0.2000 (1×)", ""),
+        ("all", "1.0000", "0.9000"),
+    ]
+
+
+def test_a_placeholder_of_the_runtime_is_not_shown(run):
+    """As XNNPACK calls an elementwise operator: in what is measured now, and in what was kept before."""
+    operators = (OperatorTime("Invalid Unary Op:1", "Invalid Unary Op", 1.5, 1.0, 1, True),)
+    measured.add(run, benchmarks("int8.tflite", [1.0], operators=operators))
+    text = report.write(run).read_text()
+    assert "Elementwise, one input" in text
+    assert "Invalid" not in text
 
 
 def test_a_run_is_given_by_its_report_too(run):

@@ -88,7 +88,8 @@ class TestFigures:
         content = made(schemes=())
         for after, name in (("distilled", "longer"), ("longer", "longest")):
             content["curves"] += [dict(c, name=name) for c in content["curves"] if c["name"] == "distilled"]
-            content["budget"]["others"] += [{"student": name, "steps": 9, "epochs": 5, "start": after}]
+            others = content["budget"].setdefault("others", [])
+            others.append({"student": name, "steps": 9, "epochs": 5, "start": after})
         kept = []
         monkeypatch.setattr(canvas, "save", lambda figure, path, **words: kept.append((figure, words)))
         found = Report.model_validate(content)

@@ -27,10 +27,23 @@ class OperatorTime(Record):
     delegated: bool
 
 
+# What XNNPACK calls an elementwise operator that it has no name for; a chain of them may be one.
+_READABLE = {"Invalid Unary Op": "Elementwise, one input", "Invalid Binary Op": "Elementwise, two inputs"}
+
+
+def readable(kind: str) -> str:
+    """The type of an operator as a reader should see it: a placeholder of the runtime sounds like an error.
+
+    >>> readable("Invalid Unary Op"), readable("CONV_2D")
+    ('Elementwise, one input', 'CONV_2D')
+    """
+    return _READABLE.get(kind, kind)
+
+
 def from_fields(fields: Any) -> OperatorTime:
     """The operator of a JSON object.
 
     >>> from_fields({"name": "y", "type": "ADD", "mean_ms": 1, "share": 1, "calls": 1, "delegated": True}).type
     'ADD'
     """
-    return OperatorTime(**fields)
+    return OperatorTime(**{**fields, "type": readable(fields["type"])})

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tflite.benchmark.litert_library import CompiledModel, Event, LibraryError, operators
+from tflite.benchmark.operator_time import readable
 from tflite.benchmark.session import feeds_of, warm_up
 from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer
@@ -105,4 +106,5 @@ def _named(key: Key, names: list[tuple[str, str]]) -> tuple[str, str]:
     delegated, tag, index, partition = key
     if not delegated and 0 <= index < len(names) and names[index][0] == tag and names[index][1]:
         return names[index][1], tag
-    return f"{tag}:{index}" + (f" of partition {partition + 1}" if partition else ""), tag
+    kind = readable(tag)
+    return f"{kind}:{index}" + (f" of partition {partition + 1}" if partition else ""), kind

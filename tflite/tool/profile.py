@@ -12,7 +12,7 @@ and so is what LiteRT does around the operators, LiteRT::Run[buffer registration
 
 import re
 
-from tflite.benchmark.operator_time import OperatorTime
+from tflite.benchmark.operator_time import OperatorTime, readable
 from tflite.errors import ModelError
 from tflite.tool.lines import printable, whole_lines
 from tflite.tool.statistics import COUNT, NUMBER, Statistics, parse_statistics
@@ -64,7 +64,7 @@ def parse_profile(text: str) -> tuple[OperatorTime, ...]:
     rows = [row for row in rows if not _NO_OPERATOR.fullmatch(row[0])]
     total = sum(milliseconds for _, _, milliseconds, _, _ in rows)
     return tuple(
-        OperatorTime(name, kind, milliseconds, milliseconds / total if total else 0.0, calls, delegated)
+        OperatorTime(name, readable(kind), milliseconds, milliseconds / total if total else 0.0, calls, delegated)
         for kind, name, milliseconds, calls, delegated in rows
     )
 
