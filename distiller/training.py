@@ -12,7 +12,8 @@ import keras
 
 from distiller.data import Augmentation, Batches, CutMix, InOrder, MixUp, Replay, Split
 from distiller.data.mixing import Mixing
-from distiller.errors import WorkError
+from distiller.errors import InputError, WorkError
+from distiller.growing import GrowingImages
 from distiller.optimizers import DOT
 from distiller.progress import Reporter
 from distiller.recipes.training import Ramp, Training
@@ -46,7 +47,39 @@ def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
     options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": plan.weight_decay or None}
     sgd = keras.optimizers.SGD(rate, **options) if plan.dot is None else DOT(rate, delta=plan.dot, **options)
     sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "offset"])
+    if plan.rates:
+        scale_rates(sgd, plan.rates)
     return keras.optimizers.LossScaleOptimizer(sgd) if plan.precision == "mixed_float16" else sgd
+
+
+def scale_rates(optimizer: keras.optimizers.Optimizer, rates: dict[str, float]) -> None:
+    """Let `optimizer` take the steps of some layers with a factor: of those whose name begins with a key of `rates`.
+
+    Of several keys the longest counts. Decoupled weight decay is not scaled.
+    """
+    update = optimizer.update_step
+
+    def scaled(gradient, variable, learning_rate):
+        # On TensorFlow it is the backend's variable that comes, which has no path.
+        known = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
+        return update(gradient, variable, learning_rate * _factor(known, rates))
+
+    optimizer.update_step = scaled
+
+
+def _factor(variable: keras.Variable, rates: dict[str, float]) -> float:
+    names = variable.path.split("/")[:-1]
+    keys = [key for key in rates if any(name.startswith(key) for name in names)]
+    return rates[max(keys, key=len)] if keys else 1.0
+
+
+def check_rates(model: keras.Model, rates: dict[str, float]) -> None:
+    """Raise InputError where a key of `rates` names no layer of `model` that trains."""
+    for key in rates:
+        if not any(_factor(variable, {key: 2.0}) > 1 for variable in model.trainable_variables):
+            raise InputError(
+                f"training.rates: expected the beginning of a name of a layer that trains. Received: {key}"
+            )
 
 
 def entropy(plan: Training) -> keras.losses.Loss:
@@ -130,6 +163,7 @@ def fit(
     """
     steps = batches.steps
     model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=[accuracy(plan)])
+    check_rates(model, plan.rates)
     # TensorFlow traces a step a second time where it makes variables.
     model.optimizer.build(model.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +175,7 @@ def fit(
             RestartPoint(folder / "state"),
             Replay(batches),
             _Progress(task, steps, plan.epochs),
+            *([GrowingImages(getattr(model, "student", model), plan.sizes)] if plan.sizes else []),
             *callbacks,
         ]
         model.fit(

@@ -1,11 +1,24 @@
 """The pieces that the networks of the zoo share: pixels in, convolution units, logits out."""
 
+from dataclasses import dataclass
+
 import keras
 from keras import layers
 
 from distiller.errors import InputError
 
 SHIFT, SCALE = 127.5, 64.0
+
+
+@dataclass(frozen=True)
+class Norm:
+    """What a network's batch normalisations have in common: `momentum` of the moving statistics, and `epsilon`."""
+
+    momentum: float
+    epsilon: float
+
+
+SMALL_IMAGES = Norm(momentum=0.9, epsilon=1e-5)
 
 
 def pixels(input_shape: tuple[int, int, int], dtype: str) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -54,15 +67,25 @@ def bare_conv(x, filters: int, name: str, *, kernel: int = 3, strides: int = 1, 
     )(x)
 
 
-def conv(x, filters: int, name: str, *, kernel: int = 3, strides: int = 1, activation: str | None, dtype: str):
+def conv(
+    x,
+    filters: int,
+    name: str,
+    *,
+    kernel: int = 3,
+    strides: int = 1,
+    activation: str | None,
+    dtype: str,
+    norm: Norm = SMALL_IMAGES,
+):
     """Convolution without bias, batch normalisation and, where named, an activation."""
     x = bare_conv(x, filters, name, kernel=kernel, strides=strides, dtype=dtype)
-    return normalize(x, name, activation=activation, dtype=dtype)
+    return normalize(x, name, activation=activation, dtype=dtype, norm=norm)
 
 
-def normalize(x, name: str, *, activation: str | None, dtype: str):
+def normalize(x, name: str, *, activation: str | None, dtype: str, norm: Norm = SMALL_IMAGES):
     """Batch normalisation and, where named, an activation."""
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon, dtype=dtype, name=f"{name}_norm")(x)
     return x if activation is None else layers.Activation(activation, dtype=dtype, name=f"{name}_{activation}")(x)
 
 

@@ -1,10 +1,10 @@
 """MobileNetV2 for small images."""
 
 import keras
-from keras import layers
 
 from distiller.errors import InputError
 from distiller.models import blocks
+from distiller.models.inverted import round_channels, unit
 
 # Expansion, channels, units, stride of the first unit: table 2 of the paper, but for the stride of stage 2, which is 1:
 # 32×32 images have no resolution to lose.
@@ -37,39 +37,11 @@ def mobilenet_v2(
         raise InputError(f"Invalid value for `width`. Expected a positive number. Received: width={width}")
     reduction = blocks.reduction_of(input_shape, reduction)
     inputs, x = blocks.pixels(input_shape, dtype)
-    x = blocks.conv(x, _channels(32 * width), "stem", strides=min(reduction, 2), activation="relu6", dtype=dtype)
+    x = blocks.conv(x, round_channels(32 * width), "stem", strides=min(reduction, 2), activation="relu6", dtype=dtype)
     for stage, (expansion, filters, units, strides) in enumerate(_STAGES, start=1):
         strides = 2 if stage == 2 and reduction == 4 else strides
-        for unit in range(units):
-            last = f"stage{stage}" if unit == units - 1 else f"stage{stage}_{unit + 1}"
-            x = _unit(x, expansion, _channels(filters * width), strides if unit == 0 else 1, last, dtype)
-    x = blocks.conv(x, max(1280, _channels(1280 * width)), "last", kernel=1, activation="relu6", dtype=dtype)
+        for index in range(units):
+            last = f"stage{stage}" if index == units - 1 else f"stage{stage}_{index + 1}"
+            x = unit(x, expansion, round_channels(filters * width), strides if index == 0 else 1, last, dtype)
+    x = blocks.conv(x, max(1280, round_channels(1280 * width)), "last", kernel=1, activation="relu6", dtype=dtype)
     return blocks.classify(inputs, x, classes, name)
-
-
-def _channels(value: float) -> int:
-    """The nearest multiple of 8 that is at least 8 and does not lose more than a tenth."""
-    rounded = max(8, int(value + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * value else rounded
-
-
-def _unit(x, expansion: int, filters: int, strides: int, name: str, dtype: str):
-    channels = x.shape[-1]
-    h = x
-    if expansion > 1:
-        h = blocks.conv(h, channels * expansion, f"{name}_expand", kernel=1, activation="relu6", dtype=dtype)
-    h = layers.DepthwiseConv2D(
-        3,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        depthwise_initializer="he_normal",
-        dtype=dtype,
-        name=f"{name}_depthwise_conv",
-    )(h)
-    h = blocks.normalize(h, f"{name}_depthwise", activation="relu6", dtype=dtype)
-    h = blocks.bare_conv(h, filters, f"{name}_project", kernel=1, dtype=dtype)
-    if strides == 1 and channels == filters:
-        h = blocks.normalize(h, f"{name}_project", activation=None, dtype=dtype)
-        return layers.Add(dtype=dtype, name=name)([x, h])
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)(h)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from distiller.errors import InputError
-from distiller.models import convolutional, mobile, residual
+from distiller.models import convolutional, efficientnet_lite, mobile, residual
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 
@@ -21,6 +21,8 @@ class Entry:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+_lite = efficientnet_lite.efficientnet_lite
+
 ZOO: dict[str, Entry] = {
     "resnet8": Entry(residual.resnet, "student; the smallest residual network", {"depth": 8}),
     "resnet20": Entry(residual.resnet, "student; the field's usual one", {"depth": 20}),
@@ -28,6 +30,9 @@ ZOO: dict[str, Entry] = {
     "resnet56": Entry(residual.resnet, "teacher of the field's tables", {"depth": 56}),
     "resnet110": Entry(residual.resnet, "teacher of the field's tables", {"depth": 110}),
     "mobilenet_v2": Entry(mobile.mobilenet_v2, "student; option width (default 0.5)", {"width": 0.5}),
+    "efficientnet_lite0": Entry(_lite, "teacher or student; options weights (imagenet) and resize", {}),
+    "efficientnet_lite1": Entry(_lite, "teacher or student; the same, deeper", {"depth": 1.1}),
+    "efficientnet_lite2": Entry(_lite, "teacher; the same, deeper and wider", {"width": 1.1, "depth": 1.2}),
     "wide": Entry(convolutional.wide, "teacher; wide and shallow, trains on a CPU", {}),
     "wrn_16_2": Entry(residual.wide_resnet, "student or small teacher", {"depth": 16, "width": 2}),
     "wrn_40_2": Entry(residual.wide_resnet, "teacher, for a GPU", {"depth": 40, "width": 2}),

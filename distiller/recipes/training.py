@@ -33,6 +33,13 @@ class Ramp(Section):
     epochs: Count
 
 
+class Size(Section):
+    """So many epochs in which a network resizes its images to this height and width."""
+
+    size: Count
+    epochs: Count
+
+
 def is_ramp(value: Any) -> bool:
     """Whether an argument of an objective is meant as a ramp.
 
@@ -65,6 +72,16 @@ class Training(Section):
     )
     dot: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="`optimizers.DOT` with this delta, for a student with a teacher, in place of SGD"
+    )
+
+    rates: dict[str, Positive] = Field(
+        default={},
+        description="factors of the learning rate, each of the layers whose name begins so: a new head beside "
+        "pretrained layers learns faster",
+    )
+    sizes: list[Size] = Field(
+        default=[],
+        description="of the first epochs, for a network that resizes its images; the others are at its own size",
     )
 
     @model_validator(mode="after")
