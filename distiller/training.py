@@ -36,7 +36,7 @@ class Trained:
 
 
 def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum, or DOT, over `steps` steps; biases, normalisation and variances do not decay."""
+    """SGD with Nesterov momentum, AdamW or DOT, over `steps` steps; biases, normalisation and variances do not decay."""
     warmup = int(plan.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.learning_rate / 25 if warmup else plan.learning_rate,
@@ -44,12 +44,19 @@ def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
         warmup_target=plan.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": plan.weight_decay or None}
-    sgd = keras.optimizers.SGD(rate, **options) if plan.dot is None else DOT(rate, delta=plan.dot, **options)
-    sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "offset"])
+    decay = plan.weight_decay or None
+    options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": decay}
+    made: keras.optimizers.Optimizer
+    if plan.optimizer == "adamw":
+        made = keras.optimizers.AdamW(rate, beta_1=plan.momentum, weight_decay=plan.weight_decay)
+    elif plan.dot is not None:
+        made = DOT(rate, delta=plan.dot, **options)
+    else:
+        made = keras.optimizers.SGD(rate, **options)
+    made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "offset"])
     if plan.rates:
-        scale_rates(sgd, plan.rates)
-    return keras.optimizers.LossScaleOptimizer(sgd) if plan.precision == "mixed_float16" else sgd
+        scale_rates(made, plan.rates)
+    return keras.optimizers.LossScaleOptimizer(made) if plan.precision == "mixed_float16" else made
 
 
 def scale_rates(optimizer: keras.optimizers.Optimizer, rates: dict[str, float]) -> None:

@@ -50,14 +50,18 @@ def is_ramp(value: Any) -> bool:
 
 
 class Training(Section):
-    """Budget and optimiser: SGD with Nesterov momentum, linear warm-up, cosine to zero.
+    """Budget and optimiser: SGD with Nesterov momentum or AdamW, linear warm-up, cosine to zero.
 
-    `weight_decay` is decoupled, as in Keras's optimisers: each step takes rate × weight_decay off a weight. With
+    `weight_decay` is decoupled, as in Keras's optimisers: each step takes rate × weight_decay off a weight. With SGD of
     momentum m it is 1/(1 − m) times the L2 coefficient of the papers, so that 0.005 stands for their 5e-4.
     """
 
     epochs: Count
     batch_size: Count = 128
+    optimizer: Literal["sgd", "adamw"] = Field(
+        default="sgd",
+        description="adamw is for pretrained networks, with rates near 0.001 and `momentum` as its beta_1",
+    )
     learning_rate: Positive = 0.1
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -86,6 +90,8 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _momenta(self) -> "Training":
+        if self.dot is not None and self.optimizer != "sgd":
+            raise ValueError(f"expected one of dot and optimizer {self.optimizer}: DOT is an optimiser in place of SGD")
         if self.dot is not None and not self.dot <= self.momentum < 1 - self.dot:
             raise ValueError(
                 f"expected dot of momentum at most, and the sum of both below 1; they are {self.dot} and "
