@@ -36,7 +36,7 @@ class Trained:
 
 
 def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum, AdamW or DOT, over `steps` steps; biases, normalisation and variances do not decay."""
+    """SGD with Nesterov momentum, AdamW or DOT over `steps` steps; biases, normalisation, variances do not decay."""
     warmup = int(plan.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.learning_rate / 25 if warmup else plan.learning_rate,

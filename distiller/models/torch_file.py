@@ -7,8 +7,7 @@ the storages' bytes. A pickle can call any function of any module; this reader k
 import io
 import pickle
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -20,17 +19,17 @@ class Refused(ValueError):
     """The file is no state dict of plain tensors in PyTorch's old format."""
 
 
-@dataclass(frozen=True)
-class _Storage:
-    """Where a tensor's numbers are: filled when the storages are read, after the pickles."""
+class _Storage(NamedTuple):
+    """Where a tensor's numbers are: read after the pickles. Tuples, which no pickle can change once they are made."""
 
     key: str
     dtype: np.dtype
     size: int
 
 
-@dataclass(frozen=True)
-class _Tensor:
+class _Tensor(NamedTuple):
+    """A tensor's place in its storage, offset and strides in numbers."""
+
     storage: _Storage
     offset: int
     shape: tuple[int, ...]
@@ -44,37 +43,40 @@ class _StateDict(OrderedDict):
         """Ignores what hangs on the dict."""
 
 
+class _Rebuild:
+    """PyTorch's function that makes a tensor; of no attribute that a pickle could set."""
+
+    __slots__ = ()
+
+    def __call__(self, storage: Any, offset: Any, shape: Any, strides: Any, *_unused: Any) -> _Tensor:
+        """The tensor; gradients and hooks do not count."""
+        whole = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides)
+        if not isinstance(storage, _Storage) or not whole:
+            raise Refused("a tensor in it has no storage, or no shape with as many strides")
+        if not all(isinstance(number, int) and number >= 0 for number in (offset, *shape, *strides)):
+            raise Refused("the shape, strides and offset of a tensor in it are no whole numbers from 0")
+        return _Tensor(storage, offset, shape, strides)
+
+
 class _Unpickler(pickle.Unpickler):
     """Knows ordered dicts and tensors in storages of known types, and no other name."""
 
     def find_class(self, module: str, name: str) -> Any:
         """The object of this name, of the four that a state dict needs."""
         if module == "torch" and name in _TYPES:
-            return _TYPES[name]
+            return name
         if (module, name) == ("collections", "OrderedDict"):
             return _StateDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _tensor
+            return _Rebuild()
         raise Refused(f"it asks for {module}.{name}, and a state dict of tensors needs no such thing")
 
     def persistent_load(self, pid: Any) -> _Storage:
         """The storage that a persistent id describes."""
         match pid:
-            case ("storage", np.dtype() as dtype, str(key), str(), int(size), None) if size >= 0:
-                return _Storage(key, dtype, size)
+            case ("storage", str(kind), str(key), str(), int(size), None) if kind in _TYPES and size >= 0:
+                return _Storage(key, _TYPES[kind], size)
         raise Refused(f"it refers to {pid!r:.80}, which is no storage")
-
-
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_unused: Any) -> _Tensor:
-    """What PyTorch's function of this place does; gradients and hooks do not count."""
-    whole = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides)
-    if not (
-        isinstance(storage, _Storage)
-        and whole
-        and all(isinstance(n, int) and n >= 0 for n in (offset, *shape, *strides))
-    ):
-        raise Refused("a tensor in it has no storage, shape and strides")
-    return _Tensor(storage, offset, shape, strides)
 
 
 def read(content: bytes) -> dict[str, np.ndarray]:
