@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
 
     from distiller import building, models, recipes, teachers
+    from distiller.models import imagenet
     from distiller.models.trained import pack
 
     recorded = json.loads((asked.run / "run.json").read_text())
@@ -35,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
             "name": recipe.model.name,
             "classes": len(dataset.classes),
             "input_shape": list(teachers.load(asked.run / "teacher.keras").input_shape[1:]),
-            "options": recipe.model.options,
+            # Whoever loads the packaged weights needs no others.
+            "options": {key: value for key, value in recipe.model.options.items() if key != "weights"},
         },
         "data": recipe.data.name,
         "classes": list(dataset.classes),
@@ -44,12 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
         **{key: recorded[key] for key in ("recipe", "commit", "machine", "versions")},
         "epochs": result["epochs"],
     }
+    if recipe.model.options.get("weights") == "imagenet":
+        card["pretrained"] = imagenet.origin(recipe.model.name)
     path = pack(teachers.load(asked.run / "teacher.keras"), card, WEIGHTS, asked.name)
     # What is packaged is what is measured: float16 weights, in the precision that the card names.
     packed = models.load(asked.name, dtype=recipe.training.precision)
     card["test_accuracy"] = building.accuracy(packed, dataset.test)
+    before = f", by a network that saw {card['pretrained']['data']} before" if "pretrained" in card else ""
+    card["summary"] = f"{card['test_accuracy']:.2%} of the test images of {card['data']} right{before}"
     pack(packed, card, WEIGHTS, asked.name)
-    print(f"{path}: {path.stat().st_size:,} bytes, test accuracy {card['test_accuracy']:.2%}")
+    print(f"{path}: {path.stat().st_size:,} bytes, {card['summary']}")
     return 0
 
 

@@ -39,7 +39,8 @@ def models(
     trained = _table("trained weights", "network", "data", "test accuracy", "bytes")
     for name in zoo.packaged():
         card = zoo.card(name)
-        trained.add_row(name, card["model"]["name"], card["data"], f"{card['test_accuracy']:.2%}", f"{card['bytes']:,}")
+        seen = f"{card['data']} after {card['pretrained']['data']}" if "pretrained" in card else card["data"]
+        trained.add_row(name, card["model"]["name"], seen, f"{card['test_accuracy']:.2%}", f"{card['bytes']:,}")
     _show(trained)
 
 

