@@ -14,13 +14,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from distiller.safe_console import SafeConsole
+from distiller.terminal import printable
+
 
 class Task:
     """One piece of work with a known number of steps."""
 
     def __init__(self, console: Console, title: str, total: int, bar: Progress | None):
-        self._console, self._title, self._bar = console, title, bar
-        self._id = bar.add_task(title, total=total) if bar else None
+        self._console, self._title, self._bar = console, printable(title), bar
+        self._id = bar.add_task(printable(title), total=total) if bar else None
 
     def advance_to(self, step: int) -> None:
         """So many steps are done."""
@@ -29,6 +32,7 @@ class Task:
 
     def say(self, message: str) -> None:
         """Something worth reading: beside the bar on a terminal, a line in a log."""
+        message = printable(message)
         if self._bar is not None and self._id is not None:
             self._bar.update(self._id, description=f"{self._title} {message}")
         else:
@@ -39,11 +43,11 @@ class Reporter:
     """Where a run speaks to the person who started it."""
 
     def __init__(self, console: Console | None = None):
-        self.console = console or Console(stderr=True, soft_wrap=True)
+        self.console = console or SafeConsole(stderr=True, soft_wrap=True)
 
     def say(self, message: str) -> None:
         """One line."""
-        self.console.print(message, highlight=False, markup=False)
+        self.console.print(printable(message), highlight=False, markup=False)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Task]:

@@ -9,8 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
 
-from rich.console import Console
-
 from distiller.backend import load_backend
 from distiller.errors import InputError, WorkError
 from distiller.folder import RunFolder
@@ -18,6 +16,7 @@ from distiller.processes import pool
 from distiller.progress import Reporter
 from distiller.recipes import RunRecipe
 from distiller.recipes.arms import chains
+from distiller.safe_console import SafeConsole
 from distiller.stages import Stages
 
 
@@ -77,6 +76,6 @@ def _stages(path: Path, data_dir: Path | None) -> Stages:
     folder = RunFolder(path)
     recipe = RunRecipe.model_validate(folder.run()["recipe"])
     # The bars of several processes would write over each other.
-    stages = Stages(recipe, data_dir, Reporter(Console(stderr=True, soft_wrap=True, force_terminal=False)))
+    stages = Stages(recipe, data_dir, Reporter(SafeConsole(stderr=True, soft_wrap=True, force_terminal=False)))
     stages.prepare(folder)
     return stages

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distiller.terminal import print
+
 if TYPE_CHECKING:
     from tflite import BenchmarkResult
 

@@ -8,6 +8,7 @@ import typer
 from distiller.cli import android as phones
 from distiller.cli import images, latencies
 from distiller.cli.options import DataDir, Json, check_with, check_without
+from distiller.terminal import print
 
 if TYPE_CHECKING:
     from tflite import Benchmarks

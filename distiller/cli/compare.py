@@ -8,6 +8,7 @@ import typer
 from distiller.cli import images
 from distiller.cli.console import show
 from distiller.cli.options import DataDir, Json, TfliteFile, check_with
+from distiller.terminal import one_line, print
 
 if TYPE_CHECKING:
     from tflite import Comparison
@@ -81,7 +82,7 @@ def _print_layers(found: "Comparison") -> None:
         first = not bad and row.layer == found.first
         bad = bad or first
         table.add_row(
-            row.layer,
+            one_line(row.layer),
             row.operator,
             "" if row.mean_lsb is None else f"{row.mean_lsb:.2f}",
             "" if row.max_lsb is None else str(row.max_lsb),
@@ -90,4 +91,4 @@ def _print_layers(found: "Comparison") -> None:
             style="bold red" if first else None,
         )
     show(table)
-    print(f"The first layer where they part: {found.first}" if found.first else "No layer where they part")
+    print(f"The first layer where they part: {one_line(found.first)}" if found.first else "No layer where they part")

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distiller.terminal import print
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -16,9 +18,9 @@ def plain(width: int = 140) -> "Console":
 
     `width` is that of what is piped or redirected; a terminal has its own.
     """
-    from rich.console import Console
+    from distiller.safe_console import SafeConsole
 
-    return Console(width=None if sys.stdout.isatty() else width, markup=False, emoji=False, highlight=False)
+    return SafeConsole(width=None if sys.stdout.isatty() else width, markup=False, emoji=False, highlight=False)
 
 
 def show(table: "Table") -> None:

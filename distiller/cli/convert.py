@@ -7,6 +7,7 @@ import typer
 
 from distiller.cli import images
 from distiller.cli.options import DataDir, Json, check_with
+from distiller.terminal import print
 
 EPILOG = """[bold]Examples[/bold]
 

@@ -8,6 +8,7 @@ import typer
 from distiller.cli import images
 from distiller.cli.console import plain
 from distiller.cli.options import DataDir, Json
+from distiller.terminal import print
 
 if TYPE_CHECKING:
     from distiller.teachers.diagnosis import Diagnosis
@@ -109,7 +110,6 @@ def diagnose(
 
 def _print(found: "Diagnosis", title: str, out: Path | None) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     from distiller.teachers.diagnosis import words
 
@@ -118,7 +118,7 @@ def _print(found: "Diagnosis", title: str, out: Path | None) -> None:
     for column in ("what", "found", "which means"):
         table.add_column(column, overflow="fold")
     for row in words.rows(found):
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     console.print(table)
     print()
     print("What speaks against it:" if found.concerns else "Nothing speaks against this teacher.")

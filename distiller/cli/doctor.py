@@ -8,6 +8,7 @@ import typer
 from distiller.cli import android as phones
 from distiller.cli.console import show
 from distiller.cli.options import Json
+from distiller.terminal import print, printable
 
 if TYPE_CHECKING:
     from tflite.android import Part
@@ -52,14 +53,13 @@ def doctor(
 
 def _show(parts: "list[Part]") -> None:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, show_header=False)
     for column in ("", "part", "found"):
         table.add_column(column, overflow="fold")
     for part in parts:
         mark = "✓" if part.present else "–" if part.optional else "✗"
-        table.add_row(mark, Text(part.name), Text(part.found))
+        table.add_row(mark, printable(part.name), printable(part.found))
         if part.remedy and not part.present:
-            table.add_row("", "", Text(f"→ {part.remedy}"))
+            table.add_row("", "", printable(f"→ {part.remedy}"))
     show(table)

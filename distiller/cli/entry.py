@@ -3,6 +3,9 @@
 import os
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -24,6 +27,7 @@ from distiller.cli import (
     train,
 )
 from distiller.errors import InputError
+from distiller.terminal import print, printable
 
 # The commands that have --resume, and what is said where one of them is interrupted.
 _RESUMED = ("demo", "run", "train", "distill")
@@ -78,19 +82,31 @@ def main() -> None:
     arguments = _debug_first(sys.argv[1:])
     debug = arguments[:1] == ["--debug"]
     try:
-        app(arguments)
+        with _safe_warnings():
+            app(arguments)
     except SystemExit as end:
         if end.code == 130:  # Typer's, after an interruption
             _fail(f"Interrupted{_ADVICE if _command() in _RESUMED else ''}", 130)
         raise
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            print(traceback.format_exc(), end="", file=sys.stderr)
         if _is_input(error):
             _fail(_message(error), 2)
         ours = type(error).__module__.partition(".")[0] in ("distiller", "tflite")
         hint = "" if debug or ours else f". `distiller --debug {_command()} …` shows where"
         _fail(f"{_message(error).rstrip('.')}{hint}" if hint else _message(error), 1)
+
+
+@contextmanager
+def _safe_warnings() -> Iterator[None]:
+    """Let no name of a layer or a file in Python's warnings reach the terminal as it is."""
+    plain = warnings.formatwarning
+    warnings.formatwarning = lambda *arguments, **options: printable(plain(*arguments, **options))
+    try:
+        yield
+    finally:
+        warnings.formatwarning = plain
 
 
 def _debug_first(arguments: list[str]) -> list[str]:

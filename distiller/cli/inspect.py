@@ -7,6 +7,7 @@ import typer
 
 from distiller.cli.console import plain, show
 from distiller.cli.options import Json, TfliteFile, check_with
+from distiller.terminal import one_line, print
 
 if TYPE_CHECKING:
     from tflite import Inspection
@@ -65,7 +66,7 @@ def _print(found: "Inspection") -> None:
     for role, ports in (("input", found.inputs), ("output", found.outputs)):
         for port in ports:
             quantized = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.quantized else ""
-            print(f"  {role} {port.name}: {port.dtype} {list(port.shape)}{quantized}")
+            print(f"  {role} {one_line(port.name)}: {port.dtype} {list(port.shape)}{quantized}")
     known = "at least " if any(cost.multiply_adds is None for cost in found.costs) else ""
     print(f"  {known}{found.multiply_adds:,} multiply-adds, about {found.arena_bytes:,} bytes of activations")
     print(f"  bytes of weights by type: {_counts(found.weight_bytes_by_type)}")
@@ -76,7 +77,9 @@ def _print(found: "Inspection") -> None:
     show(_table(found))
     console = plain()
     for finding in found.findings:
-        where = ", ".join(finding.where[:3]) + (f" and {len(finding.where) - 3} more" if len(finding.where) > 3 else "")
+        where = ", ".join(map(one_line, finding.where[:3])) + (
+            f" and {len(finding.where) - 3} more" if len(finding.where) > 3 else ""
+        )
         text = f": {finding.what}. {finding.remedy}.\n  {where}"
         console.print(Text.assemble("\n", (finding.kind, "bold"), text), soft_wrap=not console.is_terminal)
     if not found.findings:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distiller.cli.console import show as _print
+from distiller.terminal import print
 
 if TYPE_CHECKING:
     from rich.table import Table

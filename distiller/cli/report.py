@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from distiller.cli.console import show_report
+from distiller.terminal import print
 
 
 def register(app: typer.Typer) -> None:

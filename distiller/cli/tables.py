@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from distiller.cli.console import show
+from distiller.terminal import print
 
 _EXAMPLES = """[bold]Examples[/bold]
 

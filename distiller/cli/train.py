@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from distiller.cli.options import Change, DataDir, Force, Out, Resume, check_folder
+from distiller.terminal import print
 
 EPILOG = """[bold]Examples[/bold]
 
