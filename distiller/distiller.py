@@ -13,8 +13,9 @@ from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
 from distiller.class_weights import weighted
 from distiller.data.batches import Batches
+from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
-from distiller.first_step import FirstStep, check_all, check_stored, check_targets, first_batch, watched
+from distiller.first_step import FirstStep, Look, check_all, check_batch, check_stored, first_batch, watched
 from distiller.labels import LabelsTerm, without_ignored
 from distiller.masks import MASK
 from distiller.metrics import as_keras_takes_it, together
@@ -23,7 +24,7 @@ from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.pairing import Pairing
 from distiller.steps import step_class
-from distiller.taps import LOGITS, may_be_probabilities
+from distiller.taps import LOGITS
 from distiller.targets import LABELS, Targets
 from distiller.term_weights import checked_weight, term_weights
 from distiller.terms import added, objective_term
@@ -121,6 +122,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             build(name, objective, self.pairing)
         self._also = {name: also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
+        self.looked = False  # whether a first batch has shown that networks answer logits
         self._copied = False  # whether Keras has copied the samples' weights to every output
         attach(self, self._step)
         self.built = True
@@ -180,10 +182,12 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
-            check_targets(self, batch)
+            check_batch(self, batch)
         check_all(self, x.all_targets() if isinstance(x, Batches) else y)
         self.build_before_tracing(batch)
-        with watched(callbacks, FirstStep(self, batch)) as callbacks, self._weighing(sample_weight):
+        watch = FirstStep(self, batch)
+        looking = self.looking(Look(self, watch) if batch is None else None)
+        with watched(callbacks, watch) as callbacks, self._weighing(sample_weight), looking:
             return super().fit(
                 x,
                 y,

@@ -10,22 +10,46 @@ import numpy as np
 from distiller.data.batches import Batches
 from distiller.errors import InputError
 from distiller.labels import may_be_marked, without_labels
+from distiller.probabilities import check_logits_of
 from distiller.taps import in_words
 from distiller.targets import LABELS, Targets
 
 
 def first_batch(x: Any, y: Any, batch_size: int) -> Any:
-    """The first batch of what `fit` is given, as (x, y); None where looking would use it up."""
-    if isinstance(x, keras.utils.PyDataset):
-        return x[0] if x.num_batches else None
-    if y is None and not _streams(x):
-        return keras.tree.map_structure(lambda part: part[:batch_size], x), None
-    if y is None:
-        # A tf.data.Dataset starts anew each time; of one that is distributed over replicas, a batch is in parts.
-        return next(iter(x), None) if hasattr(x, "element_spec") and hasattr(x, "take") else None
-    if not all(hasattr(part, "shape") for part in keras.tree.flatten((x, y))):
-        return None  # lists of numbers, of which Keras says that it takes none
+    """The first batch of what `fit` is given, as (x, y); None of a stream, of which looking would use up a batch."""
+    if isinstance(x, Batches):
+        return x[0]
+    if _streams(x) or not all(hasattr(part, "shape") for part in keras.tree.flatten(y)):
+        return None  # or lists of numbers, of which Keras says that it takes none
     return keras.tree.map_structure(lambda part: part[:batch_size], (x, y))
+
+
+class Look:
+    """The look at the first batch of a stream, from inside the training's own iterator.
+
+    Args:
+        distiller: that is about to train.
+        watch: keeps the batch for after the step.
+    """
+
+    def __init__(self, distiller: Any, watch: "FirstStep"):
+        self._distiller, self._watch = distiller, watch
+
+    def __call__(self, batch: Any) -> None:
+        """Raise InputError where `check_batch` does."""
+        check_batch(self._distiller, batch)
+        self._watch.batch = batch
+        self._distiller.build_before_tracing(batch)
+
+
+def check_batch(distiller: Any, batch: Any) -> None:
+    """Raise InputError where a batch does not fit the training, or a network answers probabilities to it."""
+    check_targets(distiller, batch)
+    # Once a Distiller, for it runs the networks; with arrays in parts over devices it cannot.
+    if not distiller.looked and keras.distribution.distribution() is None:
+        x, targets = distiller.targets(batch)
+        check_logits_of(distiller, x, targets.taught)
+        distiller.looked = True
 
 
 def _streams(x: Any) -> bool:

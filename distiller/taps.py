@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from distiller.endings import is_sigmoid, is_softmax, last_operations
 from distiller.errors import InputError
 from distiller.masks import MASK, with_mask
 from distiller.nearest import unknown
@@ -23,7 +24,8 @@ def in_words(name: str) -> str:
     return name.replace(LOGITS, "logits")
 
 
-_TAKE_OFF = "take it off (of a Dense layer: model.layers[-1].activation = keras.activations.linear)"
+# Works for every ending that is refused.
+TAKE_OFF = "distiller.models.logits_of(network) is the same network with logits"
 # Layers of a quantization-aware model that pass on what they are given, by name: the core imports no tflite.
 _ROUNDING = ("tflite>FakeQuant", "tflite>KeptFloat", "tflite>Requantized")
 
@@ -203,48 +205,22 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
     if any(len(output.shape) < 2 for output in model.outputs):
         shapes = [tuple(output.shape) for output in model.outputs]
         raise InputError(f"Expected the {role} to have outputs of shape (batch, …, classes). Received: {shapes}")
-    for last in _last_layers(model):
-        softmax = isinstance(last, keras.layers.Softmax) or type(last).__name__ == "Softmax"  # of `keras.ops`
-        if softmax or getattr(last, "activation", None) is keras.activations.softmax:
+    for last in last_operations(model):
+        if is_softmax(last):
             raise InputError(
-                f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax; {_TAKE_OFF}, "
-                "and use losses with from_logits=True"
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax: take it off "
+                f"({TAKE_OFF}), and use losses with from_logits=True"
             )
-
-
-def may_be_probabilities(model: keras.Model) -> bool:
-    """Whether an output may be one of a sigmoid: it is no product with a kernel, which is one of logits."""
-    if is_subclassed(model):
-        return True
-    linear = keras.activations.linear
-    return any(
-        not hasattr(last, "kernel") or getattr(last, "activation", linear) not in (None, linear)
-        for last in _last_layers(model)
-    )
 
 
 def check_no_sigmoid(model: keras.Model, *, role: str) -> None:
     """Raise InputError where the only output of `model` is that of a sigmoid, and so no logits."""
-    for last in _last_layers(model) if len(model.outputs) == 1 else ():
-        if _is_sigmoid(last):
+    for last in last_operations(model) if len(model.outputs) == 1 else ():
+        if is_sigmoid(last):
             raise InputError(
-                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid; {_TAKE_OFF}"
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid: take it off "
+                f"({TAKE_OFF})"
             )
-
-
-def _is_sigmoid(layer: keras.Operation) -> bool:
-    of_ops = type(layer).__name__ == "Sigmoid"
-    return of_ops or getattr(layer, "activation", None) is keras.activations.sigmoid
-
-
-def _last_layers(model: keras.Model) -> list[keras.Operation]:
-    """The layers or operations that make the outputs; of a nested model, its own."""
-    last = {id(output._keras_history.operation): output._keras_history.operation for output in model.outputs}.values()
-    return [
-        inner
-        for layer in last
-        for inner in (_last_layers(layer) if isinstance(layer, keras.Model) and not is_subclassed(layer) else [layer])
-    ]
 
 
 def check_logits(model: keras.Model, *, role: str) -> None:

@@ -175,6 +175,8 @@ class Groups(keras.layers.Layer):
     An empty group has the logit −10000.
     """
 
+    takes_logits = True
+
     def __init__(self, groups: Sequence[Sequence[int]], **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.groups = [list(group) for group in groups]

@@ -51,6 +51,8 @@ class Subset(Bridge):
 class Select(keras.layers.Layer):
     """Columns of the last axis: (batch, n) to (batch, len(indices)), in float32."""
 
+    takes_logits = True
+
     def __init__(self, indices: Sequence[int], **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.indices = list(indices)

@@ -11,6 +11,7 @@ from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled_outputs
 from distiller.errors import InputError
 from distiller.objectives.objective import positive
+from distiller.probabilities import refuse_probabilities
 from distiller.taps import check_logits, entry
 
 
@@ -57,6 +58,7 @@ class Transport(Fitted):
         """
         check_logits(teacher, role="teacher")
         outputs = labelled_outputs(teacher, train, validation, classes)
+        refuse_probabilities(outputs[0][0], "teacher")
         (p, labels), (held, held_labels) = ((_softmax(z / self.temperature), y) for z, y in outputs)
         self.matrix = most_likely(p, labels, classes, self.smoothing, self.steps)
         self.accuracy = float(np.mean((held @ self.matrix).argmax(-1) == held_labels))
@@ -148,6 +150,8 @@ class Mixture(keras.layers.Layer):
 
     Its matrix (n, classes) is not trained; rows sum to 1 and no element is 0.
     """
+
+    takes_logits = True
 
     def __init__(self, classes: int, *, temperature: float = 1.0, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})

@@ -1,6 +1,8 @@
 """The steps on JAX: the same, with all state passed in and out."""
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -12,6 +14,29 @@ State = tuple[list[Any], ...]
 
 class JaxStep:
     """One teacher forward, one student forward under `jax.vjp`, one update."""
+
+    _look: Callable[[Any], None] | None = None
+
+    @contextmanager
+    def looking(self: Any, look: Callable[[Any], None] | None) -> Iterator[None]:
+        """Let the next training show its first batch to `look`, out of its own iterator and before it is stepped on."""
+        self._look = look
+        try:
+            yield
+        finally:
+            self._look = None
+
+    def _symbolic_build(self: Any, iterator: Any = None, data_batch: Any = None) -> None:
+        # Keras makes loss and metrics here, of the shapes of a first batch. Of a stream it would be lost: it is put
+        # back. And here the variables still hold their values, which in an epoch they do not.
+        look, self._look = self._look, None
+        if iterator is not None:
+            data_batch = _put_back(iterator)
+            if data_batch is None and look is not None:
+                data_batch = next((next(batches) for _, _, batches in iterator), None)
+        if look is not None and data_batch is not None:
+            look(data_batch)
+        super()._symbolic_build(iterator, data_batch)  # type: ignore[misc]
 
     def train_step(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
         """Train on one batch; `state` holds trainable, other, optimiser and metric variables."""
@@ -103,3 +128,23 @@ def _now(scope: keras.StatelessScope, variables: Iterable[Any], before: Iterable
         new = scope.get_current_value(variable)
         found.append(old if new is None else new)
     return found
+
+
+def _put_back(epochs: Any) -> Any:
+    """The first batch of a stream, an iterator over its epochs of Keras's, which gives it again; None of others.
+
+    Arrays and a `PyDataset` are asked by number, and use nothing up.
+    """
+    if type(epochs.data_adapter).__name__ in ("ArrayDataAdapter", "PyDatasetAdapter"):
+        return None
+    batches, own = iter(epochs._get_iterator()), epochs._get_iterator
+    first = next(batches, None)
+    if first is None:
+        return None
+
+    def again() -> Iterator[Any]:
+        epochs._get_iterator = own
+        return itertools.chain([first], batches)
+
+    epochs._get_iterator = again
+    return first

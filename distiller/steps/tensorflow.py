@@ -1,5 +1,7 @@
 """The steps on TensorFlow."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from distiller.optimizers import pairs_gradients
@@ -7,6 +9,33 @@ from distiller.optimizers import pairs_gradients
 
 class TensorFlowStep:
     """One teacher forward, one student forward on a gradient tape, one update."""
+
+    _look: Callable[[Any], None] | None = None
+
+    @contextmanager
+    def looking(self: Any, look: Callable[[Any], None] | None) -> Iterator[None]:
+        """Let the next training show its first batch to `look`, out of its own iterator and before it is stepped on.
+
+        What is distributed over replicas comes in parts, and is not shown.
+        """
+        self._look = look
+        try:
+            yield
+        finally:
+            self._look = None
+
+    def make_train_function(self: Any, force: bool = False) -> None:
+        """As `keras.Model.make_train_function`."""
+        super().make_train_function(force)  # type: ignore[misc]
+        step = self.train_function
+        if self._look is None:
+            return
+
+        def first(iterator: Any) -> Any:
+            self.train_function, look = step, self._look
+            return step(iterator if look is None else _shown(iterator, look, self.steps_per_execution))
+
+        self.train_function = first
 
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         """Train on one batch; returns the metrics so far in this epoch."""
@@ -53,3 +82,34 @@ class TensorFlowStep:
         if tf.distribute.get_strategy().num_replicas_in_sync == 1:
             return value
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, value)
+
+
+def _shown(iterator: Any, look: Callable[[Any], None], batches: int) -> Any:
+    """What stands for an iterator of batches in one call of a compiled step, once the first of them was looked at."""
+    import tensorflow as tf
+
+    if not isinstance(iterator, tf.data.Iterator):
+        return iterator
+    taken = [batch for _, batch in zip(range(batches), iterator, strict=False)]
+    if not taken:
+        return iterator
+    absent = tf.experimental.Optional
+    look(tf.nest.map_structure(lambda part: None if isinstance(part, absent) else part, taken[0]))
+    first, *others = (_as_one_of(iterator.element_spec, batch) for batch in taken)
+    for other in others:
+        first = first.concatenate(other)
+    return iter(first)
+
+
+def _as_one_of(spec: Any, batch: Any) -> Any:
+    """A dataset of one batch whose shapes are as open as those of `spec`: for others a step would be traced anew."""
+    import tensorflow as tf
+
+    shapes = [part.shape for part in tf.nest.flatten(spec, expand_composites=True)]
+
+    def opened(batch: Any) -> Any:
+        parts = tf.nest.flatten(batch, expand_composites=True)
+        parts = [tf.raw_ops.PlaceholderWithDefault(input=p, shape=s) for p, s in zip(parts, shapes, strict=True)]
+        return tf.nest.pack_sequence_as(batch, parts, expand_composites=True)
+
+    return tf.data.Dataset.from_tensors((batch,)).map(opened)

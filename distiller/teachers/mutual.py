@@ -10,13 +10,14 @@ from distiller import objectives
 from distiller.adjustable import Adjustable, Number, as_number, attach, corners
 from distiller.class_weights import weighted
 from distiller.distiller import Loss
+from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
 from distiller.labels import LabelsTerm, without_ignored
 from distiller.models.fusing import fuse
 from distiller.objectives import Objective
 from distiller.objectives.logits.checks import not_negative
 from distiller.steps import step_class
-from distiller.taps import LOGITS, may_be_probabilities
+from distiller.taps import LOGITS
 from distiller.targets import LABELS, Targets, over, rows
 from distiller.teachers.cohort import (
     as_keras_takes_it,

@@ -84,6 +84,8 @@ class Pool(keras.layers.Layer):
         InputError: an unknown mean or confidence, or a negative sharpness.
     """
 
+    takes_logits = True
+
     def __init__(
         self, mean: str = "arithmetic", *, confidence: str | None = None, sharpness: float = 1.0, **kwargs: Any
     ):

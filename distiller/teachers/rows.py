@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from distiller.errors import InputError
+from distiller.probabilities import refuse_probabilities
 from distiller.taps import LOGITS, in_words
 
 DTYPES = ("float16", "float32")
@@ -97,6 +98,8 @@ class Rows:
         """
         found: dict[str, np.ndarray] = {name: np.asarray(answers[name]).astype(np.float32) for name in self.shapes}
         rows = np.empty(len(next(iter(found.values()))), self.dtype)
+        if LOGITS in found:
+            refuse_probabilities(found[LOGITS], "teacher")
         if self.top_k is not None:
             found[LOGITS], rows[_CLASSES] = keep_top(found[LOGITS], self.top_k)
         for name, values in found.items():

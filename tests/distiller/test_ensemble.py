@@ -238,7 +238,7 @@ class TestRefusals:
                 "Member 1: behind AuxiliaryHead it has 7 classes and the student 3. Answers in different classes",
             ),
             (lambda: [teachers.Member(network(7), bridge=bridges.Probe())], "Member 1: Probe has to be fitted first"),
-            (lambda: [keras.Sequential([keras.layers.Dense(3)])], "Member 1: .*built by a call on one tensor"),
+            (lambda: [keras.Sequential([keras.layers.Dense(3)])], "Member 1: .*teacher to be built"),
             (lambda: ["resnet8"], "Member 1: Expected the teacher to be a functional .* Received: str"),
             (lambda: [softmaxed()], "Member 1: Expected the teacher to return logits"),
             (lambda: [two_inputs()], "Member 1: expected a teacher of one input. Received: 2 inputs"),

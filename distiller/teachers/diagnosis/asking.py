@@ -8,6 +8,7 @@ import numpy as np
 from distiller.data.augmentation import Augmentation
 from distiller.data.splits import Split
 from distiller.errors import InputError
+from distiller.probabilities import refuse_probabilities
 from distiller.taps import LOGITS, tap
 from distiller.teachers.answers import answers
 
@@ -58,6 +59,7 @@ class Asked:
                 parts.append(found[LOGITS])
                 self._step(len(found[LOGITS]))
         logits = np.concatenate(parts)
+        refuse_probabilities(logits, self._role)
         broken = np.flatnonzero(~np.isfinite(logits).all(axis=1))
         if len(broken):
             raise InputError(
