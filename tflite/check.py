@@ -65,4 +65,4 @@ def _run(path: str, interpreter: Any) -> None:
     interpreter.invoke()
     if len(inputs) == len(interpreter.get_output_details()) == 1 and len(inputs[0]["shape"]) > 1:
         run = Runner(path)
-        run.integers(run.input.made_up(random, (run.batch_size + 1, *run.input.shape[1:])))
+        run.answers(run.input.made_up(random, (run.batch_size + 1, *run.input.shape[1:])))

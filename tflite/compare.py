@@ -62,7 +62,8 @@ def compare(
     Args:
         model: the Keras model, or a `.keras` file; it computes in its own precision.
         path: TFLite file.
-        images: (n, height, width, channels), raw pixels in [0, 255] for a model that scales them itself.
+        images: (n, height, width, channels), pixels in [0, 255], or real numbers in the unit of the model. Pixels are
+            scaled, for both, as the file's metadata or its quantized input says; see `tflite.scaling`.
         labels: integers (n,), −1 for a sample without one; for the accuracy of both.
         layers: whether to compare every layer with its tensor in the file, on the first 64 images. A quantization-aware
             model computes with its roundings, so that what is left are differences of the arithmetic.
@@ -79,7 +80,8 @@ def compare(
     reference = keras_model(model)
     images = np.asarray(images)
     run.classes()  # one score has no largest
-    integers = run.integers(images)
+    images = run.numbers(images)  # the Keras model takes what the file's input stands for
+    integers = run.answers(images)
     expected = _outputs(reference, images)
     if expected.shape != integers.shape:
         raise ModelError(

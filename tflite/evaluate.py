@@ -46,13 +46,15 @@ def evaluate(
     Args:
         path: TFLite file with one input of images and one output of scores (batch, classes).
         dataset: (images, labels) as arrays, a Keras `PyDataset`, or an iterable of such batches, `tf.data` too. Images
-            are (n, height, width, channels), raw pixels in [0, 255] for a model that scales them itself; labels are
-            integers (n,), −1 for a sample to skip.
+            are (n, height, width, channels), pixels in [0, 255], or real numbers in the unit of the model. Pixels are
+            scaled as the file's metadata or its quantized input says; see `tflite.scaling`. Labels are integers (n,),
+            −1 for a sample to skip.
         threads: of the interpreter.
         progress: called with the samples done and those in all, or None where that is not known.
 
     Raises:
-        ModelError: a file that cannot be run, images or labels that do not fit it, or no labelled sample.
+        ModelError: a file that cannot be run, images or labels that do not fit it, numbers of another unit than the
+            file's input stands for, or no labelled sample.
     """
     run = Runner(path, threads=threads)
     if len(run.output.shape) != 2:
@@ -63,7 +65,7 @@ def evaluate(
     total = samples.count(dataset)
     correct = seen = skipped = 0
     seconds = 0.0
-    for images, labels in samples.batches(dataset):
+    for images, labels in samples.gathered(samples.batches(dataset)):
         if labels is None:
             raise ModelError("Expected images with labels. Received: images alone")
         _check(labels, classes)

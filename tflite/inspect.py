@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tflite.errors import ModelError
 from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer
 from tflite.inspection.arena import arena_bytes
@@ -14,7 +13,7 @@ from tflite.inspection.overlay import overlay
 from tflite.inspection.partitions import partitions
 from tflite.inspection.rules import findings
 from tflite.interpreter import open_model, ports
-from tflite.metadata.reading import read_metadata
+from tflite.metadata.reading import metadata_or_none
 from tflite.metadata.schema import Metadata
 from tflite.operators import Operator
 from tflite.port import Port
@@ -82,17 +81,6 @@ def inspect(path: str | Path) -> Inspection:
     return inspect_content(Path(path), content)
 
 
-def _metadata(content: bytes) -> Metadata | None:
-    """What the file says of its use; None too where that is damaged, since it runs all the same.
-
-    `tflite.labels` says what is wrong with it.
-    """
-    try:
-        return read_metadata(content)
-    except ModelError:
-        return None
-
-
 def inspect_content(path: Path, content: bytes) -> Inspection:
     """The same of the content of a file that may not be written yet."""
     interpreter = open_model(path, content=content)  # verifies the file
@@ -115,5 +103,5 @@ def inspect_content(path: Path, content: bytes) -> Inspection:
         float_operators=file.float_operators,
         partitions=facts.partitions,
         findings=findings(facts),
-        metadata=_metadata(content),
+        metadata=metadata_or_none(content),
     )

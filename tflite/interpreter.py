@@ -11,6 +11,7 @@ from tflite.files import read_model
 from tflite.nearest import unknown
 from tflite.port import Port
 from tflite.quiet import quiet
+from tflite.scaling import Scaling
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -85,11 +86,11 @@ def of_open_size(detail: dict[str, Any]) -> str:
 class Runner:
     """A TFLite model with one input and one output, as a function of batches of images.
 
-    Images are real numbers in the unit that the model was trained with, (n, height, width, channels); for the models of
-    this project raw pixels in [0, 255], of any NumPy type. They are quantized to the input's type where it is an
-    integer one, and outputs are float32. No image leaves a state to the next. Where the file allows it, many images go
-    through at once; the first batch is checked against single images, and a file that gives another result for a batch
-    is run one image at a time.
+    Images, (n, height, width, channels), are pixels, integers in [0, 255], or real numbers in the unit that the model
+    was trained with; `tflite.scaling` says how the one becomes the other. They are quantized to the input's type where
+    it is an integer one, and outputs are float32. No image leaves a state to the next. Where the file allows it, many
+    images go through at once; the first batch is checked against single images, and a file that gives another result
+    for a batch is run one image at a time.
 
     Args:
         path: TFLite file.
@@ -114,6 +115,7 @@ class Runner:
         self._detail = inputs[0]
         self._input, self._output = self._detail["index"], outputs[0]["index"]
         self.input, self.output = _port(inputs[0]), _port(outputs[0])
+        self._scaling = Scaling(path, self._content, self.input)
         elements = int(np.prod(self.input.shape[1:]))
         self.batch_size = max(1, min(_MOST_IMAGES, _MOST_NUMBERS // max(1, elements)))
         self._batched: Interpreter | None = None
@@ -123,9 +125,17 @@ class Runner:
         """Outputs of images, float32, the batch in front.
 
         Raises:
-            ModelError: images of another shape than the model takes.
+            ModelError: images of another shape than the model takes, or numbers of another unit.
         """
         return self.output.dequantize(self.integers(images))
+
+    def numbers(self, images: np.ndarray) -> np.ndarray:
+        """What images are in the unit of the model: real numbers, or pixels where it takes those.
+
+        Raises:
+            ModelError: images of another shape than the model takes, or numbers of another unit.
+        """
+        return self._scaling(self._checked_images(images))
 
     def classes(self) -> int:
         """How many classes the outputs (batch, …, classes) are scores of.
@@ -142,6 +152,20 @@ class Runner:
 
     def integers(self, images: np.ndarray) -> np.ndarray:
         """Outputs of images in the output's own type."""
+        return self.answers(self.numbers(images))
+
+    def answers(self, numbers: np.ndarray) -> np.ndarray:
+        """The same of what `numbers` returns."""
+        numbers = self._checked_images(numbers)
+        if not self._checked and len(numbers) > 1:
+            self._batched = self._make_batched(numbers)
+            self._checked = True
+        if self._batched is None:
+            return np.concatenate([self._run(self._single, image[None]) for image in numbers])
+        starts = range(0, len(numbers), self.batch_size)
+        return np.concatenate([self._run_batch(self._batched, numbers[i : i + self.batch_size]) for i in starts])
+
+    def _checked_images(self, images: np.ndarray) -> np.ndarray:
         images = np.asarray(images)
         expected = self.input.shape[1:]
         if images.ndim != len(expected) + 1 or images.shape[1:] != expected or not len(images):
@@ -151,13 +175,7 @@ class Runner:
             )
         if images.dtype.kind not in "uif":
             raise ModelError(f"Expected images of numbers. Received: {images.dtype}")
-        if not self._checked and len(images) > 1:
-            self._batched = self._make_batched(images)
-            self._checked = True
-        if self._batched is None:
-            return np.concatenate([self._run(self._single, image[None]) for image in images])
-        starts = range(0, len(images), self.batch_size)
-        return np.concatenate([self._run_batch(self._batched, images[i : i + self.batch_size]) for i in starts])
+        return images
 
     @property
     def batched(self) -> bool:

@@ -28,6 +28,29 @@ def batches(dataset: Any, *, labelled: bool = True) -> Iterator[tuple[np.ndarray
             yield (np.asarray(batch), None) if _is_array(batch) else _pair(batch, labelled)
 
 
+def gathered(
+    stream: Iterator[tuple[np.ndarray, np.ndarray | None]], least: int = 32
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """The same samples in batches of `least` or more, but for the last: small ones tell little of their unit."""
+    images: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    for part, own in stream:
+        alike = not images or (images[0].shape[1:], images[0].dtype) == (part.shape[1:], part.dtype)
+        if own is None or not alike:  # told where it is used
+            if images:
+                yield np.concatenate(images), np.concatenate(labels)
+            images, labels = [], []
+            yield part, own
+            continue
+        images.append(part)
+        labels.append(own)
+        if sum(map(len, images)) >= least:
+            yield np.concatenate(images), np.concatenate(labels)
+            images, labels = [], []
+    if images:
+        yield np.concatenate(images), np.concatenate(labels)
+
+
 def count(dataset: Any) -> int | None:
     """How many samples a data set of arrays has; None for one that has to be read to know."""
     if _is_array(dataset):

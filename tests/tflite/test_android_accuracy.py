@@ -1,5 +1,6 @@
 """Accuracy on a phone: the tool on it really runs the model that was copied there."""
 
+import keras
 import numpy as np
 import pytest
 from fake_device import tool
@@ -24,6 +25,22 @@ def test_it_answers_as_this_machine_does(phone, files, held_out, tmp_path, schem
     assert (got.path, got.delegate, got.threads, got.tool) == (path, "xnnpack", 1, "benchmark_model")
     assert got.device == "Fake & Sons Phone 'One', Acme AC9000"
     assert done == [(1, 4), (4, 4)]
+
+
+def test_pixels_are_scaled_for_the_phone_too(phone, network, held_out, tmp_path):
+    """Its input stands for [0, 1]: the pixels 0 and 255 are the integers −128 and 127."""
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, network(keras.layers.Rescaling(255.0)(inputs)))
+    fractions = (held_out.images[:100] / 255).astype("float32")
+    path = tmp_path / "a.tflite"
+    tflite.convert(model, path, scheme="int8", representative=fractions, input_type="int8")
+    images, labels = held_out.images[:4], held_out.labels[:4]
+    got = tflite.android.evaluate(path, (images, labels), tool=tool.make(tmp_path))
+    answers = np.asarray(network(images.astype("float32"), training=False))
+    assert got.correct == (answers.argmax(axis=1) == labels).sum()
+    assert (got.agreement, got.max_difference) == (1.0, 0)
+    with pytest.raises(ModelError, match="Expected numbers from 0 to 1"):
+        tflite.android.evaluate(path, (images.astype("float32"), labels), tool=tool.make(tmp_path))
 
 
 def test_answers_that_differ_are_told(phone, files, held_out, tmp_path, monkeypatch):

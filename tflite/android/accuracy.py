@@ -99,7 +99,8 @@ def evaluate(
         )
     run.classes()  # one score has no largest
     images, labels = _first(dataset, count, run)
-    expected = run.integers(images)
+    images = run.numbers(images)
+    expected = run.answers(images)
     device = Device(serial)
     phone = read_phone(device)
     program = find_program(device, phone, tool)

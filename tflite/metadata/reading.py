@@ -46,6 +46,14 @@ def read_metadata(content: bytes) -> Metadata | None:
         raise ModelError(f"Expected the labels in a zip archive at the end of the file. Received: {error}") from error
 
 
+def metadata_or_none(content: bytes) -> Metadata | None:
+    """The same, and None too where it is damaged: the file runs all the same. `tflite.labels` says what is wrong."""
+    try:
+        return read_metadata(content)
+    except ModelError:
+        return None
+
+
 def _parsed(buffer: bytes, content: bytes) -> Metadata:
     if buffer[4:8] != schema.IDENTIFIER:
         raise ValueError(f"its identifier is {buffer[4:8]!r}")
