@@ -82,12 +82,21 @@ class Flatbuffer:
 
     @cached_property
     def weights(self) -> tuple[Tensor, ...]:
-        """The weights of all subgraphs; those that several tensors share are there once."""
+        """The weights of all subgraphs; those that several tensors share are there once, and scales of blocks not."""
         found: dict[int, Tensor] = {}
         for graph in self.subgraphs:
-            for tensor in (tensor for tensor in graph.tensors if tensor.is_weight):
+            for tensor in (tensor for tensor in graph.tensors if graph.is_weight(tensor)):
                 found.setdefault(graph.buffer(tensor), tensor)
         return tuple(found.values())
+
+    def is_weight(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a constant of real numbers that is no scale of another one's blocks."""
+        return tensor.is_weight and tensor.index not in self._scales_of_blocks
+
+    @cached_property
+    def _scales_of_blocks(self) -> frozenset[int]:
+        held = (self._blocks(self._graph.Tensors(tensor.index)) for tensor in self.tensors if tensor.block_size)
+        return frozenset(place for blocks in held if blocks for place in (blocks.Scales(), blocks.ZeroPoints()))
 
     @property
     def parameters(self) -> int:
@@ -127,8 +136,30 @@ class Flatbuffer:
         return found
 
     def _data(self, buffer: int) -> bytes:
+        size = self._held(buffer)
+        if not size:
+            return b""
         held = self._model.Buffers(buffer)
-        return held.DataAsNumpy().tobytes() if held.DataLength() else b""
+        if held.DataLength():
+            return held.DataAsNumpy().tobytes()
+        return self._content[held.Offset() : held.Offset() + size]
+
+    def _held(self, buffer: int) -> int:
+        """The bytes in a buffer, which large files keep behind the flatbuffer; 0 where a file lists none."""
+        if not 0 <= buffer < self._model.BuffersLength():
+            return 0
+        held = self._model.Buffers(buffer)
+        return held.DataLength() or (held.Size() if held.Offset() > 1 else 0)
+
+    def _blocks(self, tensor: Any) -> Any:
+        """How the blocks of a tensor are quantized; None of one that has no blocks."""
+        quantization = tensor.Quantization()
+        kind = self._schema.QuantizationDetails.BlockwiseQuantization
+        if quantization is None or quantization.DetailsType() != kind or quantization.Details() is None:
+            return None
+        details, blocks = quantization.Details(), self._schema.BlockwiseQuantization()
+        blocks.Init(details.Bytes, details.Pos)
+        return blocks
 
     def _activation(self, operator: Any, names: dict[int, str]) -> int | None:
         held = operator.BuiltinOptions()
@@ -150,7 +181,7 @@ class Flatbuffer:
         dtype = dtypes.get(tensor.Type(), f"type{tensor.Type()}")
         shape = tuple(tensor.ShapeAsNumpy().tolist()) if tensor.ShapeLength() else ()
         signature = tensor.ShapeSignatureAsNumpy().tolist() if tensor.ShapeSignatureLength() else shape
-        held = self._model.Buffers(tensor.Buffer()).DataLength()
+        held, blocks = self._held(tensor.Buffer()), self._blocks(tensor)
         return Tensor(
             index=index,
             name=_text(tensor.Name()),
@@ -161,6 +192,7 @@ class Flatbuffer:
             constant=held > 0,
             bytes=held or (math.prod(max(1, size) for size in shape) * _bits(dtype) + 7) // 8,
             open_shape=any(size < 0 for size in signature),
+            block_size=0 if blocks is None else blocks.BlockSize(),
         )
 
 

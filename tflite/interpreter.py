@@ -8,6 +8,7 @@ import numpy as np
 from tflite.arguments import whole
 from tflite.errors import ModelError
 from tflite.files import read_model
+from tflite.flatbuffer import Flatbuffer
 from tflite.nearest import unknown
 from tflite.port import Port
 from tflite.quiet import quiet
@@ -71,6 +72,63 @@ def allocate(interpreter: "Interpreter", path: str | Path) -> None:
         raise ModelError(f"{str(path)!r} cannot be run: {str(error).strip()}") from error
 
 
+def allocated(path: str | Path, content: bytes, *, resize: bool = True, **options: Any) -> "Interpreter":
+    """An interpreter that is ready to run: for one image, or for several where the file was made for these alone.
+
+    Args:
+        path: of the file, for messages.
+        content: of the file.
+        resize: whether a file of several images may be tried with one.
+        options: of `open_model`.
+
+    Raises:
+        ModelError: the file cannot be run here.
+    """
+    interpreter = open_model(path, content=content, **options)
+    inputs = interpreter.get_input_details()
+    if resize and len(inputs) == 1 and len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
+        try:
+            with quiet():
+                interpreter.resize_tensor_input(inputs[0]["index"], [1, *inputs[0]["shape"][1:]])
+                interpreter.allocate_tensors()
+            if all(tuple(output["shape"][:1]) == (1,) for output in interpreter.get_output_details()):
+                return interpreter
+        except (ValueError, RuntimeError):  # its size is written inside the graph too
+            pass
+        interpreter = open_model(path, content=content, **options)
+    allocate(interpreter, path)
+    return interpreter
+
+
+def invoke(interpreter: "Interpreter", path: str | Path) -> None:
+    """Run what is set in the interpreter of a file.
+
+    Raises:
+        ModelError: an operator failed on what it was given.
+    """
+    try:
+        interpreter.invoke()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"{str(path)!r} failed while it ran: {str(error).strip()}") from error
+
+
+def keeps_state(content: bytes) -> bool:
+    """Whether running a file changes a variable of it, apart from those that are set once before the first run.
+
+    Raises:
+        ModelError: it reads variables that nothing in it sets: the interpreter answers with what is in its memory.
+    """
+    main, *others = Flatbuffer(content).subgraphs
+    kinds = {operator.name for graph in (main, *others) for operator in graph.operators}
+    if "READ_VARIABLE" in kinds and "ASSIGN_VARIABLE" not in kinds:
+        raise ModelError(
+            "Expected a file that holds the values of its variables. Received: one that reads variables which nothing "
+            "in it sets. Convert the model with its variables as constants"
+        )
+    called = () if {"CALL", "IF", "WHILE"}.isdisjoint(operator.name for operator in main.operators) else others
+    return any(operator.name == "ASSIGN_VARIABLE" for graph in (main, *called) for operator in graph.operators)
+
+
 def ports(details: list[dict[str, Any]]) -> tuple[Port, ...]:
     """Inputs or outputs from what `get_input_details` or `get_output_details` returns."""
     return tuple(_port(detail) for detail in details)
@@ -90,7 +148,8 @@ class Runner:
     was trained with; `tflite.scaling` says how the one becomes the other. They are quantized to the input's type where
     it is an integer one, and outputs are float32. No image leaves a state to the next. Where the file allows it, many
     images go through at once; the first batch is checked against single images, and a file that gives another result
-    for a batch is run one image at a time.
+    for a batch is run one image at a time. A file that was made for several images, and for no other number, is run
+    with as many, black ones beside the last; one that keeps a state in variables is opened anew for every image.
 
     Args:
         path: TFLite file.
@@ -105,6 +164,7 @@ class Runner:
         self.path = Path(path)
         self._content = read_model(path)
         self._options: dict[str, Any] = {"threads": threads, "delegate": delegate}
+        self._stateful = keeps_state(self._content)
         self._single = self._open()
         inputs, outputs = self._single.get_input_details(), self._single.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
@@ -118,6 +178,14 @@ class Runner:
         self._scaling = Scaling(path, self._content, self.input)
         elements = int(np.prod(self.input.shape[1:]))
         self.batch_size = max(1, min(_MOST_IMAGES, _MOST_NUMBERS // max(1, elements)))
+        self._fixed = self.input.shape[0] if self.input.shape[:1] > (1,) else None
+        if self._fixed is not None:
+            self.batch_size = self._fixed
+            if self.output.shape[:1] != (self._fixed,):
+                raise ModelError(
+                    f"Expected a row of outputs for each of {self._fixed} images. Received: {str(self.path)!r} with "
+                    f"outputs {self.output.shape}"
+                )
         self._batched: Interpreter | None = None
         self._checked = False
 
@@ -157,7 +225,9 @@ class Runner:
     def answers(self, numbers: np.ndarray) -> np.ndarray:
         """The same of what `numbers` returns."""
         numbers = self._checked_images(numbers)
-        if not self._checked and len(numbers) > 1:
+        if self._fixed is not None:
+            self._batched = self._single
+        elif not self._checked and len(numbers) > 1:
             self._batched = self._make_batched(numbers)
             self._checked = True
         if self._batched is None:
@@ -183,20 +253,14 @@ class Runner:
         return self._batched is not None
 
     def _open(self) -> "Interpreter":
-        interpreter = open_model(self.path, content=self._content, **self._options)
-        inputs = interpreter.get_input_details()
-        if len(inputs) == 1 and len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
-            # A file that was made for several images at once.
-            interpreter.resize_tensor_input(inputs[0]["index"], [1, *inputs[0]["shape"][1:]])
-        allocate(interpreter, self.path)
-        return interpreter
+        return allocated(self.path, self._content, resize=not self._stateful, **self._options)
 
     def _make_batched(self, images: np.ndarray) -> "Interpreter | None":
         """An interpreter for `batch_size` images, or None where the file does not allow it.
 
         Threads need a batch to share (almost twice as fast with two), and tiny networks idle between single images.
         """
-        if self.batch_size == 1:
+        if self.batch_size == 1 or self._stateful:  # the variables have a size of their own
             return None
         interpreter = open_model(self.path, content=self._content, **self._options)
         probe = images[: self.batch_size]
@@ -221,9 +285,11 @@ class Runner:
         return self._run(interpreter, images)[: self.batch_size - missing]
 
     def _run(self, interpreter: "Interpreter", images: np.ndarray) -> np.ndarray:
+        if self._stateful:
+            interpreter = self._open()  # nothing else sets a variable back
         interpreter.set_tensor(self._input, self.input.quantize(images))
         interpreter.reset_all_variables()  # what a recurrent operator keeps of the images before
-        interpreter.invoke()
+        invoke(interpreter, self.path)
         return interpreter.get_tensor(self._output)
 
 

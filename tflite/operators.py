@@ -13,7 +13,8 @@ class Tensor(Record):
     """A tensor: `scales` and `zero_points` have one number, or one a channel, or none where it is not quantized.
 
     `index` is its place in the file. `constant` says whether its values are in the file; `bytes` is the memory that
-    its values take. `open_shape` says whether the caller may choose a size of it; `shape` then has a 1 there.
+    its values take. `open_shape` says whether the caller may choose a size of it; `shape` then has a 1 there. Where
+    `block_size` is not 0, so many numbers in a row share a scale, and another tensor of the file holds the scales.
     """
 
     index: int
@@ -25,6 +26,7 @@ class Tensor(Record):
     constant: bool
     bytes: int
     open_shape: bool
+    block_size: int = 0
 
     @property
     def elements(self) -> int:
@@ -39,7 +41,7 @@ class Tensor(Record):
     @property
     def is_weight(self) -> bool:
         """Whether it is a constant of real numbers; shapes and axes are not."""
-        return self.constant and (self.is_float or bool(self.scales))
+        return self.constant and (self.is_float or bool(self.scales) or self.block_size > 0)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ class Cost(Record):
     """The cost of one operator for one inference.
 
     `multiply_adds` is None where it cannot be told from the shapes. `weight_bytes` counts a constant at the first
-    operator that computes with it, and a stored float16 weight where it is used, not where it is unpacked.
+    operator that computes with it, and a stored float16 or sparse weight where it is used, not where it is unpacked.
     `delegated` says whether XNNPACK takes the operator.
     """
 
@@ -26,7 +26,7 @@ class Cost(Record):
 
 def costs(file: Flatbuffer, delegated: frozenset[int]) -> tuple[Cost, ...]:
     """One cost an operator, in the order of execution."""
-    weights = _weight_bytes(file)
+    weights = _weight_bytes(file, set())
     return tuple(
         Cost(operator.index, multiply_adds(operator), weights.get(operator.index, 0), operator.index in delegated)
         for operator in file.operators
@@ -44,8 +44,9 @@ def bytes_by_type(file: Flatbuffer) -> dict[str, int]:
 def bytes_by_operator(file: Flatbuffer) -> dict[str, int]:
     """Name of an operator → bytes of the weights that all of that name have, the most first."""
     found: dict[str, int] = {}
+    counted: set[int] = set()
     for graph in file.subgraphs:
-        for index, size in _weight_bytes(graph).items():
+        for index, size in _weight_bytes(graph, counted).items():
             name = graph.operators[index].name
             found[name] = found.get(name, 0) + size
     return dict(sorted(found.items(), key=lambda item: -item[1]))
@@ -61,12 +62,16 @@ def multiply_adds(operator: Operator) -> int | None:
         return None
 
 
-def _weight_bytes(file: Flatbuffer) -> dict[int, int]:
-    """Index of an operator → bytes of the weights that it is the first to compute with."""
+def _weight_bytes(file: Flatbuffer, counted: set[int]) -> dict[int, int]:
+    """Index of an operator → bytes of the weights that it is the first to compute with.
+
+    Several tensors may share a buffer: those that were `counted` are not counted again.
+    """
     found: dict[int, int] = {}
-    for tensor in file.tensors:
-        operator = _user(file, tensor) if tensor.is_weight else None
-        if operator is not None:
+    users = [(tensor, _user(file, tensor)) for tensor in file.tensors if file.is_weight(tensor)]
+    for tensor, operator in sorted(users, key=lambda each: each[1].index if each[1] else 0):
+        if operator is not None and file.buffer(tensor) not in counted:
+            counted.add(file.buffer(tensor))
             found[operator.index] = found.get(operator.index, 0) + tensor.bytes
     return found
 
@@ -76,7 +81,7 @@ def _user(file: Flatbuffer, tensor: Tensor) -> Operator | None:
     if not readers:
         return None
     first = readers[0]
-    unpacks = first.name == "DEQUANTIZE" and file.consumers[first.outputs[0].index]
+    unpacks = first.name in _UNPACKING and file.consumers[first.outputs[0].index]
     return (_user(file, first.outputs[0]) or first) if unpacks else first
 
 
@@ -115,6 +120,9 @@ _COUNTS: dict[str, Callable[[Operator], int]] = {
     "FULLY_CONNECTED": _dense,
     "BATCH_MATMUL": _matrices,
 }
+
+# Operators that make a weight from what is stored of it.
+_UNPACKING = ("DEQUANTIZE", "DENSIFY")
 
 # Operators that multiply matrices inside, or run other subgraphs.
 _OPAQUE = frozenset(

@@ -1,5 +1,6 @@
 """Which operators XNNPACK takes."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,34 @@ def partitions(interpreter: Any, path: str | Path) -> tuple[tuple[int, ...], ...
     except ModelError:
         return None
     producers = {int(tensor): index for index, operator in operators.items() for tensor in operator["outputs"]}
-    found = []
+    found: list[tuple[int, ...]] = []
     for delegate in interpreter._get_ops_details():
         # The list grows by one DELEGATE a partition, with the tensors that enter and leave it.
         if delegate["index"] in operators:
             continue
         outside = set(map(int, delegate["inputs"]))
-        inside: set[int] = set()
-        ahead = list(map(int, delegate["outputs"]))
-        while ahead:
-            tensor = ahead.pop()
-            index = producers.get(tensor)
-            if tensor not in outside and index is not None and index not in inside:
-                inside.add(index)
-                ahead += map(int, operators[index]["inputs"])
-        found.append(tuple(sorted(inside)))
+        claimed = {index for partition in found for index in partition}
+        inside = _behind(map(int, delegate["outputs"]), outside, operators, producers)
+        if not len(delegate["outputs"]):  # it ends in operators that set variables, and nothing leaves it
+            for index, operator in operators.items():
+                before = _behind(map(int, operator["inputs"]), outside, operators, producers)
+                if not len(operator["outputs"]) and len(operator["inputs"]) and not (before | {index}) & claimed:
+                    inside |= before | {index}
+        if inside:
+            found.append(tuple(sorted(inside)))
     return tuple(found)
+
+
+def _behind(
+    tensors: Iterable[int], outside: set[int], operators: dict[int, Any], producers: dict[int, int]
+) -> set[int]:
+    """The operators that tensors are computed by, from those outside on."""
+    found: set[int] = set()
+    ahead = list(tensors)
+    while ahead:
+        tensor = ahead.pop()
+        index = producers.get(tensor)
+        if tensor not in outside and index is not None and index not in found:
+            found.add(index)
+            ahead += map(int, operators[index]["inputs"])
+    return found

@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tflite.errors import ModelError
 from tflite.files import read_model
 from tflite.flatbuffer import Flatbuffer
-from tflite.interpreter import allocate, of_open_size, open_model, ports
+from tflite.interpreter import allocated, invoke, keeps_state, of_open_size, ports
 from tflite.operators import Operator, Tensor
 from tflite.port import Port
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,8 @@ class Steps:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         content = read_model(path)
-        self._interpreter = open_model(path, content=content, delegate="none", keep_tensors=True)
-        inputs = self._interpreter.get_input_details()
-        if len(inputs) == 1 and len(inputs[0]["shape"]) and inputs[0]["shape"][0] != 1:
-            # A file that was made for several images at once.
-            self._interpreter.resize_tensor_input(inputs[0]["index"], [1, *inputs[0]["shape"][1:]])
-        allocate(self._interpreter, path)
+        self._content, self._stateful = content, keeps_state(content)
+        self._interpreter = self._open()
         self.file = Flatbuffer(content)
         [self._input] = self._interpreter.get_input_details()
         [self._port] = ports([self._input])
@@ -65,7 +65,8 @@ class Steps:
         found: list[Step] = []
         for operator in self.file.operators:
             sources = dict.fromkeys(place for tensor in operator.inputs for place in made.get(tensor.index, ()))
-            if self.file.is_interface(operator) or all(tensor.constant for tensor in operator.inputs):
+            unpacks = all(tensor.constant for tensor in operator.inputs)
+            if self.file.is_interface(operator) or unpacks or not _computes_numbers(operator):
                 passed = tuple(sources)  # who reads what it converts reads from those before it
             else:
                 passed = (len(found),)
@@ -86,10 +87,33 @@ class Steps:
                 f"Received: {images.shape}{of_open_size(self._input)}"
             )
         found: list[list[np.ndarray]] = [[] for _ in self.all]
-        for image in images:
-            self._interpreter.set_tensor(self._input["index"], self._port.quantize(image[None]))
+        size = max((1, *self._port.shape[:1]))
+        for start in range(0, len(images), size):
+            batch = images[start : start + size]
+            padding = np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)
+            if self._stateful:
+                self._interpreter = self._open()  # nothing else sets a variable back
+            self._interpreter.set_tensor(self._input["index"], self._port.quantize(np.concatenate([batch, padding])))
             self._interpreter.reset_all_variables()  # what a recurrent operator keeps of the image before
-            self._interpreter.invoke()
+            invoke(self._interpreter, self.path)
             for values, step in zip(found, self.all, strict=True):
-                values.append(self._interpreter.get_tensor(step.tensor.index))
+                computed = self._interpreter.get_tensor(step.tensor.index)
+                values += _by_image(computed, size)[: len(batch)]
         return [np.stack(values) for values in found]
+
+    def _open(self) -> "Interpreter":
+        return allocated(self.path, self._content, resize=not self._stateful, delegate="none", keep_tensors=True)
+
+
+def _computes_numbers(operator: Operator) -> bool:
+    """Whether something comes out that can be compared: not of setting a variable, and not a handle of one."""
+    return bool(operator.outputs) and operator.outputs[0].dtype not in ("resource", "string", "variant")
+
+
+def _by_image(computed: np.ndarray, images: int) -> list[np.ndarray]:
+    """What belongs to each of several images; of numbers that are not by image, all of them each time."""
+    if images == 1 or computed.size % images:
+        return [computed] * images
+    if computed.shape[0] == images:
+        return list(computed[:, None])
+    return list(computed.reshape(images, 1, -1))
