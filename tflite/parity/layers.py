@@ -134,7 +134,7 @@ def _first(rows: dict[int, LayerError], steps: Sequence[Step], best: float, drop
 
 def _best(file: Flatbuffer) -> float:
     """The ratio, in decibels, that a layer keeps with the coarsest numbers of a file."""
-    weights = {tensor.dtype for tensor in file.tensors if tensor.is_weight}
+    weights = {tensor.dtype for tensor in file.tensors if file.is_weight(tensor)}
     return next((ratio for dtype, ratio in _COARSEST.items() if dtype in weights), 80.0)
 
 
