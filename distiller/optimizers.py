@@ -8,6 +8,8 @@ from keras import ops
 
 from distiller.errors import InputError
 
+__all__ = ["DOT"]
+
 
 @keras.saving.register_keras_serializable("distiller")
 class DOT(keras.optimizers.Optimizer):
