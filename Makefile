@@ -11,7 +11,7 @@ JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,streams.py 
 # Tests that start JAX in processes of their own, which takes most of their time.
 STARTS_JAX := tests/distiller/test_backends_agree.py tests/distiller/test_processes.py
 
-.PHONY: demo test test-benchmarks test-jax test-page lint clean adb chromium
+.PHONY: demo test test-benchmarks test-jax test-page lint docs clean adb chromium
 
 demo: $(VENV)/installed
 	$(BIN)/distiller demo --out runs/demo $(if $(wildcard runs/demo/run.json),--resume)
@@ -44,12 +44,20 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The documentation site in build/site; a dead link or a warning is an error.
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/mkdocs build
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/installed: setup.cfg
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
