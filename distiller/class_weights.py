@@ -10,7 +10,7 @@ from distiller.targets import LABELS
 
 
 def weighted(
-    x: Any, y: Any, class_weight: Mapping[int, float], *, held_out: float = 0.0
+    x: Any, y: Any, class_weight: Mapping[int, float], *, held_out: float = 0.0, marked: bool = True
 ) -> tuple[Any, Any, Mapping[int, float] | None]:
     """What `fit` is given, as (x, sample_weight, class_weight): weights of samples wherever Keras would err.
 
@@ -25,12 +25,13 @@ def weighted(
         class_weight: by class.
         held_out: the fraction of an array's samples, its last, that `validation_split` evaluates: they weigh 1, for
             weights of classes are those of a training.
+        marked: whether labels below zero are unlabelled, as of losses of classes; else Keras's first class of a vector.
     """
     labels = _labels(y)
     if getattr(labels, "ndim", None) in (1, 2) and (labels is not y or tuple(labels.shape[1:]) > (1,)):
         labels = np.asarray(labels)
         if tuple(labels.shape[1:]) > (1,):
-            classes = np.where((labels < 0).all(axis=1), -1, labels.argmax(axis=1))
+            classes = np.where(marked & (labels < 0).all(axis=1), -1, labels.argmax(axis=1))
         else:
             classes = labels.reshape(-1)
         weights = np.array([class_weight.get(int(one), 1.0) for one in classes], "float32")
@@ -54,7 +55,7 @@ def weighted(
     def of(labels):
         if rank == 1 or (shape is not None and shape[1] == 1):
             return tf.cast(tf.reshape(labels, [-1]), "int64")
-        return tf.where(tf.reduce_all(labels < 0, axis=1), tf.constant(-1, "int64"), tf.argmax(labels, axis=1))
+        return tf.where(marked & tf.reduce_all(labels < 0, axis=1), tf.constant(-1, "int64"), tf.argmax(labels, axis=1))
 
     return x.map(lambda images, labels: (images, labels, weights.lookup(of(_labels(labels))))), None, None
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from distiller.adjustable import Number, attach
@@ -17,11 +18,13 @@ from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
 from distiller.first_step import FirstStep, Look, check_all, check_batch, check_stored, first_batch, watched
 from distiller.labels import LabelsTerm, without_ignored
+from distiller.loss_kinds import Kind
 from distiller.masks import MASK
 from distiller.metrics import as_keras_takes_it, together
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
 from distiller.objectives import Objective
+from distiller.output_weights import completed
 from distiller.pairing import Pairing
 from distiller.steps import step_class
 from distiller.taps import LOGITS
@@ -37,11 +40,13 @@ class Loss(NamedTuple):
         task: weighted loss of the labels, and all regularisers; a scalar of float32.
         distillation: weighted loss of the objectives.
         terms: every term by name, unweighted.
+        samples: how many the means of the metrics are over: those of the batch or, with labels alone, the labelled.
     """
 
     task: Any
     distillation: Any
     terms: dict[str, Any]
+    samples: Any
 
 
 @keras.saving.register_keras_serializable("distiller")
@@ -54,14 +59,18 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         loss = weights["labels"] · loss(labels, student) + weights["soft"] · hinton(teacher, student).
 
     Each term is a mean over samples of sample weight × loss; the labels' term takes the mean over the labelled
-    samples, those whose label is not −1. Labels may be integers, probabilities (batch, C_s), or a dict
-    {"labels": …, "ids": …, "taught": …}: ids for objectives that remember samples, and the teacher's outputs where a
-    `teachers.Cache` has them. A step runs the teacher once, in inference mode, and the student once. With
-    `optimizers.DOT` the two sums of the loss have a gradient each.
+    samples. Where the loss is a cross-entropy, −1 marks an unlabelled one, in place of its class or throughout its
+    row. Any other loss takes numbers, which mean themselves; there NaN marks it, throughout a row. A sample weight of 0
+    leaves a sample out of every term. A loss of classes of your own says so by an attribute `ignore_class`, −1 for
+    example. Labels may be integers, probabilities (batch, C_s), or a dict {"labels": …, "ids": …, "taught": …}: ids for
+    objectives that remember samples, and the teacher's outputs where a `teachers.Cache` has them. A step runs the
+    teacher once, in inference mode, and the student once. With `optimizers.DOT` the two sums of the loss have a
+    gradient each.
 
-    Networks of several outputs have labels, losses and metrics by the name of the output, as in Keras, and objectives
-    name the outputs or layers that they compare. Logits of sequences, (batch, positions, classes), are compared
-    position by position; what a mask hides counts in no term.
+    Networks of several outputs have labels, losses, metrics and, where they differ, sample weights by the name of the
+    output, as in Keras, and objectives name the outputs or layers that they compare. An output's weights count for its
+    labels and for what compares it, and not for other layers. Logits of sequences, (batch, positions, classes), are
+    compared position by position; what a mask hides counts in no term.
 
     Args:
         teacher: network with logits (batch, C_t) for the same inputs as the student's. It is not changed. None where no
@@ -177,8 +186,13 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         if not self.compiled:
             raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
         if class_weight and sample_weight is None:
-            held_out = kwargs.get("validation_split") or 0.0
-            x, sample_weight, class_weight = weighted(x, y, class_weight, held_out=held_out)
+            held_out = 0.0 if kwargs.get("validation_data") else kwargs.get("validation_split") or 0.0
+            classes = self.label_kinds.get(LOGITS)
+            x, sample_weight, class_weight = weighted(x, y, class_weight, held_out=held_out, marked=classes is not None)
+        sample_weight = completed(y, sample_weight, self.pairing.outputs)
+        if isinstance(validation := kwargs.get("validation_data"), tuple) and len(validation) == 3:
+            held = completed(*validation[1:], self.pairing.outputs)
+            kwargs["validation_data"] = (*validation[:2], held)
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
@@ -202,6 +216,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, *args: Any, **kwargs: Any):
         """As `keras.Model.evaluate`: the student's loss of the labels, and the metrics."""
+        sample_weight = completed(y, sample_weight, self.pairing.outputs)
         with self._weighing(sample_weight):
             return super().evaluate(x, y, batch_size, verbose, sample_weight, *args, **kwargs)
 
@@ -229,10 +244,19 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """The losses of the labels, by the name of the student's output."""
         return self._labels_term.losses
 
+    @property
+    def label_kinds(self) -> dict[str, Kind]:
+        """The kinds of those of them that are losses of classes, by the name of the student's output."""
+        return self._labels_term.kinds
+
     def targets(self, data) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        targets = Targets(y, weights, copied=self._copied and weights is not None)
+        # A network takes texts and structures of inputs as tensors alone.
+        x = keras.tree.map_structure(
+            lambda part: ops.convert_to_tensor(part) if isinstance(part, np.ndarray) else part, x
+        )
+        targets = Targets(y, weights, copied=self._copied and weights is not None, outputs=self.pairing.outputs)
         targets.taught = self.pairing.stored(targets.taught)
         if targets.labels is not None:
             targets.labels = without_ignored(self.pairing.by_output(targets.labels), self.label_losses)
@@ -249,7 +273,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
         """The training loss of a batch."""
-        terms = {LABELS: self._labels_term(targets, outputs, self.mean_over_replicas)}
+        of_labels, labelled = self._labels_term(targets, outputs, self.mean_over_replicas)
+        terms = {LABELS: of_labels}
         for name, objective in self.objectives.items():
             also = {key: value for key, value in (("ids", targets.ids), ("training", True)) if key in self._also[name]}
             terms[name] = objective_term(
@@ -259,15 +284,14 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         task = weighted.pop(LABELS)
         if self.losses:
             task = ops.add(task, added(self.losses))
-        return Loss(task, ops.sum(list(weighted.values())) if weighted else ops.zeros(()), terms)
-
-    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:
-        """Count a batch in every metric; returns their results."""
-        names = self.pairing.outputs
-        samples = self.mean_over_replicas(ops.cast(ops.shape(outputs[names[0]])[0], "float32"))
         # In a training the terms add up to the loss. Evaluation is over labels, whatever batch they are in.
-        if not self.objectives.keys() & terms:
-            samples = self._labels_term.labelled(targets, outputs, self.mean_over_replicas)
+        if self.objectives:
+            labelled = self.mean_over_replicas(ops.cast(ops.shape(outputs[self.pairing.outputs[0]])[0], "float32"))
+        return Loss(task, ops.sum(list(weighted.values())) if weighted else ops.zeros(()), terms, labelled)
+
+    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets, samples) -> dict[str, Any]:
+        """Count a batch in every metric, as so many `samples`; returns their results."""
+        names = self.pairing.outputs
         for name, tracker in self._trackers.items():
             if name in terms:
                 tracker.update_state(terms[name], sample_weight=samples)
@@ -276,7 +300,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
                 metric.update_state(loss, sample_weight=samples)
             # A mean of Keras's own is that of an output's loss, which Keras makes and `LabelsTerm` replaces.
             elif not isinstance(metric, keras.metrics.Mean):
-                labels, answers, weights = as_keras_takes_it(targets, outputs, names)
+                labels, answers, weights = as_keras_takes_it(targets, outputs, names, self._labels_term.kinds)
                 metric.update_state(labels, answers, sample_weight=weights)
         return self.get_metrics_result()
 
@@ -288,8 +312,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
         """Count a batch without the teacher: the labels' loss and the compiled metrics; returns their results."""
         outputs = self.student_outputs(x)
-        term = self._labels_term(targets, outputs, self.mean_over_replicas)
-        results = self.update_metrics(term, {LABELS: term}, outputs, targets)
+        term, labelled = self._labels_term(targets, outputs, self.mean_over_replicas)
+        results = self.update_metrics(term, {LABELS: term}, outputs, targets, labelled)
         return {name: value for name, value in results.items() if name not in self.objectives}
 
     def export(self, *args: Any, **kwargs: Any) -> None:

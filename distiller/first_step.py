@@ -9,10 +9,11 @@ import numpy as np
 
 from distiller.data.batches import Batches
 from distiller.errors import InputError
-from distiller.labels import may_be_marked, without_labels
+from distiller.label_checks import check_labels
+from distiller.labels import without_labels
 from distiller.probabilities import check_logits_of
 from distiller.taps import in_words
-from distiller.targets import LABELS, Targets
+from distiller.targets import LABELS
 
 
 def first_batch(x: Any, y: Any, batch_size: int) -> Any:
@@ -70,9 +71,10 @@ def check_targets(distiller: Any, batch: Any) -> None:
         raise InputError("The images hold NaN or infinity. Expected numbers")
     outputs = distiller.pairing.student.output
     for name in distiller.pairing.outputs:
+        kind = distiller.label_kinds.get(name)
         if targets.of(name) is None and name in distiller.label_losses:
-            raise InputError(without_labels(name))
-        _check_labels(name, targets, outputs[name].shape, distiller.label_losses.get(name))
+            raise InputError(without_labels(name, kind))
+        check_labels(name, targets, outputs[name].shape, kind)
     for name, objective in distiller.objectives.items():
         if objective.needs_ids and targets.ids is None:
             raise InputError(
@@ -95,7 +97,7 @@ def check_all(distiller: Any, y: Any) -> None:
     _, targets = distiller.targets((None, y))
     outputs = distiller.pairing.student.output
     for name in distiller.pairing.outputs:
-        _check_labels(name, targets, outputs[name].shape, distiller.label_losses.get(name))
+        check_labels(name, targets, outputs[name].shape, distiller.label_kinds.get(name))
     for name, objective in distiller.objectives.items():
         if objective.needs_ids and targets.ids is not None:
             check_ids(name, objective, targets.ids)
@@ -124,30 +126,6 @@ def _check_enough(name: str, objective: Any, pairing: Any, samples: int) -> None
         objective(*specs, keras.KerasTensor((samples,), dtype="int32"))
     except ValueError as error:
         raise InputError(f"Objective {name!r} cannot compare a batch of {samples}: {error}") from error
-
-
-def _check_labels(name: str, targets: Targets, shape: tuple, loss: Any) -> None:
-    given = targets.of(name)
-    if given is None:
-        return
-    labels = keras.ops.convert_to_numpy(given)
-    where = f"Labels of {name!r}" if isinstance(targets.labels, dict) else "Labels"
-    if np.issubdtype(labels.dtype, np.floating) and not np.isfinite(labels).all():
-        raise InputError(f"{where} hold NaN or infinity. Expected numbers")
-    if np.issubdtype(labels.dtype, np.floating) and may_be_marked(labels, name):
-        rows = labels.reshape(-1, labels.shape[-1] if labels.ndim > 1 else 1)
-        negative = (rows < 0).any(axis=-1) & ~(rows == -1).all(axis=-1)
-        if negative.any():
-            raise InputError(
-                f"{where} hold negative numbers. Expected shares of classes, or −1 throughout for unlabelled. "
-                f"Received: {rows[negative][0].min()}"
-            )
-    sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-    if sparse and labels.size and not -1 <= labels.min() <= labels.max() < shape[-1]:
-        raise InputError(
-            f"{where} are out of range. Expected classes 0 … {shape[-1] - 1}, or −1 for unlabelled. "
-            f"Received: {labels.min()} … {labels.max()}"
-        )
 
 
 class FirstStep(keras.callbacks.Callback):
@@ -217,5 +195,12 @@ def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
 
 
 def _finite(structure: Any) -> bool:
-    arrays = (keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(structure))
-    return all(np.isfinite(array.astype("float64")).all() for array in arrays)
+    """Whether all numbers are finite; texts are none."""
+    return all(_finite_array(part) for part in keras.tree.flatten(structure))
+
+
+def _finite_array(part: Any) -> bool:
+    if keras.backend.standardize_dtype(part.dtype) == "string":
+        return True
+    array = keras.ops.convert_to_numpy(part)
+    return array.dtype.kind in "OSU" or bool(np.isfinite(array.astype("float64")).all())

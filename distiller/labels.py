@@ -7,23 +7,18 @@ import keras
 from keras import ops
 
 from distiller.errors import InputError
+from distiller.loss_kinds import Kind, kind_of
+from distiller.marks import known, leading, spread, without_marks
 from distiller.masks import MASK
 from distiller.taps import LOGITS
-from distiller.targets import Targets, known, over, rows, without_marks
-
-_CROSS_ENTROPIES = {
-    keras.losses.SparseCategoricalCrossentropy: keras.losses.sparse_categorical_crossentropy,
-    keras.losses.CategoricalCrossentropy: keras.losses.categorical_crossentropy,
-    keras.losses.CategoricalFocalCrossentropy: keras.losses.categorical_focal_crossentropy,
-}
-_BINARY = {
-    keras.losses.BinaryCrossentropy: keras.losses.binary_crossentropy,
-    keras.losses.BinaryFocalCrossentropy: keras.losses.binary_focal_crossentropy,
-}
+from distiller.targets import Targets, over
 
 
 class LabelsTerm:
     """The mean over labelled rows of mask · weight · loss; for several outputs, the weighted sum of theirs.
+
+    A row is what one number of the loss is about: a sample, a position of a sequence or of a grid, or all positions of
+    a sample where the loss makes one number of them.
 
     Args:
         loss: as in `keras.Model.compile`: one, or for several outputs a dict or list of them.
@@ -31,50 +26,85 @@ class LabelsTerm:
         outputs: names of the student's outputs.
         sigmoid: whether an output may be a sigmoid's, of which binary cross-entropies take probabilities.
 
+    Attributes:
+        losses: by output.
+        kinds: of those losses that are of classes, by output; see `loss_kinds`.
+
     Raises:
         InputError: losses or weights are not those of the outputs, or a loss takes probabilities, which are no logits.
     """
 
     def __init__(self, loss: Any, shares: Any, outputs: Sequence[str], *, sigmoid: bool = False):
-        refused = _CROSS_ENTROPIES if sigmoid else {**_CROSS_ENTROPIES, **_BINARY}
-        self.losses = {name: _of_logits(one, refused) for name, one in _by_output("loss", loss, outputs).items()}
+        self.losses = {name: keras.losses.get(one) for name, one in _by_output("loss", loss, outputs).items()}
+        self.kinds = {name: kind for name, one in self.losses.items() if (kind := kind_of(one))}
+        for name, kind in self.kinds.items():
+            if not kind.from_logits and not (sigmoid and kind.labels == "binary"):
+                raise InputError(
+                    f"Expected a loss of logits, such as keras.losses.{kind.like.__name__}(from_logits=True). "
+                    f"Received: {self.losses[name]!r}, which takes probabilities"
+                )
         self.shares = _by_output("loss_weights", shares, outputs) if shares is not None else {}
 
     def __call__(self, targets: Targets, outputs: Mapping[str, Any], mean_over_replicas: Callable[[Any], Any]) -> Any:
-        """A scalar of float32; `mean_over_replicas` makes the number of labelled rows that of the whole batch."""
-        total = 0.0
+        """The term, a scalar of float32, and over how many rows it is the mean; of several outputs, that with most.
+
+        `mean_over_replicas` makes the number of rows that of the whole batch.
+        """
+        total, rows = 0.0, []
         for name, loss in self.losses.items():
-            labels = targets.of(name)
+            labels, kind = targets.of(name), self.kinds.get(name)
             if labels is None:
-                raise InputError(without_labels(name))
-            labels = without_marks(labels) if may_be_marked(labels, name) else labels
-            per_row = getattr(loss, "call", loss)(labels, ops.cast(outputs[name], "float32"))
+                raise InputError(without_labels(name, kind))
+            per_row = _per_row(loss, without_marks(labels, kind), ops.cast(outputs[name], "float32"))
             if not len(per_row.shape):
                 raise InputError(
                     "Expected the loss of the labels to return one number a sample, which weights and missing labels "
                     f"need. Received: a mean or sum over the batch, from {loss!r}"
                 )
-            given = counts(targets, name, outputs, per_row)
-            labelled = counts(targets, name, outputs, per_row, weighted=False)
-            mean = over(ops.sum(per_row * given), mean_over_replicas(ops.sum(labelled)))
-            total = total + self.shares.get(name, 1.0) * mean
-        return total
-
-    def labelled(self, targets: Targets, outputs: Mapping[str, Any], mean_over_replicas: Callable[[Any], Any]) -> Any:
-        """How many rows the mean is over, a float32 scalar; of several outputs, of that with most."""
-        found = []
-        for name in self.losses:
-            like = ops.zeros(ops.shape(outputs[name])[:-1])
-            found.append(mean_over_replicas(ops.sum(counts(targets, name, outputs, like, weighted=False))))
-        return ops.max(ops.stack(found))
+            counted = ops.ones_like(per_row)
+            for factor in (known(labels, kind, per_row), mask_of(outputs, per_row)):
+                counted = counted if factor is None else counted * factor
+            weights = targets.weights_like(name, per_row)
+            weighted = per_row * counted if weights is None else per_row * counted * weights
+            rows.append(mean_over_replicas(ops.sum(counted)))
+            total = total + self.shares.get(name, 1.0) * over(ops.sum(weighted), rows[-1])
+        return total, ops.max(ops.stack(rows))
 
 
-def without_labels(name: str) -> str:
+def _per_row(loss: Any, labels: Any, answers: Any) -> Any:
+    """The numbers of a loss before their mean, in its own shape; float32."""
+    if isinstance(loss, keras.losses.Loss):
+        return ops.cast(loss.call(ops.convert_to_tensor(labels, dtype=loss.dtype), answers), "float32")
+    # As Keras wraps a function: it would otherwise repeat labels (batch,) for each of the answers (batch, 1).
+    labels = ops.convert_to_tensor(labels, dtype="float32")
+    if len(labels.shape) == len(answers.shape) - 1 and answers.shape[-1] == 1:
+        labels, answers = (
+            (labels[:, None], answers) if len(labels.shape) == 1 else (labels, ops.squeeze(answers, axis=-1))
+        )
+    elif len(labels.shape) == len(answers.shape) + 1 and labels.shape[-1] == 1:
+        labels = ops.squeeze(labels, axis=-1)
+    return ops.cast(loss(labels, answers), "float32")
+
+
+def mask_of(outputs: Mapping[str, Any], like: Any) -> Any:
+    """1 for each row that the mask shows, of the rank of `like`; None without a mask.
+
+    Where all positions of a sample are one row, it shows if any of them does.
+    """
+    if MASK not in outputs:
+        return None
+    mask = ops.cast(outputs[MASK], "float32")
+    shared = leading(mask.shape, like.shape)
+    return spread(ops.max(mask, axis=tuple(range(shared, len(mask.shape)))), len(like.shape))
+
+
+def without_labels(name: str, kind: Kind | None) -> str:
     """One sentence for data without the labels of an output."""
     of = "" if name == LOGITS else f" of the output {name!r}, which has a loss"
+    mark = "no class is known give −1" if kind else "nothing is known give NaN"
     return (
-        f"Expected labels{of}. Received: none. Where no class is known give −1 for each sample, for example "
-        "y=numpy.full(len(x), -1)"
+        f"Expected labels{of}. Received: none. Where {mark} for each sample, for example "
+        f"y=numpy.full(len(x), {'-1' if kind else 'numpy.nan'})"
     )
 
 
@@ -92,32 +122,6 @@ def without_ignored(labels: Any, losses: Mapping[str, Any]) -> Any:
 def _marked(labels: Any, ignored: int) -> Any:
     labels = ops.cast(labels, "int32")
     return ops.where(labels == ignored, -1, labels)
-
-
-def counts(targets: Targets, output: str, outputs: Mapping[str, Any], like: Any, *, weighted: bool = True) -> Any:
-    """How much each row of an output counts for its labels: labelled · mask · weight, float32, shaped as `like`."""
-    labels = targets.of(output)
-    marked = known(labels, like) if may_be_marked(labels, output) else ops.ones(ops.shape(like))
-    weights = targets.weights if weighted else None
-    given = rows(ops.expand_dims(like, -1), mask=outputs.get(MASK), weights=weights)
-    return marked if given is None else marked * given
-
-
-def may_be_marked(labels: Any, output: str) -> bool:
-    """Whether −1 marks a label as unknown: of several outputs only integers, since others may be any number."""
-    return output == LOGITS or "int" in keras.backend.standardize_dtype(labels.dtype)
-
-
-def _of_logits(loss: Any, refused: Mapping[Any, Any]) -> Any:
-    """The loss, if it may be one of logits: cross-entropies of probabilities take them without an error."""
-    found = keras.losses.get(loss)
-    for kind, function in refused.items():
-        if found is function or (isinstance(found, kind) and not found.from_logits):
-            raise InputError(
-                f"Expected a loss of logits, such as keras.losses.{kind.__name__}(from_logits=True). "
-                f"Received: {loss!r}, which takes probabilities"
-            )
-    return found
 
 
 def _by_output(argument: str, given: Any, outputs: Sequence[str]) -> dict[str, Any]:

@@ -5,24 +5,37 @@ from typing import Any
 
 from keras import ops
 
-from distiller.labels import counts, may_be_marked
+from distiller.labels import mask_of
+from distiller.loss_kinds import Kind
+from distiller.marks import known, spread, without_marks
 from distiller.taps import LOGITS
-from distiller.targets import Targets, without_marks
+from distiller.targets import Targets
 
 
-def as_keras_takes_it(targets: Targets, outputs: Mapping, names: list[str]) -> tuple[Any, Any, Any]:
+def as_keras_takes_it(
+    targets: Targets, outputs: Mapping, names: list[str], kinds: Mapping[str, Kind]
+) -> tuple[Any, Any, Any]:
     """Labels, answers and weights: of one output, or dicts of several."""
-    found = {}
-    for name in names:
-        labels = targets.of(name)
-        if labels is not None:
-            like = ops.zeros(ops.shape(outputs[name])[:-1])
-            marked = without_marks(labels) if may_be_marked(labels, name) else labels
-            found[name] = marked, outputs[name], counts(targets, name, outputs, like)
+    found = {
+        name: (labels, outputs[name], weights)
+        for name in names
+        if targets.of(name) is not None
+        for labels, weights in [seen(targets, outputs, name, kinds.get(name))]
+    }
     if names == [LOGITS]:
         return found[LOGITS]
     labels, answers, weights = ({name: parts[place] for name, parts in found.items()} for place in range(3))
     return labels, answers, weights
+
+
+def seen(targets: Targets, outputs: Mapping, name: str, kind: Kind | None) -> tuple[Any, Any]:
+    """Labels of an output without marks, and weights: nothing for what is unlabelled or hidden."""
+    labels, like = targets.of(name), outputs[name][..., 0]
+    weights = ops.ones(ops.shape(like)[:1])
+    for factor in (known(labels, kind, like), mask_of(outputs, like), targets.weights_like(name, like)):
+        if factor is not None:
+            weights = spread(weights, len(factor.shape)) * factor
+    return without_marks(labels, kind), weights
 
 
 def together(metrics, weighted):

@@ -30,10 +30,12 @@ def objective_term(
     teacher, student = pairing.compared(name, objective, taught, outputs)
     output = LOGITS if objective.student_layer is None else objective.student_layer
     labels = targets.of(output) if isinstance(output, str) else targets.of(LOGITS)
+    output = output if isinstance(output, str) else None
     if objective.student_layer is None and pairing.first[name] in pairing.heads:
         labels = None  # an auxiliary head answers in the teacher's classes, of which no label is known
     of_logits = objective.student_layer is None
-    counted = rows(student, mask=outputs.get(MASK), weights=targets.weights) if of_logits else _of_samples(targets)
+    weights = targets.weights_of(output)
+    counted = rows(student, mask=outputs.get(MASK), weights=weights) if of_logits else _of_samples(weights)
     if of_logits and len(student.shape) > 2:
         labels = _by_row(labels, student)
         teacher, student = _flat(teacher), _flat(student)
@@ -53,11 +55,11 @@ def added(losses: Iterable[Any]) -> Any:
     return sum((ops.sum(ops.cast(loss, "float32")) for loss in losses), ops.zeros(()))
 
 
-def _of_samples(targets: Targets) -> Any:
+def _of_samples(weights: Any) -> Any:
     """Weights of samples, (batch,); of weights by position, their mean."""
-    if targets.weights is None:
+    if weights is None:
         return None
-    weights = ops.cast(targets.weights, "float32")
+    weights = ops.cast(weights, "float32")
     return ops.mean(ops.reshape(weights, (ops.shape(weights)[0], -1)), axis=-1)
 
 

@@ -58,9 +58,10 @@ class JaxStep:
                 parts = self.combine(taught, outputs, targets)
                 loss = parts.task + parts.distillation
                 scaled = [self.optimizer.scale_loss(part) for part in (parts[:2] if two else (loss,))]
-            return scaled, (loss, parts.terms, outputs, _now(scope, self.non_trainable_variables, fixed))
+            seen = loss, parts.terms, outputs
+            return scaled, (seen, parts.samples, _now(scope, self.non_trainable_variables, fixed))
 
-        scaled, backward, (loss, terms, outputs, fixed) = jax.vjp(scaled_losses, trainable, has_aux=True)
+        scaled, backward, (seen, samples, fixed) = jax.vjp(scaled_losses, trainable, has_aux=True)
         gradients = [
             backward([float(i == j) * jax.numpy.ones_like(s) for j, s in enumerate(scaled)])[0]
             for i in range(len(scaled))
@@ -74,7 +75,7 @@ class JaxStep:
         packed = two.pack(*gradients) if two else gradients[0]
         trainable, slots = self.optimizer.stateless_apply(slots, packed, trainable)
         with keras.StatelessScope(state_mapping=_pair((self.metrics_variables, counts))) as scope:
-            logs = self.update_metrics(loss, terms, outputs, targets)
+            logs = self.update_metrics(*seen, targets, samples)
         return logs, (trainable, fixed, slots, _now(scope, self.metrics_variables, counts))
 
     def build_before_tracing(self: Any, batch: Any) -> None:

@@ -55,7 +55,7 @@ class TensorFlowStep:
             scaled = [optimizer.scale_loss(part * share) for part in (parts[:2] if two else (loss,))]
         gradients = [tape.gradient(part, variables) for part in scaled]
         optimizer.apply(two.pack(gradients[0], gradients[1], variables) if two else gradients[0], variables)
-        return self.update_metrics(loss, parts.terms, outputs, targets)
+        return self.update_metrics(loss, parts.terms, outputs, targets, parts.samples)
 
     def build_before_tracing(self: Any, batch: Any) -> None:
         """Make the variables of the optimiser and the metrics: a step that makes variables is traced a second time.
@@ -68,7 +68,7 @@ class TensorFlowStep:
             self.optimizer.build(self.trainable_variables)
         if batch is not None:
             x, targets = self.targets(batch)
-            self.update_metrics(0.0, {}, self.student_outputs(x), targets)
+            self.update_metrics(0.0, {}, self.student_outputs(x), targets, 0.0)
             self.reset_metrics()
 
     def test_step(self: Any, data: Any) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from distiller.errors import InputError
-from distiller.labels import counts, may_be_marked
+from distiller.labels import LabelsTerm
+from distiller.metrics import seen
 from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.taps import LOGITS, check_logits
-from distiller.targets import Targets, without_marks
+from distiller.targets import Targets
 
 
 def checked_students(students: Mapping[str, keras.Model] | Sequence[keras.Model]) -> dict[str, keras.Model]:
@@ -78,12 +78,12 @@ def copied(metric: Any) -> Any:
     return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric
 
 
-def as_keras_takes_it(targets: Targets, outputs: Mapping[str, Any]) -> tuple[dict, dict, dict]:
+def as_keras_takes_it(
+    targets: Targets, outputs: Mapping[str, Any], terms: Mapping[str, LabelsTerm]
+) -> tuple[dict, dict, dict]:
     """Labels, answers and weights by the name of the student; unlabelled samples weigh nothing."""
-    labels = targets.labels
-    marked = without_marks(labels) if may_be_marked(labels, LOGITS) else labels
-    weights = {
-        name: counts(targets, LOGITS, {LOGITS: logits}, ops.zeros(ops.shape(logits)[:-1]))
-        for name, logits in outputs.items()
+    found = {
+        name: seen(targets, {LOGITS: logits}, LOGITS, terms[name].kinds.get(LOGITS)) for name, logits in outputs.items()
     }
-    return dict.fromkeys(outputs, marked), dict(outputs), weights
+    labels, weights = ({name: parts[place] for name, parts in found.items()} for place in range(2))
+    return labels, dict(outputs), weights

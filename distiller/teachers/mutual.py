@@ -44,7 +44,8 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
     the model is the sum of theirs. In a step all students answer once and one optimiser moves them all; the paper moves
     them in turn, and lets each answer again after its turn. Clipping by the global norm would couple them.
 
-    Labels may be integers, −1 where unknown (such a sample has only peers), or probabilities. Metrics are by student:
+    Labels are those of a `Distiller`: integers, −1 where unknown (such a sample has only peers), or probabilities; for
+    a loss of numbers NaN where unknown. Metrics are by student:
     `NAME_labels` and `NAME_peers`, both unweighted, and `NAME_` and what `compile` names. `evaluate` asks the labels
     alone.
 
@@ -117,8 +118,9 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
     def fit(self, x=None, y=None, *args: Any, class_weight=None, **kwargs: Any):
         """As `keras.Model.fit`; an unlabelled sample has the class weight 1."""
         if class_weight and kwargs.get("sample_weight") is None:
-            held_out = kwargs.get("validation_split") or 0.0
-            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight, held_out=held_out)
+            held_out = 0.0 if kwargs.get("validation_data") else kwargs.get("validation_split") or 0.0
+            marked = any(term.kinds for term in self._labels_terms.values())
+            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight, held_out=held_out, marked=marked)
         return super().fit(x, y, *args, class_weight=class_weight, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any]:
@@ -151,23 +153,21 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
 
     def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
         """The training loss of a batch."""
-        of_labels = self._of_labels(outputs, targets)
+        of_labels, _ = self._of_labels(outputs, targets)
         of_peers = {f"{name}_{_PEERS}": self._of_peers(name, outputs, targets) for name in outputs}
         task = ops.sum(list(of_labels.values())) + added(self.losses)
-        return Loss(task, self.peers.now() * ops.sum(list(of_peers.values())), {**of_labels, **of_peers})
-
-    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets) -> dict[str, Any]:
-        """Count a batch in every metric; returns their results."""
-        name, logits = next(iter(outputs.items()))
-        samples = self.mean_over_replicas(ops.cast(ops.shape(logits)[0], "float32"))
         # As in a Distiller: the terms of a training add up to its loss, and evaluation is over labels.
-        if f"{name}_{_PEERS}" not in terms:
-            samples = self._labels_terms[name].labelled(targets, {LOGITS: logits}, self.mean_over_replicas)
+        samples = self.mean_over_replicas(ops.cast(ops.shape(next(iter(outputs.values())))[0], "float32"))
+        distillation = self.peers.now() * ops.sum(list(of_peers.values()))
+        return Loss(task, distillation, {**of_labels, **of_peers}, samples)
+
+    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets, samples) -> dict[str, Any]:
+        """Count a batch in every metric, as so many `samples`; returns their results."""
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=samples)
             elif metric.name not in self._trackers:
-                metric.update_state(*as_keras_takes_it(targets, outputs))
+                metric.update_state(*as_keras_takes_it(targets, outputs, self._labels_terms))
             elif metric.name in terms:
                 metric.update_state(terms[metric.name], sample_weight=samples)
         return self.get_metrics_result()
@@ -175,8 +175,8 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
     def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
         """Count a batch of labels alone; returns the results."""
         outputs = self.student_outputs(x)
-        terms = self._of_labels(outputs, targets)
-        results = self.update_metrics(ops.sum(list(terms.values())), terms, outputs, targets)
+        terms, labelled = self._of_labels(outputs, targets)
+        results = self.update_metrics(ops.sum(list(terms.values())), terms, outputs, targets, labelled)
         return {name: value for name, value in results.items() if name in terms or name not in self._trackers}
 
     def export(self, *args: Any, **kwargs: Any) -> None:
@@ -204,11 +204,13 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
             fuse(student)
         return cls(**parts)
 
-    def _of_labels(self, outputs: Mapping[str, Any], targets: Targets) -> dict[str, Any]:
-        return {
+    def _of_labels(self, outputs: Mapping[str, Any], targets: Targets) -> tuple[dict[str, Any], Any]:
+        """The labels' term of each student, and over how many rows the first is the mean."""
+        found = {
             f"{name}_{LABELS}": self._labels_terms[name](targets, {LOGITS: logits}, self.mean_over_replicas)
             for name, logits in outputs.items()
         }
+        return {name: term for name, (term, _) in found.items()}, next(iter(found.values()))[1]
 
     def _of_peers(self, name: str, outputs: Mapping[str, Any], targets: Targets) -> Any:
         own = outputs[name]

@@ -5,6 +5,7 @@ import typing
 import keras
 import numpy as np
 import pytest
+from references import logits as reference
 from small_training import IMAGES, LABELS, SPARSE, in_batches, losses, network
 
 from distiller import Distiller, objectives, teachers
@@ -137,7 +138,70 @@ class TestSeveralOutputs:
         assert held.history["loss"][0] == pytest.approx(expected, rel=1e-5)
         assert held.history["val_loss"][0] == pytest.approx(self.expected(model), rel=1e-5)
 
-    def test_weights_by_output_are_refused(self):
+    BY_OUTPUT: typing.ClassVar = {"a": WEIGHTS, "b": WEIGHTS[::-1] ** 2}
+
+    def expected_by_output(self, model, weights):
+        answers = model.student(IMAGES)
+        each = {n: keras.losses.sparse_categorical_crossentropy(LABELS, answers[n], from_logits=True) for n in "ab"}
+        return float(sum(np.mean(weights.get(n, np.ones(32)) * np.asarray(loss)) for n, loss in each.items()))
+
+    @pytest.mark.parametrize("given", [("a", "b"), ("b",)], ids=["both", "one"])
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_weights_by_output(self, given, nested):
+        model, labels = self.made(), {"a": LABELS, "b": LABELS}
+        weights = {name: self.BY_OUTPUT[name] for name in given}
+        y = {"labels": labels, "ids": IDS} if nested else labels
+        expected = self.expected_by_output(model, weights)
+        found = model.evaluate(IMAGES, y, sample_weight=weights, verbose=0, return_dict=True)
+        assert found["loss"] == pytest.approx(expected, rel=1e-5)
+        options = {"batch_size": 32, "verbose": 0, "validation_data": (IMAGES, y, weights)}
+        history = model.fit(IMAGES, y, sample_weight=weights, **options).history
+        assert history["labels"][0] == pytest.approx(expected, rel=1e-5)
+        assert history["val_loss"][0] == pytest.approx(self.expected_by_output(model, weights), rel=1e-5)
+        expected = self.expected_by_output(model, weights)
+        found = model.train_on_batch(IMAGES, y, sample_weight=weights, return_dict=True)
+        assert found["labels"] == pytest.approx(expected, rel=1e-5)
+
+    def test_an_objective_has_the_weights_of_the_output_that_it_compares(self):
+        teacher, student = self.network(2), self.network(1)
+        soft = {name: objectives.Hinton(2.0, teacher_layer=name, student_layer=name) for name in "ab"}
+        model = Distiller(teacher=teacher, student=student, objectives=soft)
+        model.compile(keras.optimizers.SGD(0.0), loss={"a": SPARSE, "b": SPARSE}, metrics={"a": ["accuracy"]})
+        found = model.fit(
+            IMAGES, {"a": LABELS, "b": LABELS}, batch_size=32, sample_weight={"a": WEIGHTS}, verbose=0
+        ).history
+        answers = {n: [np.asarray(one(IMAGES)[n]) for one in (teacher, student)] for n in "ab"}
+        each = {n: reference.hinton(*pair, None, 2.0) for n, pair in answers.items()}
+        assert found["a"][0] == pytest.approx((WEIGHTS * each["a"]).mean(), rel=1e-4)
+        assert found["b"][0] == pytest.approx(each["b"].mean(), rel=1e-4)
+        right = answers["a"][1].argmax(-1) == LABELS
+        assert found["a_accuracy"][0] == pytest.approx((WEIGHTS * right).sum() / WEIGHTS.sum(), rel=1e-5)
+
+    def test_weights_of_an_output_that_there_is_not(self):
         labels = {"a": LABELS, "b": LABELS}
-        with pytest.raises(InputError, match="one weight a sample for all outputs"):
-            self.made().fit(IMAGES, labels, sample_weight={"a": WEIGHTS, "b": WEIGHTS}, verbose=0)
+        with pytest.raises(InputError, match=r"Unknown output with weights 'c'|output with weights"):
+            self.made().fit(IMAGES, labels, sample_weight={"c": WEIGHTS}, verbose=0)
+
+    def test_boxes_count_only_where_there_is_an_object(self):
+        """A detector: a class of every cell of a grid, and a box of those with an object."""
+
+        def network(seed):
+            keras.utils.set_random_seed(seed)
+            inputs = keras.Input((5, 5, 1))
+            return keras.Model(inputs, {n: keras.layers.Conv2D(4, 2, name=n)(inputs) for n in ("kind", "box")})
+
+        made = Distiller(teacher=network(2), student=network(1), objectives={})
+        made.compile(keras.optimizers.SGD(0.0), loss={"kind": SPARSE, "box": "huber"})
+        rng = np.random.default_rng(1)
+        there = rng.random((32, 4, 4)) < 0.4
+        kinds, boxes = rng.integers(0, 4, (32, 4, 4)), rng.normal(size=(32, 4, 4, 4)).astype("float32")
+        y, weights = {"kind": kinds, "box": boxes}, {"box": there.astype("float32")}
+        answers = network(1).predict(IMAGES, verbose=0)
+        z = answers["kind"].astype("float64")
+        of_kinds = np.log(np.exp(z).sum(-1)) - np.take_along_axis(z, kinds[..., None], -1)[..., 0]
+        apart = np.abs(answers["box"] - boxes)
+        of_boxes = np.where(apart <= 1, apart**2 / 2, apart - 0.5).mean(-1)
+        expected = of_kinds.mean() + (of_boxes * there).mean()
+        assert made.evaluate(IMAGES, y, sample_weight=weights, verbose=0)[0] == pytest.approx(expected, rel=1e-4)
+        history = made.fit(IMAGES, y, sample_weight=weights, batch_size=32, verbose=0).history
+        assert history["labels"][0] == pytest.approx(expected, rel=1e-4)
