@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import experiments, lines
-from benchmarks.experiment_tables.arms import BASELINE
+from benchmarks.experiment_tables.against import BASELINE
 from benchmarks.experiment_tables.grid import grid, validation
 from distiller.report.measure import Measure
 

@@ -1,9 +1,10 @@
-"""Make every table and figure in the documents from the recorded results.
+"""Make every table, verdict and figure in the documents from the recorded results.
 
     python -m benchmarks.tables           write them
     python -m benchmarks.tables --check   exit 1 if a document or a figure is not what the results say
 
-A document marks a table with `<!-- table: NAME -->` and `<!-- end -->`.
+A document marks a table with `<!-- table: NAME -->` and `<!-- end -->`, and a paragraph of what results say with
+`<!-- verdict: NAME -->` and `<!-- end -->` (`benchmarks.verdicts`).
 """
 
 import argparse
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import diagnoses, experiments, figures, lines
+from benchmarks import diagnoses, experiments, figures, lines, verdicts
 from benchmarks.experiment_tables import arms, grid, pair, published, quantization
 from benchmarks.files import litert_agreement, networks_table, zoo_agreement
 from benchmarks.speed import (
@@ -32,7 +33,9 @@ from benchmarks.speed import (
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "benchmarks/README.md")
-_MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARK = re.compile(
+    r"(?P<start><!-- (?P<kind>table|verdict): (?P<name>[a-z0-9_]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,10 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def filled(document: str) -> str:
-    """The document with every marked table made anew."""
+    """The document with every marked table and verdict made anew."""
 
     def make(match: re.Match[str]) -> str:
-        return f"{match[1]}{table(match['name'])}\n{match[3]}"
+        made = table(match["name"]) if match["kind"] == "table" else verdicts.paragraph(match["name"])
+        return f"{match['start']}{made}\n{match['end']}"
 
     return _MARK.sub(make, document)
 

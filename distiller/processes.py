@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 
+_PROCESSES = "DISTILLER_PROCESSES"
+
 
 @contextmanager
 def pool(processes: int, begin: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
@@ -40,9 +42,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
+def running() -> dict[str, int]:
+    """How many students train at a time, and the threads of an operator here: sums in another order differ a little."""
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    return {
+        "processes": int(os.environ.get(_PROCESSES, "1")),
+        "threads": int(threads) if threads.isdigit() and int(threads) else cores(),
+    }
+
+
 def _shares(processes: int) -> dict[str, str]:
     """What each of so many processes is told of the machine, before it loads TensorFlow or JAX."""
     return {
+        _PROCESSES: str(processes),
         "TF_NUM_INTRAOP_THREADS": str(max(1, cores() // processes)),
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -9,14 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from distiller.processes import cores
+from distiller.processes import cores, running
 
 _PACKAGES = ("distiller", "keras", "tensorflow", "jax", "ai-edge-litert", "numpy", "tensorflow-datasets")
 
 
 def provenance() -> dict[str, Any]:
-    """Versions, machine and git commit (None outside a checkout), ready for JSON."""
-    return {"versions": versions(), "machine": machine(), "commit": commit()}
+    """Versions, machine, its processes and threads, and git commit (None outside a checkout), ready for JSON."""
+    return {"versions": versions(), "machine": machine(), **running(), "commit": commit()}
 
 
 def versions() -> dict[str, str]:

@@ -4,10 +4,10 @@ import math
 from typing import Any
 
 from benchmarks import experiments, lines
+from benchmarks.experiment_tables.against import BASELINE, accuracies, beside, in_words, standings, wall_time
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 
-BASELINE = "hard_labels"
 # The deviation of three seeds is not known well enough to tell more deviations apart.
 _MOST = 10
 HEAD = (
@@ -26,9 +26,9 @@ HEAD = (
 def table(name: str) -> str:
     """An experiment in Markdown: a row a variant and arm, and a sentence a variant on the best arm.
 
-    "Over hard labels" is the difference of the means on the test split in points, and "deviations" how many combined
-    sample deviations, √(s² + s₀²), that is; empty where there is one seed. Minutes are empty where the students of a
-    variant were trained on several machines.
+    "Over hard labels" is the difference of the means on the test split in points with its 95 % interval (Welch's),
+    and "deviations" how many combined sample deviations, √(s² + s₀²), that is; empty where there is one seed. Minutes
+    are empty where the students of a variant were trained on several machines.
     """
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     rows: list[Row] = []
@@ -93,7 +93,7 @@ def _row(
         arm.replace("_", " "),
         percent(Measure.of([line["last_validation_accuracy"] for line in found])),
         percent(Measure.of([line["test_accuracy"] for line in found])),
-        "" if difference is None else f"{100 * difference:+.2f}",
+        "" if difference is None or not alone else beside(accuracies(found), accuracies(alone)),
         in_deviations(deviations),
         percent(Measure.of(files)) if files else "",
         f"{seconds / 60:.1f}" if timed else "",
@@ -121,6 +121,6 @@ def _best(variant: str, arms: dict[str, list[dict[str, Any]]]) -> str:
     return (
         f"- {variant} ({arms[BASELINE][0]['data']['labelled']:,} labelled images): best on the validation split is "
         f"{best.replace('_', ' ')}, on the test split {100 * difference:+.2f} points over hard labels "
-        f"({how_sure(deviations)}){_to_teacher(best, arms[best])}. "
-        f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
+        f"({in_words(arms[best], arms[BASELINE])}{how_sure(deviations)}){_to_teacher(best, arms[best])}."
+        f"{standings(arms)} Every student: {budget['steps']:,} steps of {budget['batch_size']} images.{wall_time(arms)}"
     )

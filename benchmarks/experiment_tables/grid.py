@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks import experiments, lines
-from benchmarks.experiment_tables.arms import BASELINE
+from benchmarks.experiment_tables.against import BASELINE
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from benchmarks import experiments, lines
+from benchmarks.experiment_tables.against import BASELINE, in_words, wall_time
 from benchmarks.experiment_tables.arms import gain, how_sure
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, milliseconds, percent
@@ -40,9 +41,11 @@ def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, 
     to_teacher, of_int8 = _mean(taught) - lines.teacher_accuracy(taught), Measure.of(int8).mean - _mean(taught)
     return (
         f"- {variant} ({labelled:,} labelled images): against hard labels the distilled student has "
-        f"{100 * difference:+.2f} points ({how_sure(deviations)}), against its teacher {100 * to_teacher:+.2f}, "
+        f"{100 * difference:+.2f} points ({in_words(taught, alone)}{how_sure(deviations)}), "
+        f"against its teacher {100 * to_teacher:+.2f}, "
         f"and as int8 against itself {100 * of_int8:+.2f}. "
         f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
+        f"{wall_time({BASELINE: alone, 'distilled': taught})}"
     )
 
 

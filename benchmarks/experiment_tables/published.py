@@ -3,7 +3,8 @@
 from typing import Any
 
 from benchmarks import experiments, lines
-from benchmarks.experiment_tables.arms import BASELINE, gain, in_deviations
+from benchmarks.experiment_tables.against import BASELINE, accuracies, beside, standings, wall_time
+from benchmarks.experiment_tables.arms import gain, in_deviations
 from benchmarks.markdown import Row, markdown
 from distiller.report.measure import Measure, percent
 
@@ -33,6 +34,7 @@ def _of_variant(variant: str, arms: dict[str, list[dict[str, Any]]], published: 
     sentence = (
         f"- {variant}: the teacher trained {training['epochs']} epochs, every student {budget['steps']:,} steps of "
         f"{budget['batch_size']} images ({first['recipe']['training']['epochs']} epochs); published: 240."
+        f"{standings(arms)}{wall_time(arms)}"
     )
     return markdown((*HEAD, *HEAD_PUBLISHED), rows, [sentence])
 
@@ -46,7 +48,7 @@ def _row(arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]], pub
         arm.replace("_", " "),
         percent(Measure.of([line["last_validation_accuracy"] for line in found])),
         percent(Measure.of([line["test_accuracy"] for line in found])),
-        "" if difference is None else f"{100 * difference:+.2f}",
+        "" if difference is None else beside(accuracies(found), accuracies(alone)),
         in_deviations(deviations),
         percent(Measure.of(files)) if files else "",
         f"{Measure.of([line['seconds'] for line in found]).mean / 60:.1f}",

@@ -18,7 +18,9 @@ Force = Annotated[
 Processes = Annotated[
     int,
     typer.Option(
-        min=1, help="Students trained at a time, each on its share of the cores or of a GPU: sooner, with more memory."
+        min=1,
+        help="Students trained at a time, each on its share of the cores or of a GPU: with more memory, and "
+        "with other results, for sums of fewer threads have another order.",
     ),
 ]
 Change = Annotated[

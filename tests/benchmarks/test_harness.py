@@ -232,8 +232,8 @@ def test_a_pair_says_how_sure_its_gain_is(tmp_path, monkeypatch):
     assert "| 84.00 ± 4.00 | 83.00 ± 4.00 | 95.00 |" in rows[3]
     # 0.84 − 0.72 = 0.12 over √(0.04² + 0.02²) = 0.0447; 0.84 − 0.95; 0.83 − 0.84.
     assert (
-        "+12.00 points (2.7 combined deviations), against its teacher -11.00, and as int8 against itself -1.00"
-        in rows[-2]
+        "+12.00 points (95 % interval +3.69 to +20.31; 2.7 combined deviations), against its teacher -11.00, and as "
+        "int8 against itself -1.00" in rows[-2]
     )
 
 
@@ -260,11 +260,12 @@ def test_arms_are_compared_with_hard_labels_in_combined_deviations(tmp_path, mon
     lines.append(tmp_path / "label_spaces.jsonl", found)
     rows = tables.table("label_spaces").splitlines()
     # 0.84 − 0.72 = 0.12 over √(0.04² + 0.02²) = 0.0447.
-    assert "| fine tune | 83.00 ± 4.00 | 84.00 ± 4.00 | +12.00 | +2.7 |  | 1.5 | 3 |" in rows[4]
+    assert "| fine tune | 83.00 ± 4.00 | 84.00 ± 4.00 | +12.00 (+3.69 to +20.31) | +2.7 |  | 1.5 | 3 |" in rows[4]
     assert "| 72.00 ± 2.00 |  |  |" in rows[2]
     assert "best on the validation split is fine tune, on the test split +12.00 points" in rows[-1]
-    assert "(2.7 combined deviations) and -11.00 against its teacher." in rows[-1]
+    assert "(95 % interval +3.69 to +20.31; 2.7 combined deviations) and -11.00 against its teacher." in rows[-1]
     assert "2,109 steps of 64 images" in rows[-1]
+    assert "By the interval ahead of hard labels: fine tune; not told apart from them: probe." in rows[-1]
 
 
 def test_minutes_of_several_machines_are_not_compared(tmp_path, monkeypatch):
@@ -294,9 +295,10 @@ def test_published_accuracies_stand_beside_those_recorded(tmp_path, monkeypatch)
     assert "| 72.34 |" in rows[2]
     assert "| hard labels | 41.00 ± 2.00 | 40.00 ± 2.00 |  |  |  | 4.0 | 3 | 69.06 |  |" in rows[3]
     # 70.66 − 69.06 in RepDistiller's table; here 0.05 over √2 · 0.02.
-    assert "| 45.00 ± 2.00 | +5.00 | +1.8 |  | 4.0 | 3 | 70.66 | +1.60 |" in rows[4]
+    assert "| 45.00 ± 2.00 | +5.00 (+0.47 to +9.53) | +1.8 |  | 4.0 | 3 | 70.66 | +1.60 |" in rows[4]
     assert "| 50.00 | +10.00 |  |  | 4.0 | 1 |  |  |" in rows[5]
     assert "the teacher trained 10 epochs, every student 2,812 steps of 64 images (4 epochs)" in rows[-1]
+    assert "By the interval ahead of hard labels: logits." in rows[-1]
 
 
 def test_integer_files_are_compared_with_the_float_student_of_the_same_seed(tmp_path, monkeypatch):

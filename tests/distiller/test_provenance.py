@@ -2,7 +2,7 @@
 
 import pytest
 
-from distiller import provenance
+from distiller import processes, provenance
 
 
 @pytest.fixture
@@ -38,3 +38,14 @@ def test_cores_where_the_system_has_no_affinity(monkeypatch):
     monkeypatch.delattr("os.sched_getaffinity", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 6)
     assert provenance.machine()["cores"] == 6
+
+
+def test_processes_and_threads_are_recorded(monkeypatch):
+    """A student that trains beside another has fewer threads, and sums in another order."""
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    cores = processes.cores()
+    assert provenance.provenance().items() >= {"processes": 1, "threads": cores}.items()
+    with processes.pool(2) as workers:
+        found = workers.submit(provenance.provenance).result()
+    assert (found["processes"], found["threads"]) == (2, max(1, cores // 2))
+    assert provenance.provenance()["processes"] == 1

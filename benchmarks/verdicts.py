@@ -1,0 +1,258 @@
+"""What the recorded results say, in sentences: the paragraphs of the documents that name numbers or call a winner.
+
+A document marks one with `<!-- verdict: NAME -->` and `<!-- end -->`. Words follow from the numbers: "ahead" and
+"behind" stand where the 95 % interval leaves zero out, "not told apart" where it does not.
+"""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks import lines
+from benchmarks.experiment_tables.against import BASELINE, accuracies, beside, interval
+from distiller.report.intervals import in_points, signed, welch
+from distiller.report.measure import Measure
+
+WIDTH = 120
+SHARES = {
+    "all labels": "with all labels",
+    "20 % of the labels": "with a fifth",
+    "4 % of the labels": "with a twenty-fifth",
+}
+
+Lines = list[dict[str, Any]]
+Arms = dict[str, Lines]
+
+
+def paragraph(name: str) -> str:
+    """A paragraph by the name of its mark, as wide as the documents are."""
+    return textwrap.fill(VERDICTS[name](), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def arms_of(experiment: str, variant: str) -> Arms:
+    """Arm → its recorded lines."""
+    return lines.by_arm(lines.read(lines.RESULTS / f"{experiment}.jsonl"), variant)
+
+
+def best_of(arms: Arms) -> str:
+    """The arm with a teacher that is best on the validation split."""
+    return max((arm for arm in arms if arm != BASELINE), key=lambda arm: validation(arms[arm]))
+
+
+def validation(found: Lines) -> float:
+    """Mean validation accuracy after the last epoch."""
+    return Measure.of([line["last_validation_accuracy"] for line in found]).mean
+
+
+def mean(found: Lines) -> float:
+    """Mean accuracy on the test split."""
+    return Measure.of(accuracies(found)).mean
+
+
+def to_teacher(found: Lines) -> str:
+    """Points to the teacher's accuracy, and that this is of a copy that was fitted again, where it is."""
+    again = " to a copy of the teacher that was fitted again" if found[0]["teacher"].get("fitted_again") else ""
+    return f"{signed(mean(found) - lines.teacher_accuracy(found))}{again}"
+
+
+def called(difference: float, bounds: tuple[float, float] | None) -> str:
+    """A difference with what its interval lets one say.
+
+    >>> called(0.02, (0.01, 0.03)), called(0.02, (-0.01, 0.05)), called(0.02, None)
+    ('ahead by 2.00 points', 'not told apart', 'ahead by 2.00 points with one seed')
+    """
+    if bounds and bounds[0] <= 0 <= bounds[1]:
+        return "not told apart"
+    side = f"{'ahead' if difference > 0 else 'behind'} by {100 * abs(difference):.2f} points"
+    return side if bounds else f"{side} with one seed"
+
+
+def words(arm: str) -> str:
+    """An arm's name for a reader."""
+    return arm.replace("_", " ")
+
+
+def settings() -> str:
+    """Which of two settings the trial chose for each arm, and which of them were used."""
+    tried = arms_of("bridge_weights", "20 % of the labels")
+    used = {arm for line in lines.read(lines.RESULTS / "label_spaces.jsonl") if (arm := line["arm"])}
+    pairs: dict[str, list[str]] = {}
+    for arm in tried:
+        pairs.setdefault(next((one for one in pairs if arm.startswith(f"{one}_")), arm.rpartition("_w")[0] or arm), [])
+        pairs[next(one for one in pairs if arm == one or arm.startswith(f"{one}_"))].append(arm)
+    chosen = {kind: max(two, key=lambda arm: validation(tried[arm])) for kind, two in pairs.items()}
+    kept = [words(kind) for kind, arm in chosen.items() if arm in used]
+    others = [kind for kind, arm in chosen.items() if arm not in used]
+    said = f"The settings of {listed(kept)} are those that the validation split chose between two."
+    for kind in others:
+        images = tried[kind][0]["data"]["validation"] if kind in tried else 0
+        gap = validation(tried[chosen[kind]]) - max(validation(tried[a]) for a in pairs[kind] if a != chosen[kind])
+        said += (
+            f" For {words(kind)} that trial, repeated after the students were trained, chose the other one, "
+            f"{words(chosen[kind])}, by {round(gap * images)} of {images:,} validation images; the table has the first."
+        )
+    return said
+
+
+def few_labels() -> str:
+    """Distillation against hard labels and the teacher, by the number of labels."""
+    long = {variant: arms_of("cifar100_to_cifar10", variant) for variant in SHARES}
+    short = {variant: arms_of("label_spaces", variant) for variant in SHARES}
+    long = {variant: arms for variant, arms in long.items() if arms}
+    compared = [(arms["distilled"], arms[BASELINE]) for arms in long.values()]
+    chosen = [(arms[best_of(arms)], arms[BASELINE]) for arms in short.values()]
+    ahead = all((bounds := interval(*pair)) and bounds[0] > 0 for pair in [*compared, *chosen])
+    rising = all(
+        gains == sorted(gains)
+        for gains in ([mean(own) - mean(base) for own, base in group] for group in (compared, chosen))
+    )
+    lead = (
+        "The distilled student beats the same one on hard labels"
+        + (", by more the fewer labels there are" if rising else "")
+        if ahead
+        else "The distilled student does not beat the same one on hard labels everywhere"
+    )
+    over = [[beside(accuracies(own), accuracies(base)) for own, base in group] for group in (compared, chosen)]
+    gaps = [[to_teacher(own) for own, _ in group] for group in (compared, chosen)]
+    shares = [[SHARES[variant] for variant in group] for group in (long, short)]
+    told = [
+        [
+            listed([f"{number} {share}" for number, share in zip(numbers, names, strict=True)])
+            for numbers in (first, second)
+        ]
+        for first, second, names in zip(over, gaps, shares, strict=True)
+    ]
+    return (
+        f"{lead}: in points of test accuracy, with the 95 % interval over seeds in brackets, {told[0][0]}; at two "
+        f"thirds of the steps, where the validation split chose the bridge, {told[1][0]}. To its teacher it has "
+        f"{told[0][1]}; there {told[1][1]}. {larger('README')}"
+    )
+
+
+def larger(where: str = "") -> str:
+    """Larger students at sixteen epochs: against hard labels and their teacher."""
+    said = []
+    for network in ("ResNet-20", "MobileNetV2 0.5"):
+        arms = arms_of("larger_students", f"{network}, 16 epochs")
+        parts = []
+        for arm in (a for a in arms if a != BASELINE):
+            bounds = interval(arms[arm], arms[BASELINE])
+            verdict = called(mean(arms[arm]) - mean(arms[BASELINE]), bounds)
+            inside = f" ({in_points(bounds)})" if bounds else ""
+            parts.append(f"{words(arm)} {verdict}{inside}, {to_teacher(arms[arm])} to its teacher")
+        said.append(f"{network}, {'; '.join(parts if not where else parts[:1])}")
+    teacher = " and ".join(
+        f"{100 * lines.teacher_accuracy(arms_of('larger_students', f'{network}, 16 epochs')[BASELINE]):.2f}"
+        for network in ("ResNet-20", "MobileNetV2 0.5")
+    )
+    return (
+        f"Larger students on all labels at sixteen epochs, against hard labels: {'. '.join(said)} "
+        f"(copies of {teacher} %)."
+    )
+
+
+def family_table() -> str:
+    """Families at four and sixteen epochs against hard labels."""
+    parts = []
+    for variant, epochs in (("all labels", "four"), ("all labels, 16 epochs", "sixteen")):
+        arms = arms_of("families", variant)
+        best = best_of(arms)
+        rest = [
+            f"{words(arm)} {called(mean(arms[arm]) - mean(arms[BASELINE]), interval(arms[arm], arms[BASELINE]))}"
+            for arm in arms
+            if arm not in (BASELINE, best)
+        ]
+        gain = beside(accuracies(arms[best]), accuracies(arms[BASELINE]))
+        parts.append(
+            f"At {epochs} epochs {words(best)}, best on the validation split, has {gain} points over hard labels and "
+            f"{to_teacher(arms[best])} to its teacher. Against hard labels {'; '.join(rest)}."
+        )
+    return " ".join(parts)
+
+
+def bridges() -> str:
+    """Bridges against hard labels at every number of labels."""
+    parts = []
+    for variant, share in SHARES.items():
+        arms = arms_of("label_spaces", variant)
+        each = [
+            f"{words(arm)} {called(mean(arms[arm]) - mean(arms[BASELINE]), interval(arms[arm], arms[BASELINE]))}"
+            for arm in arms
+            if arm != BASELINE
+        ]
+        parts.append(f"{share[0].upper()}{share[1:]}: {'; '.join(each)}.")
+    return f"Against hard labels, as far as the 95 % interval over seeds tells: {' '.join(parts)}"
+
+
+def smoothing() -> str:
+    """Students of a smoothed teacher against those of a plain one, at both temperatures."""
+    arms = arms_of("label_smoothing", "20 % of the labels")
+    parts = []
+    for temperature in (4, 1):
+        smoothed, plain = arms[f"smoothed_t{temperature}"], arms[f"plain_t{temperature}"]
+        bounds = interval(smoothed, plain)
+        verdict = called(mean(smoothed) - mean(plain), bounds)
+        parts.append(f"at temperature {temperature} {verdict}{f' ({in_points(bounds)})' if bounds else ''}")
+    diagnoses = lines.read(lines.RESULTS / "label_smoothing_diagnoses.jsonl")
+    teachers = {line["arms"][0]: line["diagnosis"]["accuracy"] for line in diagnoses}
+    gap = teachers["smoothed_t4"] - teachers["plain_t4"]
+    return (
+        f"Against those of the plain teacher, the students of the smoothed one are {listed(parts)}; the smoothed "
+        f"teacher itself has {signed(gap)} points on the validation split. Its accuracy on the test split was "
+        "not recorded."
+    )
+
+
+def integers() -> str:
+    """Quantization-aware training against integer files from images alone."""
+    arms = arms_of("quantization", "20 % of the labels")
+
+    def of(arm: str, scheme: str) -> list[float]:
+        return [file["accuracy"] for line in arms[arm] for file in line["tflite"] if file["scheme"] == scheme]
+
+    parts = []
+    for scheme in ("int8", "int4"):
+        plain, aware = of("longer", scheme), of(f"{scheme}_labels", scheme)
+        bounds = welch(aware, plain)
+        difference = sum(aware) / len(aware) - sum(plain) / len(plain)
+        inside = f" ({in_points(bounds)})" if bounds else ""
+        parts.append(
+            f"At {scheme} the quantization-aware student is {called(difference, bounds)}{inside}: "
+            f"{signed(difference)} points in the mean of {len(aware)} seeds, whose files from images alone have "
+            f"{listed([f'{100 * one:.1f}' for one in sorted(plain)])} % and whose aware ones "
+            f"{listed([f'{100 * one:.1f}' for one in sorted(aware)])} %."
+        )
+    return f"On a student of equal epochs, labels alone, against files from images: {' '.join(parts)}"
+
+
+def exactness() -> str:
+    """How near the trained models answer to their files."""
+    found = lines.read(lines.RESULTS / "zoo_agreement.jsonl")
+    exact = [line for line in found if line["agreement"] == 1]
+    steps = [line["mean_lsb"] for line in found]
+    return (
+        f"After `tflite.match_runtime` {len(exact)} of {len(found)} recorded models name the class of their file for "
+        f"every image; their outputs differ from it by {min(steps):.3f} to {max(steps):.3f} steps of the output's "
+        "quantization in the mean."
+    )
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts as a sentence lists them.
+
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join(", ".join(parts).rsplit(", ", 1)) if len(parts) > 1 else "".join(parts)
+
+
+VERDICTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "few_labels": few_labels,
+    "larger": larger,
+    "families": family_table,
+    "bridges": bridges,
+    "smoothing": smoothing,
+    "integers": integers,
+    "exactness": exactness,
+}
