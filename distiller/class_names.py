@@ -1,6 +1,32 @@
 """Names of classes on two sides, of which the one answers for the other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from distiller.errors import InputError
+
+
+def check(names: Iterable[str], source: str) -> None:
+    """See that names of classes can stand in files of labels and in tables: one line of text each, in UTF-8.
+
+    `source` is where they come from, for the message.
+
+    Raises:
+        InputError: one cannot.
+    """
+    for name in names:
+        if name.splitlines() != [name] or not _is_text(name):
+            raise InputError(
+                f"Expected names of classes of one line of text each, in UTF-8, in {source!r}. Received: {name!r}. "
+                "Rename that class"
+            )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # the bytes of a name that is not UTF-8
+        return False
+    return True
 
 
 def differ(theirs: Sequence[str], ours: Sequence[str]) -> bool:

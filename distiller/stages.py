@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import tflite
-from distiller import data, models, recipes, report, teachers, training
+from distiller import class_names, data, models, recipes, report, teachers, training
 from distiller.bridging import Bridging, bridge_key
 from distiller.building import accuracy, load_data, logits, new_network, share_right
 from distiller.folder import RunFolder, write_json
@@ -68,6 +68,8 @@ class Stages:
     def __init__(self, recipe: recipes.RunRecipe, data_dir: Path | None, reporter: Reporter):
         self.recipe, self.reporter, self.data_dir = recipe, reporter, data_dir
         self.dataset = load_data(recipe.data, data_dir)
+        # The files of students hold them, and are made after the training.
+        class_names.check(self.dataset.classes, recipe.data.name)
         self.folder: RunFolder
         self._answered: dict[tuple[int, str], np.ndarray | None] = {}
 

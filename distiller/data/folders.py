@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from distiller.class_names import check
 from distiller.data import photos
 from distiller.data.splits import Split, first_of_each
 from distiller.errors import InputError
@@ -96,8 +97,8 @@ def _hold_out(split: Split, keys: np.ndarray, share: float) -> tuple[Split, np.n
 
 
 def _key(path: str, seed: int) -> int:
-    """A number of 64 bits that follows from a path and a seed alone."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {path}".encode()).digest()[:8])
+    """A number of 64 bits that follows from a path and a seed alone; also of a path that is not UTF-8."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {path}".encode(errors="surrogateescape")).digest()[:8])
 
 
 def _read_classes(
@@ -109,6 +110,7 @@ def _read_classes(
         raise InputError(
             f"Expected two or more class folders in {str(folder)!r}. Received: {', '.join(classes) or 'none'}"
         )
+    check(classes, str(folder))
     found = [photos.find(folder / name) for name in classes]
     others = [path for _, several in found for path in several]
     if others:

@@ -48,7 +48,7 @@ def add(folder: Path, found: "Benchmarks") -> Path:
     scratch = path.with_suffix(".tmp")
     try:
         path.parent.mkdir(exist_ok=True)
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be none
         os.replace(scratch, path)
     except OSError as error:
         raise InputError(f"The benchmarks cannot be written to {str(path.parent)!r}: {error.strerror}") from None

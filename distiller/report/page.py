@@ -45,7 +45,7 @@ def write(folder: Path) -> Path:
             [_embedded(picture) for picture in latencies],
             slower.sentences(report, results),
         )
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be none
         os.replace(scratch, page)
     except OSError as error:
         raise InputError(f"The report in {str(folder)!r} cannot be written: {error.strerror}") from None

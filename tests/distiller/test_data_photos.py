@@ -1,14 +1,16 @@
 """Photos as users have them: turned, transparent, of every kind, some broken."""
 
+import os
 import resource
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from distiller import data
+from distiller import data, pipeline, recipes
 from distiller.data import photos
 from distiller.errors import InputError
 
@@ -154,3 +156,45 @@ def test_a_truncated_file_is_named(folder):
     (folder / "dog" / "5.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"dog/5\.png"):
         data.load(folder, image_size=(8, 8))
+
+
+def not_utf8(path):
+    """A path whose last part ends with a byte that is no UTF-8, as old archives and cameras leave them."""
+    return Path(os.fsdecode(os.fsencode(path) + b"\xe9"))
+
+
+def test_names_of_photos_need_not_be_utf8(folder):
+    deep = not_utf8(folder / "cat" / "caf")
+    deep.mkdir()
+    Image.fromarray(np.full((10, 10, 3), 200, "uint8")).save(os.fsdecode(os.fsencode(deep / "x") + b"\xe9.png"))
+    found = data.load(folder, image_size=(8, 8))
+    assert sum(map(len, (found.train, found.validation, found.test))) == 13
+    there = np.concatenate([split.images[:, 0, 0, 0] for split in (found.train, found.validation, found.test)])
+    assert 200 in there
+
+
+def test_a_broken_photo_whose_name_is_not_utf8_is_named(folder):
+    (folder / "cat" / os.fsdecode(b"b\xe9.png")).write_bytes(b"?")
+    with pytest.raises(InputError, match=r"b\\udce9\.png' cannot be read"):
+        data.load(folder, image_size=(8, 8))
+
+
+@pytest.mark.parametrize("name", ["d\nog", "d\u2028og", os.fsdecode(b"d\xe9"), "d\rog"])
+def test_a_class_whose_name_is_no_line_of_text_is_named_before_a_photo_is_read(folder, monkeypatch, name):
+    """Files of labels have one a line, and are made after the training."""
+    monkeypatch.setattr(photos, "read", lambda *_: pytest.fail("photos are read"))
+    (folder / "dog").rename(folder / name)
+    with pytest.raises(InputError) as error:
+        data.load(folder, image_size=(8, 8))
+    told = "Expected names of classes of one line of text each, in UTF-8, in"
+    assert str(error.value) == f"{told} {str(folder)!r}. Received: {name!r}. Rename that class"
+
+
+def test_a_run_tells_of_a_class_of_arrays_before_it_trains(tmp_path):
+    images = np.zeros((30, 8, 8, 1), "uint8")
+    names = np.array(["cat", "dog\nor wolf"])
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(30) % 2, classes=names)
+    changes = [f"data={{name: {tmp_path / 'a.npz'}}}", "bridge=null"]
+    with pytest.raises(InputError, match=r"in UTF-8, in '.*a.npz'. Received: 'dog\\nor wolf'. Rename that class"):
+        pipeline.run(recipes.read_run("demo", changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

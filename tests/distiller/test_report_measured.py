@@ -164,3 +164,11 @@ def test_a_folder_without_a_run_is_refused_before_the_work(tmp_path):
     assert call.stderr.count("\n") == 1
     assert str(tmp_path) in call.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_whose_name_is_not_utf8_is_shown_by_its_bytes(run, tmp_path):
+    found = benchmarks("caf\udce9.tflite", [1.0, 2.0])
+    measured.add(run, found)
+    assert "caf\\udce9.tflite</th>" in report.write(run).read_text()
+    (picture,) = measured.pictures(found.results, tmp_path / "figures")
+    assert (tmp_path / "figures" / picture.file.name).stat().st_size > 1000

@@ -102,7 +102,9 @@ def label(results: Sequence[BenchmarkResult], place: int) -> str:
     """What tells one result from the others: its file, and threads, delegate and device where they differ."""
     one = results[place]
     same_name = {other.path for other in results if other.path.name == one.path.name}
-    words = [one.path.name if len(same_name) == 1 else str(one.path)]
+    name = one.path.name if len(same_name) == 1 else str(one.path)
+    # Figures are of text, and the bytes of a name that is not UTF-8 are none.
+    words = [name.encode(errors="backslashreplace").decode()]
     if one.threads is not None and len({other.threads for other in results}) > 1:
         words.append(f"{one.threads} thread{'' if one.threads == 1 else 's'}")
     if len({other.delegate for other in results}) > 1:

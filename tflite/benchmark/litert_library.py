@@ -6,6 +6,7 @@ version 2.3). Nothing checks that a later library takes the same arguments: use 
 
 import ctypes
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ class CompiledModel:
     def __init__(self, path: str, threads: int, delegate: str):
         self._library = _load()
         self._environment = self._made("CreateEnvironment", ctypes.c_int(0), None)
-        model = self._made("CreateModelFromFile", self._environment, path.encode())
+        model = self._made("CreateModelFromFile", self._environment, os.fsencode(path))
         options = self._made("CreateOptions")
         self._call("SetOptionsHardwareAccelerators", options, ctypes.c_int(_CPU))
         mode = "xnnpack" if delegate == "xnnpack" else "builtin"
