@@ -1,5 +1,6 @@
 """The entry point: which commands there are, and how errors end."""
 
+import errno
 import os
 import sys
 import traceback
@@ -27,6 +28,7 @@ from distiller.cli import (
     train,
 )
 from distiller.errors import InputError
+from distiller.shown import shown
 from distiller.terminal import print, printable
 
 # The commands that have --resume, and what is said where one of them is interrupted.
@@ -128,10 +130,17 @@ def _command() -> str:
 def _is_input(error: Exception) -> bool:
     from tflite.errors import ModelError
 
-    return isinstance(error, InputError | ModelError)
+    return isinstance(error, InputError | ModelError) or _is_name(error)
+
+
+def _is_name(error: Exception) -> bool:
+    """Whether the system says of a name that there can be no such file."""
+    return isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and _is_name(error):
+        return f"There can be no file of that name: {error.strerror}. Received: {shown(error.filename)}"
     kind = "" if _is_input(error) or isinstance(error, RuntimeError) else f"{type(error).__name__}: "
     return f"{kind}{error}" if str(error) else type(error).__name__
 

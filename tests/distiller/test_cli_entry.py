@@ -64,3 +64,26 @@ def test_a_recipe_of_another_command_names_it(command, called, recipe, right):
     code, _, errors = command(called, recipe)
     assert code == 2
     assert f"expected kind {called!r}. Received: {right!r}. Use `distiller {right}`" in errors
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["run", LONG],
+        ["train", LONG],
+        ["report", LONG],
+        ["inspect", f"{LONG}.tflite"],
+        ["distill", LONG, "resnet8", "--data", "digits"],
+        ["run", "demo", "--out", LONG],
+        ["convert", f"{LONG}.keras", "x.tflite"],
+    ],
+    ids=lambda call: call[0],
+)
+def test_a_name_that_no_file_can_have_is_the_inputs(command, call):
+    code, _, errors = command(*call)
+    assert code == 2
+    assert "File name too long" in errors
+    assert "--debug" not in errors
