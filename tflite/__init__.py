@@ -39,6 +39,7 @@ from tflite.evaluate import Evaluation, evaluate
 from tflite.inspect import Inspection, inspect
 from tflite.inspection.cost import Cost
 from tflite.inspection.finding import Finding
+from tflite.inspection.signatures import Signature
 from tflite.labels import labels
 from tflite.loading import load_model
 from tflite.metadata.schema import Metadata
@@ -71,6 +72,7 @@ __all__ = [
     "Port",
     "Profile",
     "PruningStep",
+    "Signature",
     "Tensor",
     "android",
     "benchmark",

@@ -69,8 +69,9 @@ def convert(
             activations while it runs; "int8" computes with integers alone; "int16x8" with activations of 16 bits, more
             exact and slower; "int4" as "int8" with weights of 4 bits, for models that were trained for it.
         representative: for the integer schemes, images that the ranges of activations are measured on: an array (n,
-            height, width, channels), or an iterable of batches, with labels or without. A few hundred training images
-            are enough. None for a quantization-aware model, which has its ranges.
+            height, width, channels), an iterable of batches, with labels or without, or a function that returns what
+            TFLite's own converter takes, [batch] or {name: batch}. A few hundred training images are enough. None for
+            a quantization-aware model, which has its ranges.
         calibration: how the range of an activation follows from its numbers: "minmax" holds all of them;
             "percentile" leaves out the rare ones at both ends; "mse" makes the mean squared error of rounding and
             cutting off least. The last two take the layers that `quantize_aware` takes.

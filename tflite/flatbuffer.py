@@ -7,6 +7,8 @@ from typing import Any
 
 from tflite.operators import Operator, Tensor
 
+Ports = tuple[tuple[str, int], ...]
+
 
 class Flatbuffer:
     """A subgraph of a TFLite file. The content must have been opened by an interpreter, which verifies it.
@@ -127,13 +129,20 @@ class Flatbuffer:
     @cached_property
     def signatures(self) -> dict[str, tuple[str, ...]]:
         """Name of a signature → the names of its inputs, then of its outputs."""
-        found = {}
+        return {
+            name: tuple(port for port, _ in (*inputs, *outputs)) for name, _, inputs, outputs in self.signature_tensors
+        }
+
+    @cached_property
+    def signature_tensors(self) -> tuple[tuple[str, int, Ports, Ports], ...]:
+        """Of every signature its name, the number of its subgraph, and (name, index of the tensor) of its ports."""
+        found = []
         for signature in map(self._model.SignatureDefs, range(self._model.SignatureDefsLength())):
             inputs = map(signature.Inputs, range(signature.InputsLength()))
             outputs = map(signature.Outputs, range(signature.OutputsLength()))
-            names = tuple(_text(port.Name()) for port in (*inputs, *outputs))
-            found[_text(signature.SignatureKey())] = names
-        return found
+            ports = (tuple((_text(port.Name()), port.TensorIndex()) for port in role) for role in (inputs, outputs))
+            found.append((_text(signature.SignatureKey()), signature.SubgraphIndex(), *ports))
+        return tuple(found)
 
     def _data(self, buffer: int) -> bytes:
         size = self._held(buffer)
@@ -194,6 +203,20 @@ class Flatbuffer:
             open_shape=any(size < 0 for size in signature),
             block_size=0 if blocks is None else blocks.BlockSize(),
         )
+
+
+def with_written_sizes(content: bytes) -> bytes:
+    """The same file with the sizes that it leaves open fixed at those written in it, as the interpreter runs it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    changed = bytearray(content)
+    model = schema.Model.GetRootAsModel(changed, 0)
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
+            if tensor.ShapeSignatureLength() and tensor.ShapeSignatureLength() == tensor.ShapeLength():
+                signature = tensor.ShapeSignatureAsNumpy()  # a view of the bytes
+                signature[:] = tensor.ShapeAsNumpy()
+    return bytes(changed)
 
 
 def _text(name: bytes | None) -> str:

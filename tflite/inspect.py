@@ -12,6 +12,7 @@ from tflite.inspection.finding import Facts, Finding
 from tflite.inspection.overlay import overlay
 from tflite.inspection.partitions import partitions
 from tflite.inspection.rules import findings
+from tflite.inspection.signatures import Signature, signatures_of
 from tflite.interpreter import open_model, ports
 from tflite.metadata.reading import metadata_or_none
 from tflite.metadata.schema import Metadata
@@ -31,7 +32,8 @@ class Inspection(Record):
     `float_operators` are those that compute with floating-point numbers: all of a float file, none of an integer
     one; a QUANTIZE of an input and a DEQUANTIZE to an output are the interface and not among them. `partitions` are
     the operators, by index, that XNNPACK takes together on this machine; None where the file cannot be run here.
-    `metadata` are the class labels and how images become inputs, None where the file does not say.
+    `metadata` are the class labels and how images become inputs, None where the file does not say. `signatures` are
+    the names by which an application calls it, with those of their inputs and outputs.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Inspection(Record):
     partitions: tuple[tuple[int, ...], ...] | None
     findings: tuple[Finding, ...]
     metadata: Metadata | None
+    signatures: tuple[Signature, ...] = ()
 
     @property
     def is_integer(self) -> bool:
@@ -104,4 +107,5 @@ def inspect_content(path: Path, content: bytes) -> Inspection:
         partitions=facts.partitions,
         findings=findings(facts),
         metadata=metadata_or_none(content),
+        signatures=tuple(signatures_of(file)),
     )

@@ -1,5 +1,6 @@
 """The only place that makes a TFLite interpreter, and the way images go through one."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 DELEGATES = ("xnnpack", "none")
 
+# What the runtime says of a file that lacks a piece, or points outside of itself.
+_DAMAGED = (
+    "not a valid Flatbuffer",
+    "model identifier",
+    "is invalidly specified in schema",
+    "out of range buffer",
+    "No subgraph in the model",
+    "Missing registration for opcode_index",
+)
+
 # Enough images to fill the caches with work, few enough that a batch of large ones stays small in memory.
 _MOST_IMAGES, _MOST_NUMBERS = 64, 2**20
 
@@ -37,7 +48,8 @@ def open_model(
     every operator computes can be read afterwards, not the outputs alone.
 
     Raises:
-        ModelError: missing, truncated or damaged file, or one of another kind; unknown delegate; threads below 1.
+        ModelError: missing, truncated or damaged file, one of another kind, or a whole one that the runtime refuses;
+            unknown delegate; threads below 1.
     """
     if delegate not in DELEGATES:
         raise ModelError(unknown("delegate", delegate, DELEGATES))
@@ -56,7 +68,23 @@ def open_model(
                 experimental_preserve_all_tensors=keep_tensors,
             )
     except (ValueError, RuntimeError) as error:
-        raise ModelError(f"{str(path)!r} is damaged or truncated ({len(content)} bytes): {error}") from error
+        said = _sentences(str(error))
+        if any(words in said for words in _DAMAGED):
+            raise ModelError(f"{str(path)!r} is damaged or truncated ({len(content)} bytes): {said}") from error
+        raise ModelError(
+            f"{str(path)!r} is whole, but the runtime refuses what its converter wrote: {said}. "
+            "Convert the model anew, with a converter of the runtime's age"
+        ) from error
+
+
+def _sentences(said: str) -> str:
+    """What the runtime said, each sentence once: it runs them together, and repeats some for every tensor.
+
+    >>> _sentences("Must have same number.Tensor 6 has invalid parameters.\\n\\nMust have same number.")
+    'Must have same number. Tensor 6 has invalid parameters'
+    """
+    parts = (part.strip(" .\n") for part in re.split(r"\.(?=[A-Z]|\s|$)|\n", said))
+    return ". ".join(dict.fromkeys(part for part in parts if part)) or "it gave no reason"
 
 
 def allocate(interpreter: "Interpreter", path: str | Path) -> None:

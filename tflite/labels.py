@@ -9,7 +9,7 @@ from tflite.metadata.reading import read_metadata
 
 
 def labels(path: str | Path) -> tuple[str, ...]:
-    """The classes of a classifier, in the order of its outputs.
+    """The classes of a classifier, in the order of its outputs, or of a detector, by their numbers.
 
     Args:
         path: TFLite file with TFLite Metadata, as `tflite.convert(..., labels=[…])` writes it, and others do.

@@ -14,18 +14,44 @@ def batches(dataset: Any, *, labelled: bool = True) -> Iterator[tuple[np.ndarray
     """Batches (images, labels or None) of a data set; `labelled` says whether labels, where there are any, are used.
 
     A data set is an array of images; a tuple, not a list, (images, labels) of arrays; a Keras `PyDataset`; or any
-    iterable of images or of (images, labels), such as a `tf.data.Dataset`.
+    iterable of images or of (images, labels), such as a `tf.data.Dataset`. Without labels it may also be what TFLite's
+    own converter takes: a function that returns an iterable of [images], {name: images} or (signature, {name: images}).
 
     Raises:
         ModelError: none of these, or one that never ends.
     """
+    if not labelled:
+        dataset = _only(_called(dataset))
     if _is_array(dataset):
         yield from _slices(np.asarray(dataset), None)
     elif _is_pair(dataset):
         yield from _slices(*_pair(dataset, labelled))
     else:
         for batch in _batches_of(dataset):
-            yield (np.asarray(batch), None) if _is_array(batch) else _pair(batch, labelled)
+            images = batch if labelled else _only(batch)
+            yield (np.asarray(images), None) if _is_array(images) else _pair(images, labelled)
+
+
+def _called(dataset: Any) -> Any:
+    """What a function returns that was given for a data set, and what is none as it is."""
+    if not callable(dataset) or hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__"):
+        return dataset
+    try:
+        return dataset()
+    except TypeError as error:
+        raise ModelError(f"Expected a function without arguments that returns batches. Received: {error}") from error
+
+
+def _only(batch: Any) -> Any:
+    """The images of a batch in a form of TFLite's own, for its one input."""
+    if isinstance(batch, tuple) and len(batch) == 2 and isinstance(batch[0], str) and isinstance(batch[1], dict):
+        batch = batch[1]
+    if isinstance(batch, dict):
+        if len(batch) != 1:
+            raise ModelError(f"Expected images for one input. Received: {sorted(map(str, batch))}")
+        return next(iter(batch.values()))
+    one = isinstance(batch, list | tuple) and len(batch) == 1
+    return batch[0] if one and _is_array(batch[0]) else batch
 
 
 def gathered(

@@ -67,13 +67,18 @@ def _print(found: "Inspection") -> None:
         for port in ports:
             quantized = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.quantized else ""
             print(f"  {role} {one_line(port.name)}: {port.dtype} {list(port.shape)}{quantized}")
+    for signature in found.signatures:
+        taken, left = (
+            ", ".join(one_line(name) for name, _ in ports) for ports in (signature.inputs, signature.outputs)
+        )
+        print(f"  signature {one_line(signature.name)}: {taken or 'nothing'} → {left or 'nothing'}")
     known = "at least " if any(cost.multiply_adds is None for cost in found.costs) else ""
     print(f"  {known}{found.multiply_adds:,} multiply-adds, about {found.arena_bytes:,} bytes of activations")
     print(f"  bytes of weights by type: {_counts(found.weight_bytes_by_type)}")
     print(f"  bytes of weights by operator: {_counts(found.weight_bytes_by_operator)}")
     if found.partitions is not None:
-        taken = sum(map(len, found.partitions))
-        print(f"  XNNPACK takes {taken} of {len(found.operators)} operators in {_partitions(found)}")
+        count = sum(map(len, found.partitions))
+        print(f"  XNNPACK takes {count} of {len(found.operators)} operators in {_partitions(found)}")
     show(_table(found))
     console = plain()
     for finding in found.findings:

@@ -253,6 +253,13 @@ def test_representative_images_come_in_many_ways(digits, tmp_path):
         [images[:10], images[10:]],
         ((images[i : i + 5], labels[i : i + 5]) for i in range(0, 20, 5)),
         tf.data.Dataset.from_tensor_slices((images, labels)).batch(8),
+        [images],
+        {"pixels": images},
+        lambda: ([image[None]] for image in images),
+        lambda: ({"pixels": image[None]} for image in images),
+        lambda: (("serve", {"pixels": image[None]}) for image in images),
+        lambda: [(images[:10],), (images[10:],)],
+        lambda: images,
     ]:
         assert digest(tflite.convert(model, tmp_path / "b.tflite", scheme="int8", representative=given)) == expected
 
@@ -335,6 +342,11 @@ def test_arguments(digits, tmp_path):
         ({"scheme": "int8", "representative": images[..., 0]}, r"shape \(n, 8, 8, 1\). Received: \(5, 8, 8\)"),
         ({"scheme": "int8", "representative": images[:0]}, r"shape \(n, 8, 8, 1\). Received: \(0,"),
         ({"scheme": "int8", "representative": images * np.nan}, "Expected finite"),
+        (
+            {"scheme": "int8", "representative": [{"a": images, "b": images}]},
+            r"Expected images for one input. Received: \['a', 'b'\]",
+        ),
+        ({"scheme": "int8", "representative": lambda batch: images}, "a function without arguments that returns"),
         ({"scheme": "int8", "calibration": images}, "images in `representative`. Received:.*ndarray"),
         ({"scheme": "int8", "representative": 3}, "iterable of batches. Received: int"),
     ]:

@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.schema_py_generated import TensorType
 from ai_edge_litert.tools import flatbuffer_utils
@@ -180,3 +181,26 @@ def test_metadata_of_the_converter_is_read(files):
     flatbuffer = Flatbuffer(files["int8"].path.read_bytes())
     assert flatbuffer.metadata["min_runtime_version"].rstrip(b"\0").count(b".") == 2
     assert list(flatbuffer.signatures) == ["serve"]
+
+
+def test_signatures_are_named_with_their_inputs_and_outputs(files, command, tmp_path):
+    found = tflite.inspect(files["int8"].path)
+    [signature] = found.signatures
+    assert signature.name == "serve"
+    assert signature.inputs == (("pixels", found.inputs[0].name),)
+    assert signature.outputs == (("output_0", found.outputs[0].name),)
+    assert found.to_dict()["signatures"][0]["inputs"] == [["pixels", found.inputs[0].name]]
+    module = tf.Module()
+    module.add = tf.function(
+        lambda a, b: {"sum": a + b}, [tf.TensorSpec((1, 2), name="a"), tf.TensorSpec((1, 2), name="b")]
+    )
+    module.half = tf.function(lambda x: {"rest": x / 2}, [tf.TensorSpec((1, 3), name="x")])
+    functions = [getattr(module, name).get_concrete_function() for name in ("add", "half")]
+    tf.saved_model.save(module, tmp_path / "saved", signatures=dict(zip(("add", "half"), functions, strict=True)))
+    path = tmp_path / "two.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved")).convert())
+    named = {s.name: ({n for n, _ in s.inputs}, {n for n, _ in s.outputs}) for s in tflite.inspect(path).signatures}
+    assert named == {"add": ({"a", "b"}, {"sum"}), "half": ({"x"}, {"rest"})}
+    code, out, _ = command("inspect", path)
+    assert code == 0
+    assert "signature half: x → rest" in out

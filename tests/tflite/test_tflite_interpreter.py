@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from odd_files import changed
 
+import tflite
 from tflite import ModelError
 from tflite.interpreter import Runner, allocate, open_model
 from tflite.parity.file_side import Steps
@@ -138,6 +140,52 @@ def test_truncated_files(files, tmp_path, kept):
     path.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
     with pytest.raises(ModelError, match=r"cut\.tflite.*(another kind|damaged or truncated)"):
         open_model(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda scales: {"zeroPoint": [0]}, "1 zero_point values and 8 scale values. Must have same number. Tensor"),
+        (lambda scales: {"scale": scales[:2], "zeroPoint": [0, 0]}, "per-axis quantization, but got 2. Tensor"),
+        (lambda scales: {"quantizedDimension": 7}, r"quantized_dimension must be in range \[0, 4\). Was 7. Tensor"),
+    ],
+)
+def test_whole_files_that_the_runtime_refuses_are_not_called_damaged(files, tmp_path, change, reason):
+    """What converters of 2019 wrote; the file has every byte."""
+
+    def apply(model):
+        made = (tensor for tensor in model.subgraphs[0].tensors if len(tensor.shape) == 4 and tensor.quantization)
+        weights = next(tensor for tensor in made if np.size(tensor.quantization.scale) == 8)
+        for name, value in change(list(weights.quantization.scale)).items():
+            setattr(weights.quantization, name, value)
+
+    path = changed(files["int8"].path, tmp_path / "a.tflite", apply)
+    with pytest.raises(
+        ModelError, match=rf"is whole, but the runtime refuses .*: .*{reason}.*Convert the model anew"
+    ) as e:
+        open_model(path)
+    assert "damaged" not in str(e.value)
+    for refuse in (tflite.check, tflite.inspect, tflite.benchmark, tflite.labels):
+        with pytest.raises(ModelError, match="is whole, but the runtime refuses"):
+            refuse(path)
+
+
+def test_a_newer_operator_is_no_damage(files, tmp_path):
+    def apply(model):
+        model.operatorCodes[0].version = 99
+
+    path = changed(files["int8"].path, tmp_path / "a.tflite", apply)
+    with pytest.raises(ModelError, match=r"is whole, but .*version '99'. An older version"):
+        open_model(path)
+
+
+def test_weights_that_are_cut_short_are_damage(files, tmp_path):
+    def apply(model):
+        buffer = max(model.buffers, key=lambda held: len(held.data) if held.data is not None else 0)
+        buffer.data = buffer.data[:5]
+
+    with pytest.raises(ModelError, match="damaged or truncated"):
+        open_model(changed(files["int8"].path, tmp_path / "a.tflite", apply))
 
 
 def test_files_that_are_none(tmp_path, keras_file):

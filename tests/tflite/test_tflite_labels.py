@@ -187,6 +187,42 @@ def rewritten(path, target, change):
     return target
 
 
+def metadata_with_labels(builder, *, outputs, at=None):
+    """A flatbuffer of metadata with some outputs: a file of labels at one of them, or at the subgraph as a whole."""
+
+    def table(*fields):
+        builder.StartObject(8)
+        for number, place in fields:
+            builder.PrependUOffsetTRelativeSlot(number, place, 0)
+        return builder.EndObject()
+
+    def vector(places):
+        builder.StartVector(4, len(places), 4)
+        for place in reversed(places):
+            builder.PrependUOffsetTRelative(place)
+        return builder.EndVector()
+
+    name = builder.CreateString("labels.txt")
+    builder.StartObject(3)
+    builder.PrependUOffsetTRelativeSlot(0, name, 0)
+    builder.PrependUint8Slot(2, 3, 0)  # labels of values
+    file = vector([builder.EndObject()])
+    left = [table((6, file)) if number == at else table() for number in range(outputs)]
+    ports = vector(left)
+    subgraph = table((3, ports), *([] if at is not None else [(4, file)]))
+    builder.Finish(table((3, vector([subgraph]))), b"M001")
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize("at", [0, 1, 3, None])
+def test_labels_of_a_detector(labelled, tmp_path, at):
+    """Boxes, classes, scores and their number: the labels are at the second output, or at none."""
+    buffer = metadata_with_labels(flatbuffers.Builder(256), outputs=4, at=at)
+    path = rewritten(labelled, tmp_path / "a.tflite", lambda _: buffer)
+    assert tflite.labels(path) == tuple(NAMES)
+    assert tflite.inspect(path).metadata.labels == tuple(NAMES)
+
+
 def test_damaged_metadata_is_one_message(labelled, tmp_path):
     for change in (lambda b: b[:40], lambda b: b"\xff" * 200, lambda b: b[:4] + b"M999" + b[8:]):
         path = rewritten(labelled, tmp_path / "a.tflite", change)

@@ -4,7 +4,9 @@ import hostile_files
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
+from odd_files import converted
 
 import tflite
 from tflite import BenchmarkResult, MeasurementError, ModelError
@@ -85,10 +87,34 @@ def test_files_whose_operators_cannot_be_told(tmp_path, monkeypatch):
     assert got.notes[-1] == f"The times of operators are not known: {found.reason}"
 
 
-def test_open_sizes(tmp_path):
+@pytest.mark.parametrize("delegate", ["xnnpack", "none"])
+def test_open_sizes_are_profiled_as_they_are_written(tmp_path, delegate):
     path = tmp_path / "open.tflite"
     path.write_bytes(hostile_files.sum_of_rows(open_size=True))
-    assert "leaves a size of its input open" in tflite.profile(path, runs=2).reason
+    got = tflite.profile(path, runs=2, delegate=delegate)
+    assert got.reason is None
+    assert len(got.operators) == 1
+    assert got.operators[0].delegated == (delegate == "xnnpack")
+
+
+def test_a_flattened_image_of_an_open_batch_is_profiled(tmp_path):
+    """As the converter writes nearly every network: the batch is read off the input while it runs."""
+    weights = np.ones((12, 3), "float32")
+    path = converted(
+        lambda x: tf.nn.softmax(tf.reshape(x, (tf.shape(x)[0], 12)) @ weights),
+        None,
+        2,
+        2,
+        3,
+        path=tmp_path / "a.tflite",
+    )
+    assert tflite.inspect(path).operators[0].inputs[0].open_shape
+    got = tflite.profile(path, runs=3, delegate="none")
+    assert got.reason is None
+    assert [operator.type for operator in got.operators] == [op.name for op in tflite.inspect(path).operators]
+    noted = tflite.benchmark(path, runs=1, min_seconds=0, rounds=1, profile=True)
+    assert noted.operators
+    assert not [note for note in noted.notes if "operators are not known" in note]
 
 
 def test_hostile_files(tmp_path):

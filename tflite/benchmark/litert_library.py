@@ -6,7 +6,6 @@ version 2.3). Nothing checks that a later library takes the same arguments: use 
 
 import ctypes
 import importlib.util
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -55,7 +54,7 @@ class CompiledModel:
     """A file opened for profiling on the CPU; the process keeps it until it ends.
 
     Args:
-        path: TFLite file that an interpreter has accepted: this library does not verify it.
+        content: of a TFLite file of fixed sizes that an interpreter has accepted: this library does not verify it.
         threads: of the CPU kernels.
         delegate: "xnnpack" or "none".
 
@@ -63,10 +62,11 @@ class CompiledModel:
         LibraryError: it cannot be opened here, or there is no profiler.
     """
 
-    def __init__(self, path: str, threads: int, delegate: str):
+    def __init__(self, content: bytes, threads: int, delegate: str):
         self._library = _load()
         self._environment = self._made("CreateEnvironment", ctypes.c_int(0), None)
-        model = self._made("CreateModelFromFile", self._environment, os.fsencode(path))
+        self._content = ctypes.create_string_buffer(content, len(content))  # the library reads it while it runs
+        model = self._made("CreateModelFromBuffer", self._environment, self._content, ctypes.c_size_t(len(content)))
         options = self._made("CreateOptions")
         self._call("SetOptionsHardwareAccelerators", options, ctypes.c_int(_CPU))
         mode = "xnnpack" if delegate == "xnnpack" else "builtin"

@@ -65,7 +65,8 @@ def profile(
     """Time every operator of a TFLite file, with those inside the delegate, in a child process.
 
     Args:
-        path: TFLite file of fixed sizes and without control flow; of others the whole is timed.
+        path: TFLite file without control flow, with which the whole is timed; sizes that it leaves open are taken as
+            they are in it.
         threads: of the kernels.
         delegate: "xnnpack", or "none" for the interpreter's own kernels.
         runs: that are profiled, at most.

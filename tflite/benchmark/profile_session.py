@@ -8,7 +8,7 @@ from tflite.benchmark.litert_library import CompiledModel, Event, LibraryError, 
 from tflite.benchmark.operator_time import readable
 from tflite.benchmark.session import feeds_of, warm_up
 from tflite.files import read_model
-from tflite.flatbuffer import Flatbuffer
+from tflite.flatbuffer import Flatbuffer, with_written_sizes
 from tflite.interpreter import allocate, open_model
 from tflite.isolation.blame import blaming
 
@@ -34,18 +34,15 @@ def profile(
         content = read_model(path)
         interpreter = open_model(path, content=content, threads=threads, delegate=delegate)
         allocate(interpreter, path)
-        details = interpreter.get_input_details()
         feed = feeds_of(interpreter, path, inputs, seed)[0]
         del interpreter  # it has verified the file, which the library does not
         file = Flatbuffer(content)
         names = [(operator.name, operator.outputs[0].name if operator.outputs else "") for operator in file.operators]
-    if any(size < 0 for detail in details for size in detail["shape_signature"]):
-        return {"reason": "the file leaves a size of its input open, and the profiler runs files of fixed sizes alone"}
     loops = sorted({name for name, _ in names} & set(_CONTROL))
     if loops:
         return {"reason": f"the file has control flow ({', '.join(loops)}), whose operators count twice"}
     try:
-        model = CompiledModel(path, threads, delegate)
+        model = CompiledModel(with_written_sizes(content), threads, delegate)
         model.fill([values for _, values in feed])
         warm_up(lambda: _timed(model), max(1, warmup_runs), max_seconds)
         return _measured(model, names, runs, max_seconds)

@@ -62,13 +62,13 @@ def _parsed(buffer: bytes, content: bytes) -> Metadata:
     for subgraph in root.tables(schema.Model.SUBGRAPHS)[:1]:
         for entered in subgraph.tables(schema.Subgraph.INPUTS)[:1]:
             found |= _input(entered)
-        for left in subgraph.tables(schema.Subgraph.OUTPUTS)[:1]:
-            names = [
-                file.text(schema.File.NAME)
-                for file in left.tables(schema.Tensor.FILES)
-                if file.byte(schema.File.KIND) in (schema.AXIS_LABELS, schema.VALUE_LABELS)
-            ]
-            found |= {"labels": _labels(content, names[0])} if names else {}
+        # A detector has them at the output of its classes, which comes after that of its boxes.
+        outputs = [
+            file for left in subgraph.tables(schema.Subgraph.OUTPUTS) for file in left.tables(schema.Tensor.FILES)
+        ]
+        for file in (*outputs, *subgraph.tables(schema.Subgraph.FILES), *root.tables(schema.Model.FILES)):
+            if file.byte(schema.File.KIND) in (schema.AXIS_LABELS, schema.VALUE_LABELS):
+                return Metadata(**found, labels=_labels(content, file.text(schema.File.NAME)))
     return Metadata(**found)
 
 

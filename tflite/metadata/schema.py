@@ -24,13 +24,13 @@ COLORS = {"unknown": 0, "rgb": 1, "grayscale": 2}
 class Model:
     """Fields of `ModelMetadata`."""
 
-    NAME, DESCRIPTION, _VERSION, SUBGRAPHS, _AUTHOR, _LICENSE, _FILES, MIN_PARSER = range(8)
+    NAME, DESCRIPTION, _VERSION, SUBGRAPHS, _AUTHOR, _LICENSE, FILES, MIN_PARSER = range(8)
 
 
 class Subgraph:
     """Fields of `SubGraphMetadata`."""
 
-    _NAME, _DESCRIPTION, INPUTS, OUTPUTS = range(4)
+    _NAME, _DESCRIPTION, INPUTS, OUTPUTS, FILES = range(5)
 
 
 class Tensor:
@@ -51,7 +51,8 @@ class Metadata(Record):
 
     An input is (pixel − mean) / std, one number each for all channels or one a channel; (0,) and (1,) where raw pixels
     go in. For an integer input, that number is then quantized with the input's scale and zero point. `labels` are the
-    classes in the order of the outputs. Each is empty where the file does not say.
+    classes in the order of the outputs, or, of a detector, of the numbers of its output of classes. Each is empty where
+    the file does not say.
     """
 
     name: str = ""
