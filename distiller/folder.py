@@ -125,7 +125,7 @@ class RunFolder:
         if self.run_file.exists():
             try:
                 known = isinstance(self.run()["recipe"]["kind"], str)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 known = False
             if not known:  # somebody else's, which is neither gone on with nor deleted
                 raise InputError(f"The output folder {name} holds a run.json of another kind. Name another folder")

@@ -35,3 +35,16 @@ def shown(value: object) -> str:
     """
     text = _short.repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def as_text(value: Any) -> Any:
+    """A value of JSON with the bytes of names that are not UTF-8 written as text, as readers of JSON refuse them.
+
+    >>> as_text({"file": ["caf\\udce9.keras", 3]})
+    {'file': ['caf\\\\udce9.keras', 3]}
+    """
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {as_text(key): as_text(inner) for key, inner in value.items()}
+    return [as_text(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -17,6 +17,7 @@ from distiller.profiling import explain
 from distiller.progress import Reporter
 from distiller.recipes.arms import in_order
 from distiller.saving import save_network
+from distiller.shown import as_text
 from distiller.summary import summarize, write_metrics
 from distiller.teaching import Teaching
 from tflite.conversion.schemes import INTEGER
@@ -229,7 +230,7 @@ class Stages:
         return found
 
     def _report(self, pairs: list[tuple[str, int]]) -> dict[str, Any]:
-        content = summarize(self.recipe, self.dataset, self.folder, self.teacher)
+        content = as_text(summarize(self.recipe, self.dataset, self.folder, self.teacher))
         write_json(self.folder.path / "report.json", content)
         trained = ["teacher"] if self.recipe.teacher.train else []
         for seed in self.recipe.bridge_seeds:

@@ -23,6 +23,8 @@ from distiller.taps import entry
 NEVER = -1e4
 
 Class = int | str
+# Classes that a message names.
+_MOST_TOLD = 20
 
 
 class ClassMap(Bridge):
@@ -159,7 +161,8 @@ class ClassMap(Bridge):
         missing = [str(label) for label, has in zip(self.classes, filled, strict=True) if not has]
         if missing and not self.allow_missing:
             raise InputError(
-                f"No class of the teacher maps to the student's {', '.join(missing)}. "
+                f"No class of the teacher maps to the student's {', '.join(missing[:_MOST_TOLD])}"
+                f"{f' and {len(missing) - _MOST_TOLD:,} more' if len(missing) > _MOST_TOLD else ''}. "
                 "Expected one for each class, or allow_missing=True"
             )
         if sum(filled) < 2:

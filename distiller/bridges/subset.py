@@ -66,6 +66,10 @@ class Select(keras.layers.Layer):
         return {**super().get_config(), "indices": self.indices}
 
 
+# Of a network whose names of classes are not known.
+_MOST_CLASSES = 2**20
+
+
 def class_index(item: int | str, names: Sequence[str] | None, *, owner: str) -> int:
     """The index of a class of `owner`, the "teacher" or the "student", that is given by name or by index.
 
@@ -87,8 +91,11 @@ def class_index(item: int | str, names: Sequence[str] | None, *, owner: str) -> 
         index = -1 if isinstance(item, bool) else operator.index(item)
     except TypeError:
         index = -1
-    if index < 0 or (names is not None and index >= len(names)):
-        known = "an index of 0 or more" if names is None else f"a name or an index from 0 to {len(names) - 1}"
+    classes = _MOST_CLASSES if names is None else len(names)
+    if not 0 <= index < classes:
+        known = f"a name or an index from 0 to {classes - 1}"
+        if names is None:
+            known = "an index of 0 or more" if index < 0 else f"an index below {classes:,}"
         raise InputError(f"Expected classes of the {owner} as {known}. Received: {item!r}")
     return index
 

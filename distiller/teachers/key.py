@@ -113,7 +113,7 @@ def _stored(folder: Path) -> Key | None:
     try:
         stored = json.loads((folder / _NAME).read_text())
         return dict(stored["key"]) if stored["format"] == _FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -134,6 +134,13 @@ class TestClassMap:
             ("cat: 0\ndog: 1\n'cat': [2]", "found the key 'cat' twice"),
             ("1: 0\n0: 1\n0x1: 2", "found the key 1 twice"),
             ("{cat: 0, ? [1, 2] : 1}", "cannot be read as YAML"),
+            # Twenty bytes that would be gigabytes of classes, or of a message.
+            (
+                "1000000000: 1\n2: 2",
+                "Expected classes of the student as an index below 1,048,576. Received: 1000000000",
+            ),
+            ("1000000: 1\n2: 2", r"student's 0, 1, 3, .*, 20 and 999,979 more\. Expected one for each class"),
+            ("cat: 0\ndog: !!int soup", r"map\.yaml' cannot be read as YAML: what is no int: .* \(line 2, column 6\)"),
         ],
     )
     def test_refuses_a_file(self, tmp_path, text, message):

@@ -55,7 +55,7 @@ def test_a_recipe_that_this_version_does_not_know_is_told(begun):
         RunFolder.open(begun, demo([0, 1]), resume=True, force=False)
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "3", "no json", '{"recipe": "soup"}'])
+@pytest.mark.parametrize("content", ["{}", "[]", "3", "no json", '{"recipe": "soup"}', "[" * 100_000])
 @pytest.mark.parametrize("options", [{"resume": True, "force": False}, {"resume": False, "force": True}])
 def test_a_folder_of_something_else_is_left_alone(tmp_path, content, options):
     (tmp_path / "run.json").write_text(content)
