@@ -8,6 +8,7 @@ import keras
 
 from distiller.errors import InputError
 from distiller.objectives import Objective, get
+from distiller.objectives.independent import Independent
 from distiller.pairing import Pairing
 
 
@@ -33,6 +34,9 @@ def build(name: str, objective: Objective, pairing: Pairing) -> None:
         InputError: it does not fit the networks, or does not return one loss a sample.
     """
     compared = pairing.compared(name, objective, *pairing.symbols())
+    if isinstance(objective, Independent):
+        # One logit has no softmax; which form several have, the loss tells.
+        objective.settle(independent=all(tensor.shape[-1] == 1 for tensor in keras.tree.flatten(compared)))
 
     def spec(tensor):
         shape = tensor.shape if objective.student_layer is not None else (None, tensor.shape[-1])

@@ -17,6 +17,7 @@ from distiller.data.batches import Batches
 from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
 from distiller.first_step import FirstStep, Look, check_all, check_batch, check_stored, first_batch, watched
+from distiller.independent_labels import check_ending, settle_all
 from distiller.labels import LabelsTerm, without_ignored
 from distiller.loss_kinds import Kind
 from distiller.masks import MASK
@@ -70,7 +71,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     Networks of several outputs have labels, losses, metrics and, where they differ, sample weights by the name of the
     output, as in Keras, and objectives name the outputs or layers that they compare. An output's weights count for its
     labels and for what compares it, and not for other layers. Logits of sequences, (batch, positions, classes), are
-    compared position by position; what a mask hides counts in no term.
+    compared position by position; what a mask hides counts in no term. Beside a binary cross-entropy labels are
+    independent of each other, and objectives on logits compare each by itself, or are refused.
 
     Args:
         teacher: network with logits (batch, C_t) for the same inputs as the student's. It is not changed. None where no
@@ -158,6 +160,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         self._labels_term = LabelsTerm(
             loss, loss_weights, self.pairing.outputs, sigmoid=may_be_probabilities(self.student)
         )
+        check_ending(self.student, self.label_kinds)
+        settle_all(self.objectives, self.pairing, self.label_kinds, LOGITS)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the Distiller that was saved; its optimiser's variables are there to be loaded."""

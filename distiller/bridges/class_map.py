@@ -179,6 +179,7 @@ class Groups(keras.layers.Layer):
     """
 
     takes_logits = True
+    mixes_classes = True
 
     def __init__(self, groups: Sequence[Sequence[int]], **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})

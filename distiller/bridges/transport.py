@@ -152,6 +152,7 @@ class Mixture(keras.layers.Layer):
     """
 
     takes_logits = True
+    mixes_classes = True
 
     def __init__(self, classes: int, *, temperature: float = 1.0, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})

@@ -31,6 +31,7 @@ class FromKeras(Objective):
         if not isinstance(loss, keras.distillation.DistillationLoss):
             raise InputError(f"Expected a loss of keras.distillation. Received: {type(loss).__name__}")
         self.loss = loss
+        self.softmax = isinstance(loss, keras.distillation.LogitsDistillation)
 
     def call(self, teacher, student, labels=None):
         """The loss of the batch for each of its samples, float32 (batch,)."""

@@ -32,6 +32,8 @@ class Objective(keras.layers.Layer):
     source: ClassVar[str] = ""
     # False where `call` asks the labels and the student alone.
     needs_teacher: bool = True
+    # True where it compares softmaxes of logits, which say nothing of labels that are independent of each other.
+    softmax: bool = False
     # Samples that a batch needs to hold; the rest of an epoch, where it is smaller, costs nothing.
     fewest: int = 1
     # True where the loss of a sample depends on the others of its batch; where relations are compared it always does.

@@ -10,6 +10,7 @@ from distiller.labels import LabelsTerm
 from distiller.metrics import seen
 from distiller.nearest import unknown
 from distiller.objectives import Objective
+from distiller.objectives.independent import Independent
 from distiller.taps import LOGITS, check_logits
 from distiller.targets import Targets
 
@@ -48,6 +49,8 @@ def check_objective(objective: Objective, students: Mapping[str, keras.Model]) -
     if objective.compares != "logits" or objective.teacher_layer or objective.student_layer or objective.needs_ids:
         raise InputError(f"Expected an objective of logits. Received: {type(objective).__name__}")
     logits = next(iter(students.values())).outputs[0]
+    if isinstance(objective, Independent):
+        objective.settle(independent=logits.shape[-1] == 1)
     try:
         objective(logits, logits, keras.KerasTensor((None,), dtype="int32"))
     except (ValueError, TypeError) as error:

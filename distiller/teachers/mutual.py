@@ -12,6 +12,7 @@ from distiller.class_weights import weighted
 from distiller.distiller import Loss
 from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
+from distiller.independent_labels import check_ending, settle
 from distiller.labels import LabelsTerm, without_ignored
 from distiller.models.fusing import fuse
 from distiller.objectives import Objective
@@ -114,6 +115,12 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
             name: LabelsTerm(given, None, [LOGITS], sigmoid=may_be_probabilities(self.students[name]))
             for name, given in losses.items()
         }
+        kinds = [term.kinds.get(LOGITS) for term in self._labels_terms.values()]
+        if len({kind is not None and kind.labels == "binary" for kind in kinds}) > 1:
+            raise InputError("Expected a binary loss for all students or for none. Received: one for some of them")
+        for name, term in self._labels_terms.items():
+            settle(_PEERS, self.objective, term.kinds.get(LOGITS), self.students[name].output_shape[-1])
+            check_ending(self.students[name], term.kinds)
 
     def fit(self, x=None, y=None, *args: Any, class_weight=None, **kwargs: Any):
         """As `keras.Model.fit`; an unlabelled sample has the class weight 1."""

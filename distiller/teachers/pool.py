@@ -85,6 +85,7 @@ class Pool(keras.layers.Layer):
     """
 
     takes_logits = True
+    mixes_classes = True
 
     def __init__(
         self, mean: str = "arithmetic", *, confidence: str | None = None, sharpness: float = 1.0, **kwargs: Any

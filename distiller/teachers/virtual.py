@@ -79,6 +79,7 @@ class Virtual(Objective):
 
     source = "Yuan et al. 2020, 1909.11723"
     needs_teacher = False
+    softmax = True
 
     def __init__(self, correct: float = 0.99, *, temperature: float = 20.0, **kwargs: Any):
         super().__init__(**kwargs)

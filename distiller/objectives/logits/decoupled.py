@@ -86,6 +86,7 @@ class Decoupled(Softened):
     """The class of `decoupled`."""
 
     source = "Zhao et al. 2022, 2203.08679"
+    softmax = True
 
     def __init__(self, *, alpha: float = 1.0, beta: float = 8.0, temperature: Number = 4.0, **kwargs: Any):
         super().__init__(temperature=temperature, **kwargs)

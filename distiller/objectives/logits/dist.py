@@ -68,6 +68,7 @@ class Dist(Softened):
     """The class of `dist`."""
 
     source = "Huang et al. 2022, 2205.10536"
+    softmax = True
     across = True
 
     def __init__(self, *, beta: float = 2.0, gamma: float = 2.0, temperature: Number = 4.0, **kwargs: Any):

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 
 from distiller.adjustable import Number
+from distiller.objectives.independent import Independent
 from distiller.objectives.logits.checks import several_classes
 from distiller.objectives.objective import kl_divergence, log_softmax
-from distiller.objectives.softened import Softened
 
 
 def hinton(teacher, student, temperature: float = 4.0):
@@ -35,14 +35,14 @@ def hinton(teacher, student, temperature: float = 4.0):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class Hinton(Softened):
-    """The class of `hinton`."""
+class Hinton(Independent):
+    """The class of `hinton`; beside a binary cross-entropy it compares each label by itself: see `Independent`."""
 
     source = "Hinton et al. 2015, 1503.02531"
 
     def __init__(self, temperature: Number = 4.0, **kwargs: Any):
         super().__init__(temperature=temperature, **kwargs)
 
-    def call(self, teacher, student, labels=None):
+    def compare(self, teacher, student):
         """One loss a sample, float32 (batch,)."""
         return hinton(teacher, student, self.temperature_now())

@@ -64,6 +64,7 @@ class MultiLevel(Objective):
     """The class of `multi_level`."""
 
     source = "Jin et al. 2023, CVPR"
+    softmax = True
     across = True
 
     def __init__(self, *, temperatures: Sequence[float] = TEMPERATURES, **kwargs: Any):

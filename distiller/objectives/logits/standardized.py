@@ -58,6 +58,7 @@ class Standardized(Objective):
     """
 
     source = "Sun et al. 2024, 2403.01427"
+    softmax = True
 
     def __init__(self, *, objective: Objective | str | dict[str, Any] | None = None, **kwargs: Any):
         super().__init__(**kwargs)

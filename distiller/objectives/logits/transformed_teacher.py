@@ -5,9 +5,9 @@ from typing import Any
 import keras
 
 from distiller.adjustable import Number
+from distiller.objectives.independent import Independent
 from distiller.objectives.logits.checks import several_classes
 from distiller.objectives.objective import kl_divergence, log_softmax
-from distiller.objectives.softened import Softened
 
 
 def ttm(teacher, student, temperature: float = 10.0):
@@ -37,14 +37,14 @@ def ttm(teacher, student, temperature: float = 10.0):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class TTM(Softened):
-    """The class of `ttm`."""
+class TTM(Independent):
+    """The class of `ttm`; beside a binary cross-entropy it compares each label by itself: see `Independent`."""
 
     source = "Zheng & Yang 2024, 2402.11148"
 
     def __init__(self, *, temperature: Number = 10.0, **kwargs: Any):
         super().__init__(temperature=temperature, **kwargs)
 
-    def call(self, teacher, student, labels=None):
+    def compare(self, teacher, student):
         """One loss a sample, float32 (batch,)."""
         return ttm(teacher, student, self.temperature_now())

@@ -7,9 +7,9 @@ from keras import ops
 
 from distiller.adjustable import Number
 from distiller.errors import InputError
+from distiller.objectives.independent import Independent
 from distiller.objectives.logits.transformed_teacher import ttm
 from distiller.objectives.objective import log_softmax
-from distiller.objectives.softened import Softened
 
 
 def wttm(teacher, student, temperature: float = 10.0):
@@ -38,8 +38,8 @@ def wttm(teacher, student, temperature: float = 10.0):
 
 
 @keras.saving.register_keras_serializable("distiller")
-class WTTM(Softened):
-    """The class of `wttm`."""
+class WTTM(Independent):
+    """The class of `wttm`; beside a binary cross-entropy it compares each label by itself: see `Independent`."""
 
     source = "Zheng & Yang 2024, 2402.11148"
 
@@ -55,6 +55,6 @@ class WTTM(Softened):
             )
         return temperature
 
-    def call(self, teacher, student, labels=None):
+    def compare(self, teacher, student):
         """One loss a sample, float32 (batch,)."""
         return wttm(teacher, student, self.temperature_now())
