@@ -220,7 +220,7 @@ class Stages:
 
     def _twins(self, seed: int) -> dict[Path, Path]:
         """Integer file → the file of the same network in floating point; of an aware student that it goes on from."""
-        found = {}
+        found: dict[Path, Path] = {}
         for name in self.recipe.arms:
             start = self.recipe.arms[name].start if self.recipe.arms[name].quantize else name
             if start is not None and "float32" in self.recipe.schemes(start):

@@ -1,13 +1,16 @@
 """The graph as a picture and as data for Model Explorer."""
 
+import itertools
 import json
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 import tflite
 from tflite import ModelError
+from tflite.inspection import drawing, layering
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +24,78 @@ def test_svg_has_every_operator_and_every_edge(inspected, tmp_path):
     for operator in inspected.operators:
         fused = "" if operator.activation == "NONE" else f" + {operator.activation}"
         assert f"{operator.index} {operator.name}{fused}" in texts
-    boxes = len(inspected.operators) + 1  # and the input
+    boxes = len(inspected.operators) + 2  # and the input and the output
     constants = {tensor.index for operator in inspected.operators for tensor in operator.inputs if tensor.constant}
     edges = sum(len({t.index for t in operator.inputs} - constants) for operator in inspected.operators)
     patches = [e for e in root.iter("{http://www.w3.org/2000/svg}g") if (e.get("id") or "").startswith("patch_")]
-    # A background, a box for each operator, and an arrow of a line and a head for each edge.
-    assert len(patches) == 1 + boxes + edges
+    # A background, a box for each operator, and an arrow of a line and a head for each edge, also that to the output.
+    assert len(patches) == 1 + boxes + edges + 1
+
+
+def test_a_reader_is_told_what_it_is(inspected, tmp_path):
+    """A title, also for programs that read pictures aloud, a legend of the colours there are, and the output."""
+    root = ElementTree.parse(inspected.draw(tmp_path / "graph.svg")).getroot()
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == inspected.path.name
+    assert f"{inspected.bytes:,} bytes, {inspected.parameters:,} parameters" in texts[1]
+    assert "computes with integers alone" in texts[1]
+    title = root.find("{http://www.w3.org/2000/svg}title")
+    assert title.text.startswith(f"Graph of {inspected.path.name}: {inspected.bytes:,} bytes")
+    assert {"input", "XNNPACK takes it", "output"} <= set(texts)
+    (output,) = inspected.outputs
+    assert {output.name, f"{output.dtype} {list(output.shape)}"} <= set(texts)
+
+
+def curves_of(sources):
+    placed = layering.layout(sources, drawing._WIDTH)
+    boxes = [
+        Bbox.from_bounds(x - drawing._WIDTH / 2, drawing._top(row), drawing._WIDTH, drawing._HEIGHT)
+        for x, row in placed.places
+    ]
+    return placed, boxes, drawing.curves(placed, 0.0)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        [[], [0], [1], [2], [3, 1], [4], [5], [4], [6, 7], [8]],
+        [[], [0], [0], [2], [0], [4], [5], [0], [7], [1, 3, 6, 8], [9], [9], [11], [10, 12]],
+        [[], [], [0], [1], [2, 3], [], [4, 5], [6], [6]],
+        [[], [0], [1], [2], [3], [4], [5, 2], [6, 1], [7, 0]],
+    ],
+    ids=["residual", "inception", "inputs and outputs", "skips inside each other"],
+)
+def test_no_edge_crosses_another_or_a_box(sources):
+    """Of graphs that can be drawn so; matplotlib says what meets what."""
+    placed, boxes, curves = curves_of(sources)
+    assert set(curves) == {(source, target) for target, own in enumerate(sources) for source in own}
+    for (source, target), curve in curves.items():
+        assert placed.places[source][1] < placed.places[target][1]
+        for box, place in enumerate(boxes):
+            if box not in (source, target):
+                assert not curve.intersects_bbox(place, filled=False), (source, target, box)
+    for (one, first), (other, second) in itertools.combinations(curves.items(), 2):
+        if one[0] != other[0]:  # what is read from one box runs together until it parts
+            assert not first.intersects_path(second, filled=False), (one, other)
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+
+
+def test_a_chain_beside_a_long_edge_does_not_drift():
+    placed, *_ = curves_of([[], *([i, 0] for i in range(60))])
+    assert placed.width < 3 * drawing._WIDTH
+
+
+def test_edges_that_must_cross_do_so_once():
+    """Two boxes that both read two others: in two rows one crossing is left."""
+    placed, _, curves = curves_of([[], [], [0, 1], [0, 1]])
+    crossed = [
+        (one, other)
+        for (one, first), (other, second) in itertools.combinations(curves.items(), 2)
+        if not {*one} & {*other} and first.intersects_path(second, filled=False)
+    ]
+    assert len(crossed) == 1
+    assert placed.rows == 2
 
 
 def test_same_file_same_picture(inspected, tmp_path):
