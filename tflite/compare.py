@@ -31,7 +31,8 @@ class Comparison(Record):
     outputs are quantized the same way; None where the output is not an integer, and where the model answers NaN. A
     single rounding that goes the other way can move a whole output, so judge by agreement and the mean. `accuracy` is
     that of the file and `keras_accuracy` that of the model, where labels were given. `layers` are the differences after
-    each layer and `first` the name of the layer where the two part, where they were asked for.
+    each layer and `first` the name of the layer where the two part, where they were asked for. Where the file's weights
+    are not the model's, `doubt` says so instead: it is the file of another model or training.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Comparison(Record):
     keras_accuracy: float | None = None
     layers: tuple[LayerError, ...] = ()
     first: str | None = None
+    doubt: str | None = None
 
 
 def compare(
@@ -95,7 +97,9 @@ def compare(
         steps = np.abs(integers.astype("int64") - run.output.quantize(expected))
         mean_lsb, max_lsb = float(steps.mean()), int(steps.max())
     guesses, expected_guesses = largest(integers), largest(expected)
-    rows, first = layer_errors(reference, path, images[:_LAYER_IMAGES], drop=drop) if layers else ((), None)
+    rows, first, doubt = (
+        layer_errors(reference, path, images[:_LAYER_IMAGES], drop=drop) if layers else ((), None, None)
+    )
     return Comparison(
         path=Path(path),
         agreement=float(((guesses == expected_guesses) & (guesses >= 0)).mean()),
@@ -108,6 +112,7 @@ def compare(
         keras_accuracy=_accuracy(expected_guesses, labels),
         layers=rows,
         first=first,
+        doubt=doubt,
     )
 
 

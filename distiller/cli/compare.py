@@ -91,4 +91,7 @@ def _print_layers(found: "Comparison") -> None:
             style="bold red" if first else None,
         )
     show(table)
+    if found.doubt:
+        print(f"{found.doubt[0].upper()}{found.doubt[1:]}")
+        return
     print(f"The first layer where they part: {one_line(found.first)}" if found.first else "No layer where they part")

@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 from keras import layers
@@ -12,6 +13,7 @@ from keras import layers
 import tflite
 from tflite import ModelError
 from tflite.parity.differences import decibels
+from tflite.quiet import quiet
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +150,89 @@ def made_of(layer):
     inputs = keras.Input((8, 8, 1))
     x = layer(layers.Conv2D(4, 3, name="conv")(layers.Rescaling(1 / 255)(inputs)))
     return keras.Model(inputs, layers.Dense(3, name="out")(layers.Flatten(name="flat")(x)))
+
+
+def converted_by_keras(model, path):
+    """Without names of ours: the layers are told by their numbers."""
+    with quiet():
+        path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    return path
+
+
+ENDS = {
+    "softmax inside": lambda x: layers.Dense(3, "softmax", name="out")(x),
+    "tanh inside, then softmax": lambda x: layers.Dense(3, "softmax", name="out")(
+        layers.Dense(5, "tanh", name="mid")(x)
+    ),
+    "sigmoid inside": lambda x: layers.Dense(3, "sigmoid", name="out")(x),
+    "softmax beside": lambda x: layers.Softmax(name="out")(layers.Dense(3, name="last")(x)),
+    "operation": lambda x: keras.ops.softmax(layers.Dense(3, name="out")(x)),
+}
+FUSED = {
+    "relu": lambda x: keras.ops.relu(x),
+    "relu6": lambda x: keras.ops.relu6(x),
+    "maximum": lambda x: keras.ops.maximum(x, 0.0),
+    "clip": lambda x: keras.ops.clip(x, 0, 6),
+    "folded": lambda x: x * 0.5 + 1.0,
+    "folded, then fused": lambda x: keras.ops.relu(2.0 * x - 0.1),
+}
+
+
+@pytest.mark.parametrize("way", ["float32", "int8", "Keras"])
+@pytest.mark.parametrize(("end", "between"), [*((end, None) for end in ENDS), *((None, name) for name in FUSED)])
+def test_activations_inside_and_operations_that_fuse_are_not_blamed(digits, tmp_path, end, between, way):
+    """Like is compared with like: what a step of the file leaves, with what Keras has after the same arithmetic."""
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(8, 3, name="conv")(layers.Rescaling(1 / 128, -1)(inputs))
+    x = layers.Flatten(name="flat")(FUSED[between](x) if between else x)
+    model = keras.Model(inputs, ENDS[end](x) if end else layers.Dense(3, name="out")(x))
+    images, path = digits.images[:16], tmp_path / "a.tflite"
+    if way == "Keras":
+        converted_by_keras(model, path)
+    else:
+        tflite.convert(model, path, scheme=way, representative=images if way == "int8" else None)
+    found = tflite.compare(model, path, images, layers=True)
+    assert (found.first, found.doubt) == (None, None)
+    least = 25 if way == "int8" else 80
+    assert min(row.sqnr_db or np.inf for row in found.layers) > least
+    weights = [op for op in tflite.inspect(path).operators if op.name in ("CONV_2D", "FULLY_CONNECTED")]
+    assert weights[0].outputs[0].name in [row.tensor for row in found.layers]
+    bad = broken(path, weights[-1].inputs[1].name, tmp_path / "bad.tflite", flip=0x55 if way == "int8" else 1)
+    assert tflite.compare(model, bad, images, layers=True).first in ("out", "last")
+
+
+@pytest.mark.parametrize("scheme", tflite.SCHEMES)
+def test_a_file_of_another_training_is_a_doubt_and_no_diagnosis(files, network, images, scheme, command, tmp_path):
+    other = keras.models.clone_model(network)  # its weights are random
+    found = tflite.compare(other, files[scheme].path, images, layers=True)
+    assert found.first is None
+    count = sum(
+        op.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+        for op in tflite.inspect(files[scheme].path).operators
+    )
+    assert found.doubt.startswith(tuple(f"{n} of " for n in range(count // 2 + 1, count + 1)))
+    assert "the file of another model, or of another training, and no layer is to blame" in found.doubt
+    assert tflite.compare(network, files[scheme].path, images, layers=True).doubt is None
+
+
+def test_a_file_of_another_network_is_a_doubt_too(files, images):
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Flatten()(layers.Conv2D(8, 3, activation="relu")(inputs))
+    found = tflite.compare(keras.Model(inputs, layers.Dense(10)(x)), files["int8"].path, images, layers=True)
+    assert (found.first, found.to_dict()["doubt"]) == (None, found.doubt)
+    assert "the file of another model" in found.doubt
+
+
+def test_half_of_the_layers_broken_is_no_other_model(files, network, images, tmp_path):
+    """The first one is blamed where most weights are those of the model."""
+    path = files["int8"].path
+    for number, layer in enumerate(("stage1_a", "stage2_b", "stage3_a")):
+        path = broken(path, weights_of(path, f"{layer}_conv"), tmp_path / f"{number}.tflite")
+    found = tflite.compare(network, path, images, layers=True)
+    assert found.first.startswith("stage1_a_")
+    assert found.doubt is None
 
 
 @pytest.mark.parametrize(("function", "least"), [(keras.ops.sqrt, -1e-6), (keras.ops.log, 0.0)])

@@ -101,6 +101,13 @@ class Steps:
                 values += _by_image(computed, size)[: len(batch)]
         return [np.stack(values) for values in found]
 
+    def values(self, index: int) -> np.ndarray | None:
+        """The numbers of a tensor after a run, or of a constant; None of one that cannot be read, or is packed."""
+        try:
+            return np.asarray(self._interpreter.get_tensor(index))
+        except (ValueError, RuntimeError):
+            return None
+
     def _open(self) -> "Interpreter":
         return allocated(self.path, self._content, resize=not self._stateful, delegate="none", keep_tensors=True)
 

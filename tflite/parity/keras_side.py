@@ -13,12 +13,34 @@ if TYPE_CHECKING:
     import keras
 
 
+# Operations of `keras.ops` that the converter makes an activation of the operator before, or folds into its weights.
+_FUSED = frozenset(
+    {
+        "Add",
+        "Cast",
+        "Clip",
+        "Divide",
+        "HardTanh",
+        "Identity",
+        "Maximum",
+        "Minimum",
+        "Multiply",
+        "Negative",
+        "Relu",
+        "Relu6",
+        "Reshape",
+        "Subtract",
+        "TrueDivide",
+    }
+)
+
+
 @dataclass(eq=False)
 class Call:
     """One call of a layer or operation: its place in the order of computation, its path, what it computed.
 
     `sources` are the places of the calls that it read from. `vanishes` says that the runtime may have no operator for
-    it: a normalisation, an activation or a rounding becomes part of what is before it.
+    it: a normalisation, an activation, a rounding or an operation with a constant becomes part of what is before it.
     """
 
     place: int
@@ -77,7 +99,7 @@ def _vanishes(operation: Any) -> bool:
         return True
     if isinstance(operation, keras.layers.Layer):
         return not operation.trainable_weights
-    return False
+    return type(operation).__name__ in _FUSED
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tflite.parity.differences import difference, energy, ratio
 from tflite.parity.file_side import Step, Steps
 from tflite.parity.keras_side import calls
 from tflite.parity.matching import match
+from tflite.parity.relation import doubt
 from tflite.record import Record
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ class LayerError(Record):
 
 def layer_errors(
     model: "keras.Model", path: str | Path, images: np.ndarray, *, drop: float
-) -> tuple[tuple[LayerError, ...], str | None]:
-    """The error after every layer that has a tensor in the file, in the order of execution, and the first bad layer.
+) -> tuple[tuple[LayerError, ...], str | None, str | None]:
+    """The error after every layer that has a tensor in the file, in their order; the first bad layer; a doubt.
+
+    The doubt is a sentence where layers part and most weights of the file are not those of the model, as in the file of
+    another one: no layer is to blame then, and none is named.
 
     The first bad layer is the first whose ratio of signal to noise is more than `drop` decibels below that of what it
     reads. What it reads counts no better than the weights and activations of the file allow.
@@ -75,7 +79,9 @@ def layer_errors(
         for step, call in paired.items():
             sums[step].add(received[step], computed[call].output)
     rows = {step: sums[step].row(names[step]) for step in sorted(paired)}
-    return tuple(rows.values()), _first(rows, steps.all, _best(steps.file), drop)
+    first = _first(rows, steps.all, _best(steps.file), drop)
+    unrelated = None if first is None else doubt(graph, steps)
+    return tuple(rows.values()), None if unrelated else first, unrelated
 
 
 class _Sums:

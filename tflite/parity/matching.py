@@ -28,7 +28,7 @@ def match(steps: Sequence[Step], values: Sequence[np.ndarray], calls: Sequence[C
         values: what each computes for some images, as real numbers.
         calls: of the model, with what they compute for the same images.
     """
-    named, parts = _named(steps, calls)
+    named, parts = _named(steps, values, calls)
     # Of several candidates none is known to be this step: it may be part of another.
     taken = {places[0] for places in named.values() if len(places) == 1}
     readers = _readers(calls)
@@ -49,7 +49,9 @@ def match(steps: Sequence[Step], values: Sequence[np.ndarray], calls: Sequence[C
     return found
 
 
-def _named(steps: Sequence[Step], calls: Sequence[Call]) -> tuple[dict[int, list[int]], set[int]]:
+def _named(
+    steps: Sequence[Step], values: Sequence[np.ndarray], calls: Sequence[Call]
+) -> tuple[dict[int, list[int]], set[int]]:
     """Place of a step → the calls of the last of the layers that its tensor's name tells of; and parts of layers."""
     by_path: dict[str, list[int]] = {}
     for call in calls:
@@ -79,6 +81,11 @@ def _named(steps: Sequence[Step], calls: Sequence[Call]) -> tuple[dict[int, list
             found.update((places[(n + 1) * each - 1], [call]) for n, call in enumerate(by_path[path]))
     if steps and calls and len(steps) - 1 not in found:
         found[len(steps) - 1] = [calls[-1].place]
+        # What is named after the same layer comes before its activation, which has an operator of its own.
+        for place in [place for place in found if found[place] == found[len(steps) - 1] and place < len(steps) - 1]:
+            if not _near(values[place], calls[-1]):
+                del found[place]
+                parts.add(place)
     return found, parts | {place for places in steps_of.values() for place in places} - set(found)
 
 
@@ -145,6 +152,11 @@ def _match_following(
 def _fits(value: np.ndarray, call: Call) -> bool:
     """Whether both have the same numbers of each image."""
     return value.size == call.output.size and len(value) == len(call.output)
+
+
+def _near(value: np.ndarray, call: Call) -> bool:
+    """Whether a call has the same numbers but for rounding."""
+    return _fits(value, call) and decibels(call.output, _shaped(value, call)) > _SAME
 
 
 def _shaped(value: np.ndarray, call: Call) -> np.ndarray:
