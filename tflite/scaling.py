@@ -54,7 +54,7 @@ class Scaling:
         self._path, self._port = str(path), port
         self._image = len(port.shape) == 4
         self._stated = _stated(self._path, metadata_or_none(content), port)
-        self._ends = _ends(Flatbuffer(content), port)
+        self._ends, self._symmetric = _ends(Flatbuffer(content), port)
         if self._ends is None and self._stated is not None:
             low, high = ((end - np.asarray(self._stated[0])) / self._stated[1] for end in (0, 255))
             self._ends = float(np.min([low, high])), float(np.max([low, high]))
@@ -97,7 +97,7 @@ class Scaling:
         elif self._stated is not None:
             self._chosen = self._stated
         elif self._ends is not None and not (self._takes_pixels and self._outside(images) <= _MOST_OUTSIDE):
-            usual = () if self._port.dtype == "int16" else _USUAL
+            usual = () if self._symmetric else _USUAL
             self._chosen = next((scaled for ends, scaled in usual if self._reaches(*ends)), None)
             if self._chosen is None:
                 raise ModelError(
@@ -136,12 +136,12 @@ class Scaling:
         """Whether the input stands for raw pixels, as far as its range tells; one of int16 is always symmetric."""
         if self._ends is None or self._stated is not None or self._ends[1] < _RAW:
             return False
-        return self._port.dtype == "int16" or self._ends[0] > -0.25 * self._ends[1]
+        return self._symmetric or self._ends[0] > -0.25 * self._ends[1]
 
     @property
     def _two_sided(self) -> bool:
         """Whether the darkest pixel is as far below zero as the lightest is above it, or the file says how far."""
-        if self._ends is None or self._port.dtype == "int16":
+        if self._ends is None or self._symmetric:
             return False
         if self._stated is not None:
             return self._ends[0] < -2 * _MARGIN * (self._ends[1] - self._ends[0])
@@ -186,15 +186,17 @@ def _by_channel(values: np.ndarray, port: Port) -> np.ndarray:
     return values.reshape(-1, *(1 for _ in port.shape[2:]))
 
 
-def _ends(file: Flatbuffer, port: Port) -> tuple[float, float] | None:
+def _ends(file: Flatbuffer, port: Port) -> tuple[tuple[float, float] | None, bool]:
     """The numbers that the smallest and the largest integer of the input stand for; None of a floating-point one.
+
+    And whether it has int16, which goes as far below zero as above it whatever is put in.
 
     A floating-point input that is quantized before anything else has those of what it is quantized to.
     """
     if np.dtype(port.dtype).kind == "f":
         readers = file.consumers[file.inputs[0].index] if len(file.inputs) == 1 else ()
         if len(readers) != 1 or readers[0].name != "QUANTIZE" or len(readers[0].outputs[0].scales) != 1:
-            return None
+            return None, False
         made = readers[0].outputs[0]
         dtype, scale, zero_point = made.dtype, made.scales[0], (made.zero_points or (0,))[0]
     elif port.quantized:
@@ -202,8 +204,9 @@ def _ends(file: Flatbuffer, port: Port) -> tuple[float, float] | None:
     elif port.dtype == "uint8":
         dtype, scale, zero_point = port.dtype, 1.0, 0
     else:
-        return None
+        return None, False
     if dtype not in ("int8", "uint8", "int16"):
-        return None
+        return None, False
     limits = np.iinfo(dtype)
-    return float((limits.min - zero_point) * scale), float((limits.max - zero_point) * scale)
+    ends = float((limits.min - zero_point) * scale), float((limits.max - zero_point) * scale)
+    return ends, dtype == "int16"

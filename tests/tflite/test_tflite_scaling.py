@@ -122,6 +122,23 @@ def test_every_channel_has_its_own(tmp_path):
     np.testing.assert_allclose(Runner(path)(expected.reshape(pixels.shape)), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("input_type", ["float32", "int16"])
+def test_a_symmetric_input_of_16_bits(network, twin, digits, held_out, right, tmp_path, input_type):
+    """It goes as far below zero as above it: that of raw pixels is known by its size, those of scaled ones are not."""
+    path, pixels = tmp_path / "a.tflite", held_out.images[:200]
+    options = {"scheme": "int16x8", "input_type": input_type}
+    tflite.convert(network, path, representative=digits.images[:100], **options)
+    assert abs(correct(path, pixels, held_out) - right) <= 1
+    assert correct(path, pixels.astype("float32"), held_out) == correct(path, pixels, held_out)
+    with pytest.raises(ModelError, match="so near zero"):
+        correct(path, pixels / np.float32(255), held_out)
+    fractions = scaled(digits.images[:100], UNITS["[0, 1]"])
+    tflite.convert(twin(*UNITS["[0, 1]"]), path, representative=fractions, **options)
+    assert abs(correct(path, scaled(pixels, UNITS["[0, 1]"]), held_out) - right) <= 1
+    with pytest.raises(ModelError, match="neither its range nor its metadata tells how they are scaled"):
+        correct(path, pixels, held_out)
+
+
 def test_own_integers_of_an_int8_input(twin, digits, held_out, tmp_path):
     images = scaled(digits.images[:100], UNITS["[0, 1]"])
     model = twin(*UNITS["[0, 1]"])
