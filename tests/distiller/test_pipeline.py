@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import tflite
 from distiller import data, models, pipeline, quantizing, recipes, training
+from distiller import report as saved
 from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Training
 from distiller.restart import RestartPoint
@@ -30,8 +32,11 @@ ARMS = (*PLAIN, "quantization_aware")
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("demo") / "run"
-    pipeline.run(recipes.read_run("demo", TINY), out)
+    """A run whose folder has a name that is not UTF-8."""
+    out = tmp_path_factory.mktemp("demo") / os.fsdecode(b"caf\xe9")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["distiller", "run", "demo", "--out", str(out)])
+        pipeline.run(recipes.read_run("demo", TINY), out)
     return out
 
 
@@ -93,6 +98,11 @@ class TestReport:
         assert {"keras", "tensorflow", "python"} <= recorded["versions"].keys()
         assert recorded["machine"]["cores"] >= 1
         assert recorded["inputs"].keys() == {"images", "images of the teacher"}
+
+    def test_a_folder_that_is_not_utf8_is_told_by_its_bytes(self, finished):
+        """JSON cannot hold half a character, and a page neither."""
+        assert saved.read(finished).command.endswith("caf\\udce9'")
+        assert not (finished / "run.lock").exists()
 
     def test_the_page_is_there(self, finished):
         assert (finished / "report.html").stat().st_size > 10_000
