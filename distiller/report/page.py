@@ -73,6 +73,7 @@ def render(
         results=tables.results(report),
         notes=notes(report),
         pictures=pictures,
+        gains=tables.gains(report),
         networks=tables.networks(report),
         budgets=_budgets(report),
         bridges=_bridges(report),

@@ -9,10 +9,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from made_reports import DISTILLED, HARD, checked, folder_of, made
+from scipy import stats
 
 from distiller import report
 from distiller.errors import InputError
-from distiller.report import accuracies, canvas, curves, figures, labels, measure, table
+from distiller.report import accuracies, canvas, curves, figures, labels, measure, table, tables
 from distiller.report.content import Report
 
 
@@ -233,6 +234,26 @@ class TestPage:
         for row in report.rows(checked())[1:3]:
             assert measure.percent(row.accuracy) in text
         assert "93.13 ± 0.15 % on 10,000 test images" in text
+
+    def test_gains_have_an_interval_and_what_they_took(self):
+        content = made()
+        for student in content["students"]:
+            if student["name"] == "distilled":
+                student["seconds"] = 90.0 + 10 * student["seed"]
+        content["students"] += [dict(s, name="longer", accuracy=0.95) for s in content["students"][3:4]]
+        content["budget"]["others"] = [{"student": "longer", "steps": 1234, "epochs": 3, "start": "distilled"}]
+        found = tables.gains(Report.model_validate(content))
+        low, high = stats.ttest_ind(DISTILLED, HARD, equal_var=False).confidence_interval(0.95)
+        gain = np.mean(DISTILLED) - np.mean(HARD)
+        assert [cells for _, cells in found.lines] == [
+            (
+                *("distilled", "93.13 ± 0.15", f"+{100 * gain:.2f}", f"+{100 * low:.2f} to +{100 * high:.2f}"),
+                *("500", "1.3 ×"),
+            ),
+            ("longer", "93.00", f"+{100 * (0.95 - np.mean(HARD)):.2f}", "", "1,234 after distilled", "1.2 ×"),
+        ]
+        assert tables.gains(checked(hard=[])) is None
+        assert tables.gains(checked(distilled=[])) is None
 
     def test_where_the_numbers_come_from(self, page):
         for word in ("distiller run cifar", "c0ffee", "keras 3.15.0", "a desk", "85.00 ± 7.07", "robustness"):
