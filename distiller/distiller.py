@@ -16,10 +16,12 @@ from distiller.class_weights import weighted
 from distiller.data.batches import Batches
 from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
+from distiller.finite import check_some
 from distiller.first_step import FirstStep, Look, check_all, check_batch, check_stored, first_batch, watched
 from distiller.independent_labels import check_ending, settle_all
 from distiller.labels import LabelsTerm, without_ignored
 from distiller.loss_kinds import Kind
+from distiller.loss_scaling import scaled
 from distiller.masks import MASK
 from distiller.metrics import as_keras_takes_it, together
 from distiller.models.fusing import fuse
@@ -134,6 +136,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         self._also = {name: also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
         self.looked = False  # whether a first batch has shown that networks answer logits
+        self._restoring = False
         self._copied = False  # whether Keras has copied the samples' weights to every output
         attach(self, self._step)
         self.built = True
@@ -156,6 +159,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             loss, metrics, weighted_metrics = map(self.pairing.by_output, (loss, metrics, weighted_metrics))
         # As weighted metrics they can leave the unlabelled samples out.
         seen = together(metrics, weighted_metrics)
+        if kwargs.get("auto_scale_loss", True) and not self._restoring:
+            optimizer = scaled(optimizer, self.student)
         super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=seen, **kwargs)
         self._labels_term = LabelsTerm(
             loss, loss_weights, self.pairing.outputs, sigmoid=may_be_probabilities(self.student)
@@ -165,7 +170,9 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the Distiller that was saved; its optimiser's variables are there to be loaded."""
+        self._restoring = True  # with the optimiser as it was saved
         self.compile(**keras.saving.deserialize_keras_object(config))
+        self._restoring = False
         self.optimizer.build(self.trainable_variables)
 
     def fit(
@@ -184,8 +191,9 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         """As `keras.Model.fit`. The first batch is looked at before the training, and its loss after the first step.
 
         Raises:
-            InputError: labels out of range, a teacher or images that hold no numbers, or stored answers of another
-                teacher.
+            InputError: labels out of range, a teacher or images that hold no numbers, no samples, or stored answers of
+                another teacher.
+            WorkError: the loss or the weights came to be no numbers later.
         """
         if not self.compiled:
             raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
@@ -197,6 +205,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         if isinstance(validation := kwargs.get("validation_data"), tuple) and len(validation) == 3:
             held = completed(*validation[1:], self.pairing.outputs)
             kwargs["validation_data"] = (*validation[:2], held)
+        check_some(x)
         check_stored(self, x)
         batch = first_batch(x, y, batch_size or 32)
         if batch is not None:
@@ -220,6 +229,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, *args: Any, **kwargs: Any):
         """As `keras.Model.evaluate`: the student's loss of the labels, and the metrics."""
+        check_some(x)
         sample_weight = completed(y, sample_weight, self.pairing.outputs)
         with self._weighing(sample_weight):
             return super().evaluate(x, y, batch_size, verbose, sample_weight, *args, **kwargs)

@@ -9,6 +9,7 @@ import numpy as np
 
 from distiller.data.batches import Batches
 from distiller.errors import InputError
+from distiller.finite import WAY_OUT, Finite
 from distiller.label_checks import check_labels
 from distiller.labels import without_labels
 from distiller.probabilities import check_logits_of
@@ -106,6 +107,8 @@ def check_all(distiller: Any, y: Any) -> None:
 def check_ids(name: str, objective: Any, given: Any) -> None:
     """Raise InputError where ids of samples, (samples,), are beyond those that an objective remembers."""
     ids, samples = keras.ops.convert_to_numpy(given), getattr(objective, "samples", None)
+    if ids.dtype.kind == "f" and (ids != np.floor(ids)).any():
+        raise InputError(f"Expected ids that are whole numbers. Received: {ids[ids != np.floor(ids)][0]}")
     if samples and ids.size and not 0 <= ids.min() <= ids.max() < samples:
         raise InputError(
             f"Expected ids 0 … {samples - 1} for the {samples} samples that objective {name!r} remembers. "
@@ -128,14 +131,14 @@ def _check_enough(name: str, objective: Any, pairing: Any, samples: int) -> None
         raise InputError(f"Objective {name!r} cannot compare a batch of {samples}: {error}") from error
 
 
-class FirstStep(keras.callbacks.Callback):
-    """Ends a training whose loss is no number after its first step, and says why.
+class FirstStep(Finite):
+    """Ends a training whose loss is no number after its first step, and says why; and one that comes to that later.
 
     It looks before the second step: after each one Keras would wait for the step's numbers, and a GPU for the next.
     """
 
     def __init__(self, distiller: Any, batch: Any):
-        super().__init__()
+        super().__init__(("loss", LABELS, *distiller.objectives))
         self.distiller, self.batch = distiller, batch
         self.begun = self.done = False
 
@@ -151,6 +154,7 @@ class FirstStep(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         """Called by Keras."""
         self._look()
+        super().on_epoch_end(epoch, logs)
 
     def _look(self) -> None:
         if self.done or not self.begun:
@@ -159,15 +163,14 @@ class FirstStep(keras.callbacks.Callback):
         if hasattr(self.distiller, "jax_state_sync"):
             self.distiller.jax_state_sync()  # within an epoch the state is not in the variables
         # Metrics that were given to `compile` may be no numbers, or of several.
-        terms = {"loss", LABELS, *self.distiller.objectives}
         numbers = self.distiller.get_metrics_result()
-        wrong = [name for name, value in numbers.items() if name in terms and not np.isfinite(float(value))]
+        wrong = [name for name, value in numbers.items() if name in self.terms and not np.isfinite(float(value))]
         if wrong:
             raise InputError(_reason(self.distiller, self.batch, wrong))
 
 
 @contextmanager
-def watched(callbacks: Any, watch: FirstStep) -> Iterator[Any]:
+def watched(callbacks: Any, watch: Finite) -> Iterator[Any]:
     """What `fit` is given, with `watch` first: before others write what such a training has left.
 
     A `CallbackList` is Keras's to call as it is; it loses the watch again.
@@ -191,7 +194,7 @@ def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
             if not _finite(value):
                 return f"The teacher answers NaN or infinity ({in_words(name)}) to the first batch. Expected numbers"
     terms = ", ".join(repr(name) for name in wrong if name != "loss") or repr("loss")
-    return f"After the first step {terms} is no finite number. Try a smaller learning rate or weight"
+    return f"After the first step {terms} is no finite number. {WAY_OUT}"
 
 
 def _finite(structure: Any) -> bool:

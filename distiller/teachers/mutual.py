@@ -12,8 +12,11 @@ from distiller.class_weights import weighted
 from distiller.distiller import Loss
 from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
+from distiller.finite import Finite, check_some
+from distiller.first_step import watched
 from distiller.independent_labels import check_ending, settle
 from distiller.labels import LabelsTerm, without_ignored
+from distiller.loss_scaling import scaled
 from distiller.models.fusing import fuse
 from distiller.objectives import Objective
 from distiller.objectives.logits.checks import not_negative
@@ -87,6 +90,7 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         self.peers = Adjustable(weight)
         terms = [f"{name}_{term}" for name in self.students for term in (LABELS, _PEERS)]
         self._trackers = {term: keras.metrics.Mean(name=term) for term in terms}
+        self._restoring = False
         attach(self, self._step)
         self.built = True
 
@@ -109,6 +113,8 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         seen = [by_student("metrics", given, names) for given in (metrics, weighted_metrics)]
         # As weighted metrics they can leave the unlabelled samples out.
         each = {name: [copied(metric) for given in seen for metric in listed(given[name])] for name in names}
+        if kwargs.get("auto_scale_loss", True) and not self._restoring:
+            optimizer = scaled(optimizer, *self.students.values())
         # One loss for Keras: of several it would keep a metric each, and no step of ours counts in them.
         super().compile(optimizer, losses[names[0]], weighted_metrics=each if any(each.values()) else None, **kwargs)
         self._labels_terms = {
@@ -123,12 +129,19 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
             check_ending(self.students[name], term.kinds)
 
     def fit(self, x=None, y=None, *args: Any, class_weight=None, **kwargs: Any):
-        """As `keras.Model.fit`; an unlabelled sample has the class weight 1."""
+        """As `keras.Model.fit`; an unlabelled sample has the class weight 1.
+
+        Raises:
+            InputError: no samples.
+            WorkError: a loss or the weights came to be no numbers.
+        """
+        check_some(x)
         if class_weight and kwargs.get("sample_weight") is None:
             held_out = 0.0 if kwargs.get("validation_data") else kwargs.get("validation_split") or 0.0
             marked = any(term.kinds for term in self._labels_terms.values())
             x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight, held_out=held_out, marked=marked)
-        return super().fit(x, y, *args, class_weight=class_weight, **kwargs)
+        with watched(kwargs.pop("callbacks", None), Finite(("loss", *self._trackers))) as callbacks:
+            return super().fit(x, y, *args, class_weight=class_weight, callbacks=callbacks, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` was given."""
@@ -139,7 +152,9 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the model that was saved; its optimiser's variables are there to be loaded."""
+        self._restoring = True  # with the optimiser as it was saved
         self.compile(**keras.saving.deserialize_keras_object(config))
+        self._restoring = False
         self.optimizer.build(self.trainable_variables)
 
     def targets(self, data) -> tuple[Any, Targets]:
