@@ -37,6 +37,6 @@ def completed(y: Any, weights: Any, outputs: Sequence[str]) -> Any:
     ones = np.ones(len(keras.tree.flatten(y)[0]), "float32")
     given = {name: ones if weights.get(name) is None else weights[name] for name in names}
     found = given if isinstance(labels, Mapping) else type(labels)(given.values())
-    if labels is y:
+    if labels is y or not isinstance(y, Mapping):
         return found
     return {key: found if key == LABELS else keras.tree.map_structure(lambda _: ones, part) for key, part in y.items()}

@@ -28,9 +28,9 @@ def objective_term(
     Logits of more than two dimensions are compared position by position: each is a sample to the objective.
     """
     teacher, student = pairing.compared(name, objective, taught, outputs)
-    output = LOGITS if objective.student_layer is None else objective.student_layer
-    labels = targets.of(output) if isinstance(output, str) else targets.of(LOGITS)
-    output = output if isinstance(output, str) else None
+    layer = LOGITS if objective.student_layer is None else objective.student_layer
+    output = layer if isinstance(layer, str) else None
+    labels = targets.of(output or LOGITS)
     if objective.student_layer is None and pairing.first[name] in pairing.heads:
         labels = None  # an auxiliary head answers in the teacher's classes, of which no label is known
     of_logits = objective.student_layer is None

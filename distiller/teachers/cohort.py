@@ -50,11 +50,13 @@ def check_objective(objective: Objective, students: Mapping[str, keras.Model]) -
         raise InputError(f"Expected an objective of logits. Received: {type(objective).__name__}")
     logits = next(iter(students.values())).outputs[0]
     if isinstance(objective, Independent):
-        objective.settle(independent=logits.shape[-1] == 1)
+        objective.settle(independent=False)  # unless it says so itself; of several logits the loss tells
     try:
         objective(logits, logits, keras.KerasTensor((None,), dtype="int32"))
     except (ValueError, TypeError) as error:
-        raise InputError(f"The objective does not fit the students: {error}") from error
+        one = isinstance(objective, Independent) and logits.shape[-1] == 1
+        way_out = ". For one independent label give objectives.Hinton(1.0, independent=True)" if one else ""
+        raise InputError(f"The objective does not fit the students: {error}{way_out}") from error
 
 
 def by_student(argument: str, given: Any, names: Sequence[str]) -> dict[str, Any]:

@@ -157,7 +157,13 @@ def test_a_mixture_of_classes_is_no_teacher_of_independent_labels():
 
 @pytest.mark.parametrize("labels", [1, 3])
 def test_students_that_teach_each_other(labels):
-    mutual = teachers.Mutual([network(labels, 1), network(labels, 2)])
+    students = [network(labels, 1), network(labels, 2)]
+    if labels == 1:
+        with pytest.raises(
+            InputError, match=r"For one independent label give objectives.Hinton\(1.0, independent=True\)"
+        ):
+            teachers.Mutual(students)
+    mutual = teachers.Mutual(students, objective=objectives.Hinton(1.0, independent=True) if labels == 1 else None)
     mutual.compile(keras.optimizers.SGD(0.0), loss=BINARY)
     answers = [np.asarray(one(X)) for one in mutual.students.values()]
     found = mutual.fit(X, labels_of(labels), batch_size=12, verbose=0).history
