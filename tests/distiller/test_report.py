@@ -16,7 +16,7 @@ from distiller import recipes, report
 from distiller.data import Dataset, Split
 from distiller.errors import InputError
 from distiller.folder import RunFolder, write_json
-from distiller.report import intervals, measure, table
+from distiller.report import measure, table
 from distiller.report.content import Report
 from distiller.summary import summarize
 
@@ -346,20 +346,6 @@ class TestVerdict:
         for s in content["students"][3:6]:
             s |= {"bridge": "head", "teacher_accuracy": 0.95}
         assert report.verdict(Report.model_validate(content)).startswith("The distilled student reaches")
-
-
-@pytest.mark.parametrize("sizes", [(2, 2), (3, 3), (2, 7)])
-def test_the_interval_of_a_difference_against_scipy(sizes):
-    rng = np.random.default_rng(sum(sizes))
-    found, base = (rng.normal(0.9, deviation, n).tolist() for n, deviation in zip(sizes, (0.002, 0.02), strict=True))
-    for first, second in ((found, base), (base, found)):
-        expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-        np.testing.assert_allclose(intervals.welch(first, second), expected, rtol=1e-9)
-    # Where one side does not vary, it is the interval of the other's mean.
-    expected = stats.t.interval(0.95, len(found) - 1, np.mean(found) - 0.5, np.std(found, ddof=1) / np.sqrt(len(found)))
-    np.testing.assert_allclose(intervals.welch(found, [0.5] * 3), expected, rtol=1e-9)
-    assert intervals.welch([0.9, 0.9], [0.8, 0.8]) is None
-    assert intervals.welch([0.9], [0.8, 0.7]) is None
 
 
 def test_a_summary_has_the_bridge_and_the_teacher_of_each_arm(tmp_path):
