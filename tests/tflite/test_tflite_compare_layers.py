@@ -225,6 +225,23 @@ def test_a_file_of_another_network_is_a_doubt_too(files, images):
     assert "the file of another model" in found.doubt
 
 
+def test_weights_of_every_kind_of_layer_are_known_again(tmp_path):
+    """Where a last layer is broken, the others are still those of the model, however the file holds them."""
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2DTranspose(9, 3, name="transposed")(inputs)
+    x = layers.SeparableConv2D(10, 3, name="separable")(x)
+    x = layers.Reshape((16, 40), name="rows")(x)
+    x = layers.Conv1D(12, 3, name="one")(x)
+    x = layers.EinsumDense("abc,cde->abde", (14, 3, 4), name="einsum")(x)
+    model = keras.Model(inputs, layers.Dense(3, name="out")(layers.Flatten(name="flat")(x)))
+    path = tflite.convert(model, tmp_path / "a.tflite").path
+    images = np.random.default_rng(0).normal(size=(8, 8, 8, 2)).astype("float32")
+    bad = broken(path, tflite.inspect(path).operators[-1].inputs[1].name, tmp_path / "bad.tflite", flip=1)
+    found = tflite.compare(model, bad, images, layers=True)
+    assert (found.first, found.doubt) == ("out", None)
+
+
 def test_half_of_the_layers_broken_is_no_other_model(files, network, images, tmp_path):
     """The first one is blamed where most weights are those of the model."""
     path = files["int8"].path

@@ -1,5 +1,6 @@
 """Whether a file can have come from a Keras model at all: its weights are those of the model but for rounding."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +17,8 @@ _SAME = 0.5
 # Fewer numbers correlate by chance.
 _LEAST = 8
 
-# Axes of a Keras kernel in the order of the file: output channel first.
-_ORDERS = {
-    "CONV_2D": (3, 0, 1, 2),
-    "DEPTHWISE_CONV_2D": (2, 3, 0, 1),
-    "TRANSPOSE_CONV": (2, 0, 1, 3),
-    "FULLY_CONNECTED": (1, 0),
-}
+# With weights as their second input, the output channel in front; a depthwise one has it at the end.
+_WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"})
 
 
 def doubt(model: "keras.Model", steps: Steps) -> str | None:
@@ -32,11 +28,17 @@ def doubt(model: "keras.Model", steps: Steps) -> str | None:
         model: functional or sequential.
         steps: of the file, after they were run once.
     """
-    kernels = [np.asarray(weights) for weights in model.get_weights() if np.ndim(weights) >= 2]
+    kernels = [
+        matrix for weights in model.get_weights() if np.ndim(weights) >= 2 for matrix in _matrices(np.asarray(weights))
+    ]
     known: list[bool] = []
     for operator in steps.file.operators:
-        if operator.name in _ORDERS and len(operator.inputs) > 1 and (held := _weights(operator, steps)) is not None:
-            known.append(any(_alike(held, _channels(kernel, operator.name)) for kernel in kernels))
+        if (
+            operator.name in _WITH_WEIGHTS
+            and len(operator.inputs) > 1
+            and (held := _weights(operator, steps)) is not None
+        ):
+            known.append(any(_alike(held, kernel) for kernel in kernels))
     if not known or sum(known) * 2 >= len(known):
         return None
     return (
@@ -57,17 +59,23 @@ def _weights(operator: Operator, steps: Steps) -> np.ndarray | None:
     return values if values.shape[1] >= _LEAST else None
 
 
-def _channels(kernel: np.ndarray, operator: str) -> np.ndarray | None:
-    order = _ORDERS[operator]
-    if kernel.ndim != len(order):
-        return None
-    moved = kernel.transpose(order)
-    return moved.reshape(moved.shape[0] * moved.shape[1] if operator == "DEPTHWISE_CONV_2D" else len(moved), -1)
+def _matrices(kernel: np.ndarray) -> Iterator[np.ndarray]:
+    """A Keras kernel by output channel in every way that a file may hold it.
+
+    Its last axes are those of the output and the others are summed over: one for a convolution, (height, width, inputs,
+    outputs), two for a depthwise one and for some of attention. Embeddings that are shared have them in front, and
+    transposed convolutions the last but one.
+    """
+    for split in range(1, kernel.ndim):
+        matrix = kernel.reshape(int(np.prod(kernel.shape[:split])), -1)
+        yield from (matrix.T, matrix)
+    if kernel.ndim == 4:
+        yield kernel.transpose(2, 0, 1, 3).reshape(kernel.shape[2], -1)
 
 
-def _alike(held: np.ndarray, kernel: np.ndarray | None) -> bool:
+def _alike(held: np.ndarray, kernel: np.ndarray) -> bool:
     """Whether the weights of most output channels correlate."""
-    if kernel is None or kernel.shape != held.shape:
+    if kernel.shape != held.shape:
         return False
     one, other = (array - array.mean(axis=1, keepdims=True) for array in (held, kernel.astype("float64")))
     norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)

@@ -19,7 +19,8 @@ def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
 
     Args:
         aware: a quantization-aware model.
-        images: an array (n, height, width, channels), or an iterable of batches, with labels or without.
+        images: an array (n, height, width, channels), an iterable of batches, with labels or without, or a function
+            that returns what TFLite's own converter takes, [batch] or {name: batch}.
 
     Raises:
         ModelError: a model that is not quantization-aware, or no images.
