@@ -12,6 +12,7 @@ from distiller.errors import InputError
 from distiller.nearest import unknown
 from distiller.objectives import Objective
 from distiller.objectives.objective import Taps
+from distiller.sharing import check_apart
 from distiller.subclassed import functional, is_subclassed
 from distiller.taps import LOGITS, check_no_sigmoid, check_outputs, entry, in_words, output_names, penultimate, tap
 
@@ -30,6 +31,7 @@ class Pairing:
         bridge: one for all objectives, or by the name of the objective.
 
     Attributes:
+        given: teacher and student by these names, as they were passed.
         student: the tapped student, a dict of outputs.
         outputs: names of the student's outputs that have labels.
         first: of each objective, the first that has the same bridge.
@@ -46,6 +48,7 @@ class Pairing:
     ):
         self.bridges = _by_objective(bridge, objectives)
         whole = self._checked(teacher, student)
+        self.given = {"teacher": teacher, "student": student}
         if any(objective.teacher_layer is None for objective in objectives.values()):
             check_no_sigmoid(whole, role="teacher")
         tapped = tap(student, _layers(objectives.values(), "student_layer"), role="student")
@@ -78,6 +81,7 @@ class Pairing:
         self._asked = dict.fromkeys(
             f"{self._keys[name]}{tap}" for name, one in objectives.items() for tap in _listed(one.teacher_layer)
         )
+        check_apart([teacher, *self.networks.values()], student)
         if extra:
             prefixed = {f"head:{name}": value for name, value in extra.items()}
             tapped = keras.Model(entry(tapped), {**tapped.output, **prefixed}, name=tapped.name)

@@ -8,6 +8,7 @@ import keras
 from distiller.endings import made_by, tensor_may_be_probabilities
 from distiller.errors import InputError
 from distiller.objectives.from_keras import FromKeras
+from distiller.overridden import check_same_answers
 from distiller.taps import TAKE_OFF, entry, in_words
 
 _SAMPLES = 16
@@ -51,6 +52,9 @@ def check_logits_of(distiller: Any, x: Any, taught: Any) -> None:
     """
     pairing = distiller.pairing
     few = keras.tree.map_structure(lambda part: part[:_SAMPLES], x)
+    for role, network in pairing.given.items():
+        if role == "student" or taught is None:
+            check_same_answers(network, role, few)
     answers, of_student = pairing.symbols()
     compared = [pairing.compared(name, objective, answers, of_student) for name, objective in _on_logits(distiller)]
     asked = {id(tensor) for teacher, _ in compared for tensor in keras.tree.flatten(teacher)}

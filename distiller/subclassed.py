@@ -6,6 +6,7 @@ import keras
 
 from distiller.errors import InputError
 from distiller.masks import MaskOf, with_mask
+from distiller.overridden import check_no_preprocessor
 
 
 def is_subclassed(model: Any) -> bool:
@@ -37,8 +38,9 @@ def with_features(model: keras.Model, *, role: str) -> keras.Model:
     return keras.Model(inputs, answers, name=model.name)
 
 
-def check_built(model: Any, role: str) -> None:
-    """Raise InputError for a Sequential model that does not know the shape of its input."""
+def check_ready(model: Any, role: str) -> None:
+    """Raise InputError for a Sequential model without the shape of its input, or a network with a preprocessor."""
+    check_no_preprocessor(model, role)
     if isinstance(model, keras.Sequential) and not model.built:
         raise InputError(
             f"Expected the {role} to be built. Received: a Sequential model that does not know its input: put "
@@ -47,8 +49,8 @@ def check_built(model: Any, role: str) -> None:
 
 
 def _symbols(model: keras.Model, role: str) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
+    check_ready(model, role)
     shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
-    check_built(model, role)
     if not isinstance(shape, tuple | list):
         raise InputError(
             f"Expected the {role} to be functional, Sequential, or built by a call on one tensor. "

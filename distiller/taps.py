@@ -9,7 +9,7 @@ from distiller.endings import is_sigmoid, is_softmax, last_operations
 from distiller.errors import InputError
 from distiller.masks import MASK, with_mask
 from distiller.nearest import unknown
-from distiller.subclassed import check_built, is_subclassed, with_features
+from distiller.subclassed import check_ready, is_subclassed, with_features
 
 # Not the name that a layer can have.
 LOGITS = "@logits"
@@ -197,7 +197,7 @@ def _fed(model: keras.Model) -> Any:
 
 def check_outputs(model: keras.Model, *, role: str) -> None:
     """Raise InputError unless `model` is a network whose outputs may be logits, (batch, …, classes)."""
-    check_built(model, role)
+    check_ready(model, role)
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise InputError(
             f"Expected the {role} to be a functional or built Sequential keras.Model. Received: {type(model).__name__}"
