@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,streams.py probabilities.py misfits.py objectives.py objectives_logits.py \
+JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,streams.py probabilities.py misfits.py sharing.py overridden.py objectives.py objectives_axes.py objectives_logits.py \
 	objectives_features.py objectives_features_own.py objectives_singular_vectors.py objectives_relations.py \
 	smoothed.py restart.py distiller.py frozen.py outputs.py schedules.py first_step.py \
 	auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py pairing.py copies.py class_map.py transport.py \

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from distiller.errors import InputError
+from distiller.masks import MASK, hides
 from distiller.objectives import Objective, get
 from distiller.objectives.independent import Independent
 from distiller.pairing import Pairing
@@ -52,6 +53,32 @@ def build(name: str, objective: Objective, pairing: Pairing) -> None:
         raise InputError(
             f"Expected objective {name!r} to return one loss a sample, shape (batch,). Received: {loss.shape}"
         )
+
+
+def check_masks(name: str, objective: Objective, pairing: Pairing) -> None:
+    """Raise InputError where an objective would see positions that a mask hides.
+
+    Logits of sequences are compared position by position, and those that are hidden do not count. In features they
+    would.
+    """
+    related = objective.across or objective.compares == "relations"
+    if objective.student_layer is None and related and MASK in pairing.student.output:
+        raise InputError(
+            f"Objective {name!r} compares the samples of a batch with each other, and would see the positions that the "
+            "student's mask hides"
+        )
+    sides = zip(
+        ("teacher", "student"),
+        pairing.compared(name, objective, *pairing.symbols()),
+        (objective.teacher_layer, objective.student_layer),
+        strict=True,
+    )
+    for role, features, taps in sides:
+        if taps is not None and any(len(one.shape) > 2 and hides(one) for one in keras.tree.flatten(features)):
+            raise InputError(
+                f"Objective {name!r} would compare the positions of {taps!r} that the {role}'s mask hides. Compare the "
+                "logits, or features behind a pooling that leaves those out, such as GlobalAveragePooling1D"
+            )
 
 
 def also_takes(objective: Objective) -> set[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from distiller.adjustable import Number, attach
-from distiller.assembly import also_takes, build, by_name, no_teacher
+from distiller.assembly import also_takes, build, by_name, check_masks, no_teacher
 from distiller.bridges import Bridge
 from distiller.bridges.ready import Ready, joined, parted
 from distiller.class_weights import weighted
@@ -22,7 +22,6 @@ from distiller.independent_labels import check_ending, settle_all
 from distiller.labels import LabelsTerm, without_ignored
 from distiller.loss_kinds import Kind
 from distiller.loss_scaling import scaled
-from distiller.masks import MASK
 from distiller.metrics import as_keras_takes_it, together
 from distiller.models.fusing import fuse
 from distiller.nearest import unknown
@@ -126,12 +125,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         for name, objective in self.objectives.items():
             if not objective.needs_teacher and self.pairing.first[name] in self.heads:
                 raise InputError(f"Objective {name!r} asks the labels, and an auxiliary head answers in other classes")
-            related = objective.across or objective.compares == "relations"
-            if related and objective.student_layer is None and MASK in self.pairing.student.output:
-                raise InputError(
-                    f"Objective {name!r} compares the samples of a batch with each other, and would see the positions "
-                    "that the student's mask hides"
-                )
+            check_masks(name, objective, self.pairing)
             build(name, objective, self.pairing)
         self._also = {name: also_takes(objective) for name, objective in self.objectives.items()}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}

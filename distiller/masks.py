@@ -25,6 +25,13 @@ class MaskOf(keras.layers.Layer):
         return ops.ones(ops.shape(inputs)[:-1]) if mask is None else ops.cast(mask, "float32")
 
 
+def hides(tensor: keras.KerasTensor) -> bool:
+    """Whether a mask hides positions of a symbolic tensor (batch, …, features)."""
+    mask_of = MaskOf()
+    mask_of(tensor)
+    return mask_of.masked
+
+
 def with_mask(answers: dict[str, Any], logits: str, mask_of: MaskOf | None = None) -> dict[str, Any]:
     """The answers and, where a mask reaches those of the name `logits`, that mask as `MASK`."""
     mask_of = mask_of or MaskOf()

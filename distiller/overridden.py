@@ -49,9 +49,13 @@ def check_same_answers(model: keras.Model, role: str, x: Any) -> None:
         whole = keras.Model(model.input, model.outputs)
     layers = (whole or model)(x, training=False)
     for method in methods:
+        values = [(variable, variable.value) for variable in model.variables]
         try:
             answers = model(x, training=False) if method == "call" else _predicted(model, method, x)
         except Exception:  # whatever a method of theirs raises of numbers that are not for it
+            if keras.backend.backend() == "jax":  # where a prediction that breaks off has taken the values away
+                for variable, value in values:
+                    variable.assign(value)
             continue
         if not _same(layers, answers):
             raise InputError(

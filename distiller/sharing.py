@@ -10,8 +10,8 @@ from distiller.errors import InputError
 def check_apart(teachers: Iterable[keras.Model], student: keras.Model) -> None:
     """Raise InputError where a training of the student would change a teacher, which is to stay as it was.
 
-    Layers that are not trained (`layer.trainable = False`) may be shared. What a layer draws random numbers with is
-    not what it answers in inference.
+    Layers that are not trained (`layer.trainable = False`) may be shared on TensorFlow. What a layer draws random
+    numbers with is not what it answers in inference.
 
     Args:
         teachers: as they were passed, and as they answer behind their bridges.
@@ -20,17 +20,23 @@ def check_apart(teachers: Iterable[keras.Model], student: keras.Model) -> None:
     owned = {id(variable) for teacher in teachers for variable in teacher.variables}
     changing = {id(variable) for variable in student.trainable_variables}
     shared: dict[str, None] = {}
+    # On JAX a step takes the values of all of its student's variables out of them.
+    every = keras.backend.backend() == "jax"
+
+    def changes(variable: keras.Variable) -> bool:
+        of_numbers = "int" not in str(variable.dtype)
+        return id(variable) in owned and (every or id(variable) in changing or of_numbers)
+
     for layer in student._flatten_layers():
-        if isinstance(layer, keras.Model) or not layer.trainable:
-            continue
-        own = [*layer._trainable_variables, *layer._non_trainable_variables]
-        if any(id(one) in owned and (id(one) in changing or "int" not in str(one.dtype)) for one in own):
+        looked_at = not isinstance(layer, keras.Model) and (layer.trainable or every)
+        if looked_at and any(map(changes, [*layer._trainable_variables, *layer._non_trainable_variables])):
             shared[layer.name] = None
     if shared:
         raise InputError(
             f"The student shares layers with the teacher, which would be trained with it: {_listed(list(shared))}. "
-            "Pass a copy as the teacher: copy = keras.models.clone_model(teacher); copy.set_weights(teacher.get_weights()). "
-            "Or do not train them: layer.trainable = False"
+            "Pass a copy as the teacher: copy = keras.models.clone_model(teacher); "
+            "copy.set_weights(teacher.get_weights())"
+            + ("" if every else ". Or do not train them: layer.trainable = False")
         )
 
 

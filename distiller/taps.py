@@ -155,12 +155,17 @@ def _check_used_once(model: keras.Model, path: Path, name: str | int, role: str)
 
 
 def _check_channels_last(model: keras.Model, named: dict[Any, Any], role: str) -> None:
-    """Raise InputError for feature maps (batch, channels, height, width)."""
-    formats = {getattr(layer, "data_format", None) for layer in _all_layers(model)}
-    maps = [name for name, value in named.items() if any(len(v.shape) == 4 for v in keras.tree.flatten(value))]
-    if maps and "channels_first" in formats:
+    """Raise InputError for feature maps (batch, channels, …, height, width)."""
+    # Of a network on images a sequence (batch, positions, channels) may be made, by a reshape.
+    first = {
+        next((axes + 2 for axes in (1, 2, 3) if type(layer).__name__.endswith(f"{axes}D")), 4)
+        for layer in _all_layers(model)
+        if getattr(layer, "data_format", None) == "channels_first"
+    }
+    maps = [name for name, value in named.items() if any(len(v.shape) in first for v in keras.tree.flatten(value))]
+    if maps:
         raise InputError(
-            "Expected feature maps of shape (batch, height, width, channels). "
+            "Expected feature maps of shape (batch, …, channels), with the channels last. "
             f"Received: layers {maps} of a {role} with data_format='channels_first'"
         )
 
@@ -208,7 +213,7 @@ def check_outputs(model: keras.Model, *, role: str) -> None:
     for last in last_operations(model):
         if is_softmax(last):
             raise InputError(
-                f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax: take it off "
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a softmax; take it off "
                 f"({TAKE_OFF}), and use losses with from_logits=True"
             )
 
@@ -218,7 +223,7 @@ def check_no_sigmoid(model: keras.Model, *, role: str) -> None:
     for last in last_operations(model) if len(model.outputs) == 1 else ():
         if is_sigmoid(last):
             raise InputError(
-                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid: take it off "
+                f"Expected the {role} to return logits. Its last layer {last.name!r} is a sigmoid; take it off "
                 f"({TAKE_OFF})"
             )
 

@@ -1,10 +1,12 @@
 """Brings the student's features to the shape of the teacher's, so that the two can be compared."""
 
+from typing import Any
+
 import keras
 
 from distiller.objectives.maps import same_size, standardize
 from distiller.objectives.objective import Objective
-from distiller.objectives.shapes import Shape, check_pair, check_pairs, describe
+from distiller.objectives.shapes import Shape, check_pair, check_pairs, convolution_words, describe
 
 
 class FeatureObjective(Objective):
@@ -106,7 +108,13 @@ class BatchNorm(keras.layers.Layer):
         return standardize(features) * self.scale + self.offset
 
 
+def convolution(shape: Shape, channels: int | None, **options: Any) -> keras.layers.Layer:
+    """A convolution of 3 along each axis of positions of maps of `shape`, without a bias, of the same size."""
+    kinds = {3: keras.layers.Conv1D, 4: keras.layers.Conv2D, 5: keras.layers.Conv3D}
+    return kinds[len(shape)](channels, 3, padding="same", data_format="channels_last", use_bias=False, **options)
+
+
 def linear_words(shape: Shape, *, batch_norm: bool = False) -> str:
     """What a linear map of channels is called on features of `shape`."""
-    name = "1×1 convolution" if len(shape) == 4 else "linear layer"
+    name = convolution_words(1, shape) if len(shape) > 2 else "linear layer"
     return f"{name} with batch normalisation" if batch_norm else name

@@ -13,7 +13,7 @@ def constant(teacher):
 
 
 def pool(maps, size: tuple[int, ...], *, most: bool = False):
-    """Maps pooled down to `size` = (height, width), by their mean or, with `most`, their maximum.
+    """Maps pooled down to `size`, that along each axis of positions, by their mean or, with `most`, their maximum.
 
     Windows overlap where the sizes do not divide. Maps that have the size, and vectors, stay as they are.
 
@@ -46,9 +46,8 @@ def flat(features):
 
 
 def positions(maps):
-    """Maps (batch, height, width, channels) as matrices (batch, height · width, channels)."""
-    _, height, width, channels = maps.shape
-    return ops.reshape(maps, (-1, height * width, channels))
+    """Maps (batch, …, channels) as matrices (batch, positions, channels)."""
+    return ops.reshape(maps, (-1, math.prod(maps.shape[1:-1]), maps.shape[-1]))
 
 
 def unit(vectors, axis: int = -1):

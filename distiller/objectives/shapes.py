@@ -6,16 +6,17 @@ from typing import Any
 from distiller.errors import InputError
 
 Shape = tuple[int | None, ...]
+# Maps have one to three axes of positions: those of sequences, images and volumes.
+_RANKS = (3, 4, 5)
+_MAPS = "(batch, positions, channels), (batch, height, width, channels), (batch, depth, height, width, channels)"
 
 
 def check_shape(role: str, shape: Sequence[Any], *, maps_only: bool = False) -> Shape:
     """`shape` as a tuple, or InputError unless it is that of one layer's feature maps or vectors."""
-    wanted = (
-        "(batch, height, width, channels)" if maps_only else "(batch, height, width, channels) or (batch, channels)"
-    )
+    wanted = f"{_MAPS} or (batch, channels)" if not maps_only else _MAPS
     if any(isinstance(size, list | tuple) for size in shape):
         raise InputError(f"Expected one layer of the {role}. Received: {len(shape)} layers, of shapes {list(shape)}")
-    if len(shape) not in ((4,) if maps_only else (2, 4)) or None in shape[1:]:
+    if len(shape) not in (_RANKS if maps_only else (2, *_RANKS)) or None in shape[1:]:
         raise InputError(
             f"Expected the {role}'s features to have shape {wanted}, all but the batch known. Received: {tuple(shape)}"
         )
@@ -37,8 +38,8 @@ def check_pair(teacher_shape, student_shape, *, maps_only: bool = False) -> tupl
     student = check_shape("student", student_shape, maps_only=maps_only)
     if len(teacher) != len(student):
         raise InputError(
-            "Expected two feature maps (batch, height, width, channels) or two vectors (batch, channels); tap layers "
-            f"that are both before or both after pooling. Received: teacher {teacher} and student {student}"
+            "Expected two feature maps of as many axes or two vectors (batch, channels); tap layers that are both "
+            f"before or both after pooling. Received: teacher {teacher} and student {student}"
         )
     return teacher, student
 
@@ -52,11 +53,14 @@ def check_pairs(teacher_shape, student_shape, *, expected: str, least: int, most
             "Expected as many layers of the teacher as of the student. "
             f"Received: {len(teachers)} of the teacher and {len(students)} of the student"
         )
-    return [check_pair(*pair, maps_only=True) for pair in zip(teachers, students, strict=True)]
+    pairs = [check_pair(*pair, maps_only=True) for pair in zip(teachers, students, strict=True)]
+    if len({len(shape) for pair in pairs for shape in pair}) > 1:
+        raise InputError(f"Expected maps of as many axes in every layer. Received: {teachers} of the teacher")
+    return pairs
 
 
 def common_size(*shapes: Sequence[Any]) -> tuple[int, ...]:
-    """The smallest height and width of several maps' shapes; () for vectors.
+    """The smallest size of several maps' shapes along each axis of positions; () for vectors.
 
     >>> common_size((None, 8, 4, 64), (None, 4, 6, 16))
     (4, 4)
@@ -74,5 +78,19 @@ def describe(teacher: Shape, student: Shape, *, layer: str = "", resized: bool =
     size = common_size(teacher, student)
     for role, shape in (("teacher", teacher), ("student", student)):
         if resized and shape[1:-1] != size:
-            parts.append(f"{role} map resized {shape[1]}×{shape[2]} → {size[0]}×{size[1]}")
+            parts.append(f"{role} map resized {_by(shape[1:-1])} → {_by(size)}")
     return ", ".join(parts) or "none"
+
+
+def convolution_words(size: int, shape: Shape) -> str:
+    """What a convolution on maps of `shape` is called, of `size` along each axis of positions.
+
+    >>> convolution_words(3, (None, 8, 8, 4)), convolution_words(1, (None, 7, 4))
+    ('3×3 convolution', '1-wide convolution')
+    """
+    axes = len(shape) - 2
+    return f"{size}-wide convolution" if axes == 1 else f"{_by([size] * axes)} convolution"
+
+
+def _by(sizes: Sequence[Any]) -> str:
+    return "×".join(map(str, sizes))

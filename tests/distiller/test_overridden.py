@@ -35,8 +35,9 @@ class Stepping(keras.Model):
         super().__init__(*tensors(), name="stepping")
         self.scale = scale
 
-    def predict_step(self, data):
-        return self(data * self.scale, training=False)
+    def predict_step(self, *arguments):
+        *state, data = arguments  # on JAX there is a state before the data
+        return super().predict_step(*state, keras.tree.map_structure(lambda x: x * self.scale, data))
 
 
 class Calling(keras.Model):
@@ -144,3 +145,21 @@ def test_a_method_that_decodes():
         distiller(teacher=Decoding()).fit(X, Y, verbose=0)
     inputs = keras.Input((5, 5, 1))
     distiller(teacher=keras.Model(inputs, Decoding()(inputs))).fit(X, Y, verbose=0)
+
+
+class OfWords(keras.Model):
+    """Its `predict` is for other inputs than its call."""
+
+    def __init__(self):
+        super().__init__(*tensors(), name="of_words")
+
+    def predict_step(self, *arguments):
+        raise TypeError("no words")
+
+
+def test_a_method_for_other_inputs_is_not_asked():
+    """It breaks off, and the network is as it was."""
+    teacher = OfWords()
+    before = np.array(teacher(X))
+    distiller(teacher=teacher).fit(X, Y, verbose=0)
+    np.testing.assert_array_equal(teacher(X), before)

@@ -53,7 +53,7 @@ def nested(teacher):
 )
 def test_shared_layers_are_named(pair, names):
     teacher, student = pair(body())
-    with pytest.raises(InputError, match="shares layers with the teacher, .*: '.*'. Pass a copy") as raised:
+    with pytest.raises(InputError, match=r"shares layers with the teacher, .*: '.*'. Pass a copy") as raised:
         distiller(teacher=teacher, student=student)
     assert set(re.findall(r"'\w+'", str(raised.value))) == set(names.split(", "))
 
@@ -75,6 +75,10 @@ def test_what_is_not_trained_may_be_shared():
     for name in ("low", "norm"):
         teacher.get_layer(name).trainable = False
     student, before = early_exit(teacher), np.array(teacher(X))
+    if keras.backend.backend() == "jax":  # there a step takes the values out of all variables of its student
+        with pytest.raises(InputError, match="trained with it: 'low', 'norm'"):
+            distiller(teacher=teacher, student=student)
+        return
     own = np.array(student(X))
     distiller(teacher=teacher, student=student).fit(X, Y, epochs=2, verbose=0)
     np.testing.assert_array_equal(teacher(X), before)

@@ -1,4 +1,9 @@
-"""Objectives that compare features: maps (batch, height, width, channels) or vectors (batch, channels)."""
+"""Objectives that compare features: maps or vectors (batch, channels).
+
+Maps are those of images (batch, height, width, channels), and as well of sequences (batch, positions, channels) and of
+volumes (batch, depth, height, width, channels): what is said of 1×1 and 3×3 convolutions, of height and width, is so of
+one axis and of three.
+"""
 
 from distiller.objectives.features.activation_boundaries import ActivationBoundaries, activation_boundaries
 from distiller.objectives.features.attention import Attention, attention

@@ -35,7 +35,7 @@ class Attention(FeatureObjective):
     source = "Zagoruyko & Komodakis 2017, 1612.03928"
 
     def build(self, teacher_shape, student_shape, labels_shape=None):
-        """Check the shapes: InputError unless both are maps (batch, height, width, channels)."""
+        """Check the shapes: InputError unless both are maps of as many axes."""
         self.adapter = describe(*check_pair(teacher_shape, student_shape, maps_only=True))
 
     def call(self, teacher, student, labels=None):

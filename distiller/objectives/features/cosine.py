@@ -31,8 +31,8 @@ def cosine(teacher, student, *, pooled: bool = False):
     """
     same_shape(teacher, student, "features")
     pair = [constant(teacher), ops.cast(student, "float32")]
-    if pooled and len(pair[0].shape) == 4:
-        pair = [ops.mean(maps, axis=(1, 2)) for maps in pair]
+    if pooled and len(pair[0].shape) > 2:
+        pair = [ops.mean(maps, axis=tuple(range(1, len(maps.shape) - 1))) for maps in pair]
     teacher, student = (unit(flat(features)) for features in pair)
     return 1.0 - ops.sum(teacher * student, axis=-1)
 

@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from distiller.errors import InputError
-from distiller.objectives.adapters import BatchNorm, FeatureObjective
+from distiller.objectives.adapters import BatchNorm, FeatureObjective, convolution
 from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.maps import constant, flat, same_size, unit
-from distiller.objectives.shapes import check_pair, check_shape, describe
+from distiller.objectives.shapes import check_pair, check_shape, convolution_words, describe
 
 
 def factor_transfer(teacher, student):
@@ -66,14 +66,15 @@ class FactorTransfer(FeatureObjective):
         self.translator = []
         shape, policy = student, self.dtype_policy
         for channels in (student[-1], teacher[-1], teacher[-1]):
-            convolution = keras.layers.Conv2D(
-                channels, 3, padding="same", data_format="channels_last", use_bias=False, dtype=policy
-            )
-            for layer in (convolution, BatchNorm(dtype=policy), keras.layers.LeakyReLU(0.1, dtype=policy)):
+            for layer in (
+                convolution(shape, channels, dtype=policy),
+                BatchNorm(dtype=policy),
+                keras.layers.LeakyReLU(0.1, dtype=policy),
+            ):
                 layer.build(shape)
                 shape = (*shape[:-1], channels)
                 self.translator.append(layer)
-        self.adapter = describe(teacher, student, layer="translator of three 3×3 convolutions")
+        self.adapter = describe(teacher, student, layer=f"translator of three {convolution_words(3, student)}s")
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""

@@ -5,12 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from distiller.objectives.adapters import BatchNorm
+from distiller.objectives.adapters import BatchNorm, convolution
 
 
 def stretch(maps, size):
-    """Maps of (height, width) = `size`, each position repeating its nearest neighbour."""
-    for axis, want in ((1, size[0]), (2, size[1])):
+    """Maps of `size` along each axis of positions, each position repeating its nearest neighbour."""
+    for axis, want in enumerate(size, start=1):
         have = maps.shape[axis]
         if have != want:
             maps = ops.take(maps, [place * have // want for place in range(want)], axis=axis)
@@ -26,14 +26,12 @@ class Fusion(keras.layers.Layer):
         self.enter = keras.layers.Dense(fused, use_bias=False, dtype=policy)
         self.enter_norm = BatchNorm(dtype=policy)
         self.attend = None if deepest else keras.layers.Dense(2, activation="sigmoid", dtype=policy)
-        self.leave = keras.layers.Conv2D(
-            channels, 3, padding="same", data_format="channels_last", use_bias=False, dtype=policy
-        )
-        self.leave_norm = BatchNorm(dtype=policy)
         self.fused, self.channels = fused, channels
 
     def build(self, input_shape):
         """Make the weights."""
+        self.leave = convolution(input_shape, self.channels, dtype=self.dtype_policy)
+        self.leave_norm = BatchNorm(dtype=self.dtype_policy)
         fused = (*input_shape[:-1], self.fused)
         self.enter.build(input_shape)
         self.enter_norm.build(fused)
@@ -46,7 +44,7 @@ class Fusion(keras.layers.Layer):
         """The map for the teacher, of `size`, and what is left for the next fusion."""
         maps = self.enter_norm(self.enter(maps))
         if self.attend is not None:
-            deeper = stretch(deeper, maps.shape[1:3])
+            deeper = stretch(deeper, maps.shape[1:-1])
             attention = self.attend(ops.concatenate([maps, deeper], axis=-1))
             maps = maps * attention[..., :1] + deeper * attention[..., 1:]
         maps = stretch(maps, size)

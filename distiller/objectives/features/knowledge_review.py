@@ -19,8 +19,9 @@ def knowledge_review(teacher, student):
     """Hierarchical context loss, summed over layers, one number a sample.
 
     Chen et al. 2021, 2104.09044: of each pair of maps the mean squared difference, plus ½, ¼ and ⅛ of that of the maps
-    averaged down to 4×4, 2×2 and 1×1, divided by the sum of the factors. Levels that are not smaller than the map are
-    left out. The authors' weights are from 0.6 to 8 by the pair of networks, rising over the first 20 epochs.
+    averaged down to 4, 2 and 1 positions along each axis, divided by the sum of the factors. Levels that are not
+    smaller than the map are left out. The authors' weights are from 0.6 to 8 by the pair of networks, rising over the
+    first 20 epochs.
 
     Args:
         teacher: maps (batch, height, width, channels), a list.
@@ -42,25 +43,34 @@ def _context(teacher, student):
     loss = ops.mean(ops.square(flat(difference)), axis=-1)
     factor = total = 1.0
     for level in LEVELS:
-        if level < min(difference.shape[1:3]):
+        if level < min(difference.shape[1:-1]):
             factor /= 2
             total += factor
-            loss += factor * ops.mean(ops.square(flat(pool(difference, (level, level)))), axis=-1)
+            loss += factor * ops.mean(
+                ops.square(flat(pool(difference, (level,) * len(difference.shape[1:-1])))), axis=-1
+            )
     return loss / total
 
 
-def _as_map(features):
-    return features if len(features.shape) == 4 else ops.reshape(features, (-1, 1, 1, features.shape[-1]))
+def _as_map(features, axes: int):
+    return features if len(features.shape) > 2 else ops.reshape(features, (-1, *[1] * axes, features.shape[-1]))
 
 
 def _vectors_as_maps(*sides):
     """The shapes of both networks' layers, where a pair of vectors has become one of maps of a single position."""
     shapes = [list(side) for side in sides]
+    axes = _axes(*sides)
     for place, pair in enumerate(zip(*shapes, strict=False)):
         if all(isinstance(shape, list | tuple) and len(shape) == 2 for shape in pair):
             for side, (batch, channels) in zip(shapes, pair, strict=True):
-                side[place] = (batch, 1, 1, channels)
+                side[place] = (batch, *[1] * axes, channels)
     return shapes
+
+
+def _axes(*sides) -> int:
+    """How many axes of positions the maps among the layers have; two where all are vectors."""
+    ranks = [len(shape) for side in sides for shape in side if isinstance(shape, list | tuple)]
+    return max(ranks, default=0) - 2 or 2
 
 
 @keras.saving.register_keras_serializable("distiller")
@@ -85,6 +95,7 @@ class KnowledgeReview(FeatureObjective):
     def build(self, teacher_shape, student_shape, labels_shape=None):
         """Make the fusion; InputError unless there are as many maps of both."""
         shapes = _vectors_as_maps(teacher_shape, student_shape)
+        self.axes = _axes(teacher_shape, student_shape)
         pairs = check_pairs(*shapes, expected="a list of layers, first to deepest", least=1)
         fused = self.channels or min(512, pairs[-1][1][-1])
         self.fusions = [
@@ -98,11 +109,11 @@ class KnowledgeReview(FeatureObjective):
 
     def call(self, teacher, student, labels=None):
         """One loss a sample, float32 (batch,)."""
-        teacher, student = ([_as_map(features) for features in side] for side in (teacher, student))
+        teacher, student = ([_as_map(features, self.axes) for features in side] for side in (teacher, student))
         outputs: list[Any] = []
         deeper = None
         for taught, maps, fusion in reversed(list(zip(teacher, student, self.fusions, strict=True))):
-            output, deeper = fusion(maps, deeper, size=tuple(taught.shape[1:3]))
+            output, deeper = fusion(maps, deeper, size=tuple(taught.shape[1:-1]))
             outputs.insert(0, output)
         return knowledge_review(teacher, outputs)
 

@@ -54,7 +54,7 @@ class NeuronSelectivity(FeatureObjective):
         self.offset = offset
 
     def build(self, teacher_shape, student_shape, labels_shape=None):
-        """Check the shapes: InputError unless both are maps (batch, height, width, channels)."""
+        """Check the shapes: InputError unless both are maps of as many axes."""
         self.adapter = describe(*check_pair(teacher_shape, student_shape, maps_only=True))
 
     def call(self, teacher, student, labels=None):

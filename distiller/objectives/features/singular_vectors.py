@@ -1,5 +1,6 @@
 """Singular vectors: how the main directions of one layer's channels relate to those of the next."""
 
+import math
 from typing import Any
 
 import keras
@@ -53,7 +54,7 @@ def singular_vectors(teacher, student, *, rank: int = 1):
 
 def _directions(teacher, student, rank: int):
     """Both networks' weighed singular vectors (batch, channels, rank), the student's put in the teacher's order."""
-    same_shape(teacher[:, 0, 0], student[:, 0, 0], "channels (batch, channels)")
+    same_shape(positions(teacher)[:, 0], positions(student)[:, 0], "channels (batch, channels)")
     values, taught = _decompose(_scaled(positions(teacher)), rank)
     largest = ops.take_along_axis(taught, ops.argmax(ops.abs(taught), axis=1, keepdims=True), axis=1)
     taught = taught * _sign(largest)
@@ -125,7 +126,7 @@ class SingularVectors(AdaptedLayersObjective):
         """Make the adapters; InputError where a map has fewer singular vectors than `rank`."""
         super().build(teacher_shape, student_shape)
         for shape in (*teacher_shape, *student_shape):
-            if min(shape[1] * shape[2], shape[3]) < self.rank:
+            if min(math.prod(shape[1:-1]), shape[-1]) < self.rank:
                 raise InputError(
                     f"Expected maps of at least rank={self.rank} positions and channels. Received: {tuple(shape)}"
                 )
