@@ -187,7 +187,7 @@ def test_refuses_a_folder_of_another_network(tmp_path):
         ),
         (
             lambda: teachers.born_again(lambda n: keras.Sequential(), Family().fit, 1, (X, Y)),
-            "student to be a functional",
+            "student to be built",
         ),
     ],
 )
