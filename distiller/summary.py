@@ -43,7 +43,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             "name": recipe.teacher.load or teacher.name,
             "accuracy": None if not own or None in own else statistics.fmean(own),
             "parameters": models.parameters(teacher),
-            "multiply_adds": models.multiply_adds(teacher),
+            "multiply_adds": models.multiply_adds(teacher, dataset.image_shape),
             "bridge": recipe.bridge.name if recipe.bridge else "none",
         },
         "students": [

@@ -57,6 +57,39 @@ def test_multiply_adds_of_what_does_not_show_are_unknown(hidden):
     assert models.multiply_adds(model) is None
 
 
+def _open(nested):
+    """Two convolutions and a classifier for images of any size; `nested`, inside a model for 12×12."""
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, strides=2, padding="same")(inputs)
+    x = keras.layers.SeparableConv2D(6, 3, padding="same")(x)
+    x = keras.layers.Conv2DTranspose(2, 2, strides=2)(x)
+    model = keras.Model(inputs, keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(x)))
+    if not nested:
+        return model
+    outer = keras.Input((12, 12, 3))
+    return keras.Model(outer, keras.layers.Add()([model(outer), model(outer)]))
+
+
+def test_multiply_adds_of_a_network_for_any_size_are_those_at_the_size_of_the_images():
+    at_12 = 6 * 6 * (9 * 3 * 4 + 9 * 4 + 4 * 6 + 2 * 2 * 6 * 2) + 2 * 5
+    assert models.multiply_adds(_open(nested=False), (12, 12, 3)) == at_12
+    assert models.multiply_adds(_open(nested=False), (24, 12, 3)) == 2 * (at_12 - 10) + 10
+    assert models.multiply_adds(_open(nested=False)) is None
+    assert models.multiply_adds(_open(nested=True)) == 2 * at_12
+
+
+def test_the_size_of_the_images_changes_nothing_where_a_network_says_its_own():
+    model = models.build("resnet8", 3, (8, 8, 1))
+    assert models.multiply_adds(model, (16, 16, 1)) == models.multiply_adds(model)
+
+
+def test_multiply_adds_of_channels_first():
+    """Its places are the last two of its four sides."""
+    inputs = keras.Input((3, 8, 10))
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 3, padding="same", data_format="channels_first")(inputs))
+    assert models.multiply_adds(model) == 8 * 10 * 9 * 3 * 4
+
+
 def test_mobilenet_channels_are_multiples_of_8():
     model = models.build("mobilenet_v2", 10, width=0.35)
     channels = {layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
