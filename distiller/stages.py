@@ -1,5 +1,6 @@
 """The stages of a run, each resumable."""
 
+import dataclasses
 import json
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 import tflite
 from distiller import class_names, data, models, recipes, report, teachers, training
+from distiller.before_training import held_out
 from distiller.bridging import Bridging, bridge_key
 from distiller.building import accuracy, load_data, logits, new_network, share_right
 from distiller.folder import RunFolder, write_json
@@ -18,7 +20,7 @@ from distiller.progress import Reporter
 from distiller.recipes.arms import in_order
 from distiller.saving import save_network
 from distiller.shown import as_text
-from distiller.summary import summarize, write_metrics
+from distiller.summary import HELD_OUT, summarize, write_metrics
 from distiller.teaching import Teaching
 from tflite.conversion.schemes import INTEGER
 from tflite.loading import keras_model
@@ -107,6 +109,22 @@ class Stages:
             train_teacher(source, self.teacher_data, folder, self.reporter)
         self.teaching = self._teaching(self.teacher)
         self.teaching.fit_bridges(folder)
+        folder.once(HELD_OUT, self._look)
+
+    def _look(self, _: Path) -> dict[str, Any]:
+        """How good the first seed's teachers are on held-out images, by arm: told before students are trained."""
+        found: dict[str, Any] = {}
+        known: dict[str, dict[str, Any] | None] = {}
+        for name, arm in self.recipe.arms.items():
+            key = bridge_key(self.recipe.bridge_of(name))
+            if arm.objectives and key not in known:
+                teacher = self.teaching.reference(name, self.recipe.seeds[0], self.folder)
+                looked = teacher and held_out(teacher, self.dataset.validation, self.dataset.classes)
+                known[key] = looked and dataclasses.asdict(looked)
+                if looked:
+                    self.reporter.say(looked.sentence)
+            found[name] = known.get(key)
+        return {"teachers": found}
 
     @property
     def in_order(self) -> list[str]:

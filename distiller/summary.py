@@ -8,9 +8,14 @@ from typing import Any
 import keras
 
 from distiller import data, models, training
+from distiller.chance import chance
 from distiller.folder import RunFolder
 from distiller.recipes.schema import RunRecipe
 from distiller.recipes.training import Training
+
+
+# The stage in which teachers are looked at before they teach.
+HELD_OUT = "teacher-held_out"
 
 
 def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teacher: keras.Model) -> dict[str, Any]:
@@ -33,6 +38,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             "labelled": fits[pairs[0]]["labelled"],
             "validation": len(dataset.validation),
             "test": len(dataset.test),
+            "chance": chance(dataset.test.labels, len(dataset.classes)),
         },
         "budget": {
             **_budget(recipe.training, dataset),
@@ -45,6 +51,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             "parameters": models.parameters(teacher),
             "multiply_adds": models.multiply_adds(teacher, dataset.image_shape),
             "bridge": recipe.bridge.name if recipe.bridge else "none",
+            "held_out": _held_out(recipe, folder),
         },
         "students": [
             {
@@ -65,6 +72,14 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
         "curves": [{"name": name, "seed": seed, "epochs": fits[name, seed]["epochs"]} for name, seed in pairs],
         **{key: asked[key] for key in ("versions", "machine", "commit", "command")},
     }
+
+
+def _held_out(recipe: RunRecipe, folder: RunFolder) -> dict[str, Any] | None:
+    """What was seen of the teacher before the training, behind the recipe's own bridge where an arm has that."""
+    seen = folder.result(HELD_OUT)["teachers"]
+    taught = [name for name, arm in recipe.arms.items() if arm.objectives]
+    own = [name for name in taught if recipe.arms[name].bridge is None]
+    return next((seen[name] for name in [*own, *taught] if seen[name]), None)
 
 
 def _bridge(recipe: RunRecipe, name: str) -> str | None:

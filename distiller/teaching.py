@@ -10,6 +10,7 @@ import numpy as np
 
 import tflite
 from distiller import bridges, data, teachers, training
+from distiller.before_training import heavier
 from distiller.bridging import Bridging, is_bridge
 from distiller.building import new_network, only_labelled
 from distiller.data import Split
@@ -57,8 +58,10 @@ class Teaching:
         if self._speaks(self.recipe.bridge, teacher):
             reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, teacher)["reference"]
             reference.teacher(teacher, len(self.dataset.classes))
+        told = None
         for name, arm in self.recipe.arms.items():
             student = self._new_student(name)
+            told = told or heavier(self.teacher, student, self.dataset.image_shape, len(self.dataset.classes))
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
                 learner = self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
@@ -71,6 +74,8 @@ class Teaching:
                 if self.recipe.cache:
                     rehearse(self.recipe.cache, learner, mixing=bool(self.recipe.plan(name).mixing))
         self.few_labels(self.recipe.seeds[0])
+        if told:
+            self.reporter.say(told)
 
     def few_labels(self, seed: int) -> Split:
         """The training images with the labels that the student of `seed` may see."""

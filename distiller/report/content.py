@@ -21,7 +21,10 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """The images: the student's classes and the number of images in each split; `labelled` of `train` have a label."""
+    """The images: the student's classes and the number of images in each split; `labelled` of `train` have a label.
+
+    `chance` is the accuracy that needs no look at a test image.
+    """
 
     name: str
     classes: list[str]
@@ -29,6 +32,7 @@ class Data(Section):
     labelled: Count
     validation: Count
     test: Count
+    chance: Share | None = None
 
 
 class OtherBudget(Section):
@@ -51,6 +55,15 @@ class Budget(Section):
     others: list[OtherBudget] = []
 
 
+class HeldOut(Section):
+    """A teacher on images that were held out of the training, before it taught, and why it is no better than chance."""
+
+    accuracy: Share
+    chance: Share
+    images: Count
+    cause: str | None = None
+
+
 class Teacher(Section):
     """The teacher; its accuracy is a fraction in the students' label space, after the recipe's bridge; None in another.
 
@@ -62,6 +75,7 @@ class Teacher(Section):
     parameters: Count
     multiply_adds: Count | None
     bridge: str | None = None
+    held_out: HeldOut | None = None
 
 
 class Student(Section):

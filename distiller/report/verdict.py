@@ -1,8 +1,9 @@
 """What came of a run, in two sentences with the numbers."""
 
+from distiller.chance import USUAL_CAUSE, better_than_chance
 from distiller.report.content import Report, Student
 from distiller.report.intervals import in_points, welch
-from distiller.report.measure import Measure, percent
+from distiller.report.measure import Measure, count, percent
 from distiller.report.subject import BASELINE, CHALLENGER, budget, rivals, subject
 from distiller.report.table import label, teacher_accuracy, teachers
 
@@ -18,9 +19,16 @@ def verdict(report: Report) -> str:
     """
     name = subject(report)
     accuracies = [s.accuracy for s in _of(report, name)]
-    reached = f"{_named(name)}{_among(report, name)} reaches {percent(Measure.of(accuracies))} %"
-    found = f"{reached} on {report.data.test:,} test images{_comparison(report, name, accuracies)}"
-    return f"{found}. {_distances(report, name, Measure.of(accuracies))}".rstrip()
+    mean = Measure.of(accuracies)
+    reached = f"{_named(name)}{_among(report, name)} reaches {percent(mean)} % on {report.data.test:,} test images"
+    if _is_chance(report, mean.mean):
+        reached += f", which cannot be told from chance ({percent(_chance(report))} %)"
+    sentences = [
+        f"{reached}{_comparison(report, name, accuracies)}.",
+        _broken(report, name) or _distances(report, name, mean),
+        _heavier(report, name),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _among(report: Report, name: str) -> str:
@@ -61,11 +69,44 @@ def _distances(report: Report, name: str, subject: Measure) -> str:
         equal = _points(gap) == "0.00"
         parts.append(f"It equals {teacher}" if equal else f"It is {_points(gap)} points {side} {teacher}")
     cost = _cost_of_integers(report, name)
-    if cost is not None:
+    if cost is not None and not _is_chance(report, subject.mean):
         change = "costs it" if cost <= 0 or _points(cost) == "0.00" else "gains"
         amount = "nothing" if _points(cost) == "0.00" else f"{_points(cost)} points"
         parts.append(f"{SCHEME} {change} {amount} against float")
     return f"{', and '.join(parts)}." if parts else ""
+
+
+def _broken(report: Report, name: str) -> str | None:
+    """What there is to say in place of distances where the student's teacher knows nothing of the images."""
+    accuracy = teacher_accuracy(report, name)
+    if name == BASELINE or accuracy is None or not _is_chance(report, accuracy):
+        return None
+    seen = report.teacher.held_out
+    cause = seen.cause if seen and seen.cause else USUAL_CAUSE
+    return (
+        f"Its teacher cannot be told from chance ({100 * accuracy:.2f} %; chance: {percent(_chance(report))} %), so "
+        f"that this says nothing of distillation. {cause}."
+    )
+
+
+def _heavier(report: Report, name: str) -> str | None:
+    """That a student has more parameters or multiply-adds than its teacher, where it has."""
+    student, teacher = _of(report, name)[0], report.teacher
+    words = []
+    if student.parameters > teacher.parameters:
+        words.append(f"{count(student.parameters)} parameters against {count(teacher.parameters)}")
+    if student.multiply_adds and teacher.multiply_adds and student.multiply_adds > teacher.multiply_adds:
+        words.append(f"{student.multiply_adds / teacher.multiply_adds:.2g} times the multiply-adds")
+    return f"It is heavier than its teacher: {', '.join(words)}." if words else None
+
+
+def _is_chance(report: Report, accuracy: float) -> bool:
+    return not better_than_chance(accuracy, _chance(report).mean, max(report.data.test, 1))
+
+
+def _chance(report: Report) -> Measure:
+    known = report.data.chance
+    return Measure.of([1 / len(report.data.classes) if known is None else known])
 
 
 def _cost_of_integers(report: Report, name: str) -> float | None:

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from distiller.chance import better_than_chance
 from distiller.teachers.diagnosis.by_class import ClassAccuracy
 from distiller.teachers.diagnosis.calibration import Calibration
-from distiller.teachers.diagnosis.gap import Gap, better_than_chance
+from distiller.teachers.diagnosis.gap import Gap
 from distiller.teachers.diagnosis.mutual_information import Information
 from distiller.teachers.diagnosis.smoothing import Smoothing
 

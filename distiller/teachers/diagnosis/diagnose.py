@@ -11,6 +11,7 @@ import numpy as np
 
 from distiller.data.augmentation import Augmentation
 from distiller.data.splits import UNLABELLED, Split
+from distiller.chance import chance
 from distiller.errors import InputError
 from distiller.teachers.diagnosis import checks, gap, soft_targets
 from distiller.teachers.diagnosis.asking import Asked
@@ -114,7 +115,7 @@ def diagnose(
     accuracy = _accuracy(known, labels)
     smoothing = score(known, labels)
     calibration = calibrate(known, labels)
-    by_chance, weakest = gap.chance(labels, len(names)), by_class(known, labels, names)
+    by_chance, weakest = chance(labels, len(names)), by_class(known, labels, names)
     between = None
     if student is not None:
         reached = None if answered is None else _accuracy(answered[labelled], labels)

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
+from distiller.chance import better_than_chance
 from distiller.errors import InputError
 from distiller.models.cost import multiply_adds, parameters
 
@@ -70,21 +70,3 @@ def assistant(teacher: int, student: int) -> int | None:
     (400000, None)
     """
     return round(math.sqrt(teacher * student)) if teacher >= FAR * student else None
-
-
-def chance(labels: np.ndarray, classes: int) -> float:
-    """The accuracy that needs no look at an image: of guessing, or of always saying the most frequent of `labels` (n,).
-
-    >>> chance(np.array([0, 1, 2, 3]), classes=4), chance(np.array([0, 0, 0, 1]), classes=4)
-    (0.25, 0.75)
-    """
-    return max(1 / classes, float(np.bincount(labels).max() / len(labels)))
-
-
-def better_than_chance(accuracy: float, chance: float, samples: int) -> bool:
-    """Whether an accuracy is more than three standard deviations above chance: of an untrained network it is not.
-
-    >>> better_than_chance(0.12, chance=0.1, samples=1000), better_than_chance(0.15, chance=0.1, samples=1000)
-    (False, True)
-    """
-    return accuracy > chance + 3 * math.sqrt(chance * (1 - chance) / samples)
