@@ -10,17 +10,18 @@ import keras
 import numpy as np
 
 import tflite
-from distiller import class_names, data, models, recipes, report, teachers, training
+from distiller import class_names, data, models, recipes, report, teacher_file, teachers, training
 from distiller.before_training import held_out
 from distiller.bridging import Bridging, bridge_key
 from distiller.building import accuracy, load_data, logits, new_network, share_right
+from distiller.file_quality import measured
 from distiller.folder import RunFolder, write_json
 from distiller.profiling import explain
 from distiller.progress import Reporter
 from distiller.recipes.arms import in_order
 from distiller.saving import save_network
 from distiller.shown import as_text
-from distiller.summary import HELD_OUT, summarize, write_metrics
+from distiller.summary import HELD_OUT, TEACHER_FILE, TEACHER_TEST, summarize, write_metrics
 from distiller.teaching import Teaching
 from tflite.conversion.schemes import INTEGER
 from tflite.loading import keras_model
@@ -88,9 +89,13 @@ class Stages:
         pairs = [(name, seed) for seed in self.recipe.seeds for name in self.recipe.arms]
         for name, seed in pairs:
             self._export(name, seed)
+        if self.recipe.export.teacher:
+            folder.once(TEACHER_FILE, self._export_teacher)
         # Only now the test split is read, and nothing is chosen after it.
         for name, seed in pairs:
             self._test(name, seed)
+        if self._teacher_file:
+            folder.once(TEACHER_TEST, lambda _: teacher_file.test(*self._as_taught, self._teacher_file))
         self._measure(pairs)
         return self._report(pairs)
 
@@ -188,6 +193,32 @@ class Stages:
 
         self.folder.once(f"export-{name}-{seed}", work)
 
+    def _export_teacher(self, _: Path) -> dict[str, Any]:
+        teacher, dataset = self._as_taught
+        if teacher is None:
+            return {"refused": "There is no file of the teacher, which has other classes than its students."}
+        self.reporter.say("convert the teacher")
+        plan = self.recipe.export
+        made = teacher_file.write(teacher, dataset, self.folder.path, list(plan.schemes), plan.calibration)
+        if "refused" in made:
+            self.reporter.say(made["refused"])
+        return made
+
+    @cached_property
+    def _as_taught(self) -> tuple[keras.Model | None, data.Dataset]:
+        """The first seed's teacher in the student's classes, where it answers in them, and the images."""
+        taught = next((name for name, arm in self.recipe.arms.items() if arm.objectives and not arm.bridge), None)
+        teacher = taught and self.teaching.reference(taught, self.recipe.seeds[0], self.folder)
+        return teacher or None, self.dataset
+
+    @property
+    def _teacher_file(self) -> Path | None:
+        """The file of the teacher, where there is one."""
+        if not self.recipe.export.teacher:
+            return None
+        file = self.folder.result(TEACHER_FILE).get("file")
+        return file and self.folder.path / file
+
     def _test(self, name: str, seed: int) -> None:
         def work(_: Path) -> dict[str, Any]:
             self.reporter.say(f"test {name}, seed {seed}")
@@ -196,13 +227,7 @@ class Stages:
             answers, lessons = logits(student, test), self._teacher_answers(name, seed)
             files = {}
             for scheme in self.recipe.schemes(name):
-                path = self._file(name, seed, f"-{scheme}.tflite")
-                parity = tflite.compare(student, path, test.images)
-                files[scheme] = {
-                    "accuracy": tflite.evaluate(path, (test.images, test.labels)).accuracy,
-                    "agreement": parity.agreement,
-                    "mean_lsb": parity.mean_lsb,
-                }
+                files[scheme] = measured(student, self._file(name, seed, f"-{scheme}.tflite"), test)
             return {
                 "accuracy": share_right(answers, test),
                 "teacher_accuracy": None if lessons is None else share_right(lessons, test),
@@ -227,6 +252,8 @@ class Stages:
                 # The files of a seed are compared with each other: they take turns.
                 names = [name for name, of in pairs if of == seed]
                 paths = [self._file(n, seed, f"-{s}.tflite") for n in names for s in self.recipe.schemes(n)]
+                if self._teacher_file and seed == self.recipe.seeds[0]:
+                    paths.append(self._teacher_file)
 
                 def work(_: Path, paths: list[Path] = paths, seed: int = seed) -> dict[str, Any]:
                     measured = tflite.benchmark(paths, threads=plan.threads, runs=plan.runs, min_seconds=plan.seconds)

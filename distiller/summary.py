@@ -16,6 +16,8 @@ from distiller.recipes.training import Training
 
 # The stage in which teachers are looked at before they teach.
 HELD_OUT = "teacher-held_out"
+# Those of the file that is made of the teacher.
+TEACHER_FILE, TEACHER_TEST = "export-teacher", "test-teacher"
 
 
 def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teacher: keras.Model) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             "multiply_adds": models.multiply_adds(teacher, dataset.image_shape),
             "bridge": recipe.bridge.name if recipe.bridge else "none",
             "held_out": _held_out(recipe, folder),
+            **_teacher_file(recipe, folder),
         },
         "students": [
             {
@@ -105,9 +108,20 @@ def _others(recipe: RunRecipe, dataset: data.Dataset) -> list[dict[str, Any]]:
     ]
 
 
+def _teacher_file(recipe: RunRecipe, folder: RunFolder) -> dict[str, Any]:
+    """The file of the teacher, or why there is none."""
+    if not recipe.export.teacher:
+        return {}
+    made = folder.result(TEACHER_FILE)
+    if "refused" in made:
+        return {"no_file": made["refused"]}
+    shown = {key: made[key] for key in ("scheme", "file", "bytes")}
+    quality = {key: folder.result(TEACHER_TEST)[key] for key in ("accuracy", "agreement", "mean_lsb")}
+    return {"tflite": [{**shown, **quality, **_latency(folder, recipe.seeds[0], made["file"])}]}
+
+
 def _file_row(folder: RunFolder, name: str, seed: int, scheme: str) -> dict[str, Any]:
     file = f"{name}-{seed}-{scheme}.tflite"
-    latency = folder.result(f"benchmark-seed-{seed}")[file]
     return {
         "student": name,
         "seed": seed,
@@ -115,6 +129,13 @@ def _file_row(folder: RunFolder, name: str, seed: int, scheme: str) -> dict[str,
         "file": file,
         "bytes": folder.result(f"export-{name}-{seed}")["bytes"][scheme],
         **folder.result(f"test-{name}-{seed}")["tflite"][scheme],
+        **_latency(folder, seed, file),
+    }
+
+
+def _latency(folder: RunFolder, seed: int, file: str) -> dict[str, Any]:
+    latency = folder.result(f"benchmark-seed-{seed}")[file]
+    return {
         "latency_ms": {"median": latency["median_ms"], "p90": latency["p90_ms"]},
         "runs": latency["runs"],
         "threads": latency["threads"],

@@ -126,6 +126,7 @@ class Export(Section):
         default=["float32", "float16", "dynamic", "int8"], min_length=1
     )
     calibration: Count = Field(default=500, description="training images that post-training quantization sees")
+    teacher: bool = Field(default=False, description="also a file of the teacher, int8 where that is among the schemes")
 
     @field_validator("schemes")
     @classmethod

@@ -55,48 +55,6 @@ class Budget(Section):
     others: list[OtherBudget] = []
 
 
-class HeldOut(Section):
-    """A teacher on images that were held out of the training, before it taught, and why it is no better than chance."""
-
-    accuracy: Share
-    chance: Share
-    images: Count
-    cause: str | None = None
-
-
-class Teacher(Section):
-    """The teacher; its accuracy is a fraction in the students' label space, after the recipe's bridge; None in another.
-
-    Students with a bridge of their own have the accuracy of theirs.
-    """
-
-    name: str
-    accuracy: Share | None
-    parameters: Count
-    multiply_adds: Count | None
-    bridge: str | None = None
-    held_out: HeldOut | None = None
-
-
-class Student(Section):
-    """One float student of one seed.
-
-    `agreement` is the share of test images where it says what its teacher says, and `teacher_accuracy` that of its
-    teacher, behind its own bridge; None where that has other classes. `bridge` is None of a student without a teacher.
-    """
-
-    name: str
-    seed: int
-    accuracy: Share
-    validation_accuracy: Share
-    parameters: Count
-    multiply_adds: Count | None
-    agreement: Share | None
-    teacher_accuracy: Share | None = None
-    bridge: str | None = None
-    seconds: Duration
-
-
 class Latency(Section):
     """Milliseconds for one image."""
 
@@ -112,16 +70,14 @@ class Operator(Section):
     delegated: bool
 
 
-class Converted(Section):
-    """One `.tflite` file; `agreement` and `mean_lsb` are against the float student that it was made from.
+class File(Section):
+    """One `.tflite` file; `agreement` and `mean_lsb` are against the float network that it was made from.
 
     `file` is relative to the report's folder; `mean_lsb` is the mean output error in steps of the output's
     quantization, None for float outputs. `operators` are known of integer files that are slower than their twins in
     floating point, and of these twins.
     """
 
-    student: str
-    seed: int
     scheme: str
     file: str
     bytes: Annotated[int, Field(ge=1)]
@@ -141,6 +97,58 @@ class Converted(Section):
         if not path.parts or path.is_absolute() or ".." in path.parts:
             raise ValueError("expected a path inside the report's folder")
         return file
+
+
+class Converted(File):
+    """The file of one student of one seed."""
+
+    student: str
+    seed: int
+
+
+class HeldOut(Section):
+    """A teacher on images that were held out of the training, before it taught, and why it is no better than chance."""
+
+    accuracy: Share
+    chance: Share
+    images: Count
+    cause: str | None = None
+
+
+class Teacher(Section):
+    """The teacher; its accuracy is a fraction in the students' label space, after the recipe's bridge; None in another.
+
+    Students with a bridge of their own have the accuracy of theirs. `tflite` are files of the teacher itself, and
+    `no_file` says why there is none where one was asked for.
+    """
+
+    name: str
+    accuracy: Share | None
+    parameters: Count
+    multiply_adds: Count | None
+    bridge: str | None = None
+    held_out: HeldOut | None = None
+    tflite: list[File] = []
+    no_file: str | None = None
+
+
+class Student(Section):
+    """One float student of one seed.
+
+    `agreement` is the share of test images where it says what its teacher says, and `teacher_accuracy` that of its
+    teacher, behind its own bridge; None where that has other classes. `bridge` is None of a student without a teacher.
+    """
+
+    name: str
+    seed: int
+    accuracy: Share
+    validation_accuracy: Share
+    parameters: Count
+    multiply_adds: Count | None
+    agreement: Share | None
+    teacher_accuracy: Share | None = None
+    bridge: str | None = None
+    seconds: Duration
 
 
 class Epoch(Section):

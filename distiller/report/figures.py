@@ -20,7 +20,7 @@ def draw(report: Report, folder: Path) -> list[Picture]:
     learning = curves.draw(report, look, folder / "learning_curves.png")
     pictures = [learning] if learning else []
     pictures.append(accuracies.draw(report, look, folder / "accuracy.png"))
-    files = [row for row in rows(report) if row.has_file]
+    files = [row for row in rows(report) if row.has_file and not row.is_teacher]
     if files:
         pictures.append(tradeoffs.by_size(report, files, look, folder / "accuracy_size.png"))
     for i, place in enumerate(dict.fromkeys(setting(row) for row in files)):

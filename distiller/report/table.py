@@ -51,11 +51,11 @@ class Column:
 
 
 def rows(report: Report) -> list[Row]:
-    """In this order: the teachers that have an accuracy, the float students, and each student in each scheme.
+    """In this order: the teachers that have an accuracy, the teacher's own file, the float students, and their files.
 
     Schemes are apart by threads and device, in nothing but latency.
     """
-    return [*_teachers(report), *_students(report), *_converted(report)]
+    return [*_teachers(report), *_of_teacher(report), *_students(report), *_converted(report)]
 
 
 def columns(rows: Iterable[Row]) -> list[Column]:
@@ -80,7 +80,7 @@ def notes(report: Report) -> list[str]:
         f"Accuracy on {report.data.test:,} test images"
         + ("; ± is the sample standard deviation over seeds." if several else "; one seed, so no deviation is known."),
         "Agreement: a float student says what the teacher says"
-        + (", a file says what its float student says." if report.tflite else "."),
+        + (", a file says what its float network says." if report.tflite else "."),
         "≈ is the number of parameters × 4 bytes" + ("; other sizes are those of files." if report.tflite else "."),
     ]
     settings = sorted({setting(row) for row in rows(report) if row.latency_ms})
@@ -88,7 +88,7 @@ def notes(report: Report) -> list[str]:
         found.append(f"Latency: median for one image, {settings[0]}.")
     elif settings:
         found.append("Latency: median for one image, over the seeds that were measured there.")
-    return found
+    return [*found, report.teacher.no_file] if report.teacher.no_file else found
 
 
 def markdown(report: Report) -> str:
@@ -153,6 +153,24 @@ def _teachers(report: Report) -> list[Row]:
             is_teacher=True,
         )
         for name, accuracy in teachers(report).items()
+    ]
+
+
+def _of_teacher(report: Report) -> list[Row]:
+    return [
+        Row(
+            model=_named(report.teacher),
+            form=file.scheme,
+            accuracy=Measure.of([file.accuracy]),
+            agreement=Measure.of([file.agreement]),
+            bytes=file.bytes,
+            has_file=True,
+            latency_ms=Measure.of([file.latency_ms.median]),
+            threads=file.threads,
+            device=file.device,
+            is_teacher=True,
+        )
+        for file in report.teacher.tflite
     ]
 
 
@@ -245,8 +263,9 @@ def _named(teacher: Teacher) -> str:
 
 
 def group(row: Row) -> tuple:
-    """Rows that stand together: the teacher, the float students, the files of one student."""
-    return (row.is_teacher, row.has_file, row.model if row.has_file else None)
+    """Rows that stand together: the teacher and its file, the float students, the files of one student."""
+    is_file = row.has_file and not row.is_teacher
+    return (row.is_teacher, is_file, row.model if is_file else None)
 
 
 def _escaped(text: str) -> str:

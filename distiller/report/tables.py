@@ -9,7 +9,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from distiller.report import measure
-from distiller.report.content import Converted, Report
+from distiller.report.content import Converted, File, Report
 from distiller.report.intervals import in_points, signed, welch
 from distiller.report.measure import Measure
 from distiller.report.subject import BASELINE, budget
@@ -95,23 +95,24 @@ def networks(report: Report) -> Table:
 
 def files(report: Report) -> Table | None:
     """Every `.tflite` file with a link to it; None where there is none."""
+    entries: list[File] = [*report.teacher.tflite, *report.tflite]
     columns: list[tuple[str, bool, list[Any]]] = [
-        ("File", False, [_link(entry) for entry in report.tflite]),
-        ("Student", False, [label(entry.student) for entry in report.tflite]),
-        ("Seed", True, [str(entry.seed) for entry in report.tflite]),
-        ("Scheme", False, [entry.scheme for entry in report.tflite]),
-        ("Bytes", True, [f"{entry.bytes:,}" for entry in report.tflite]),
-        ("Accuracy (%)", True, [f"{100 * entry.accuracy:.2f}" for entry in report.tflite]),
-        ("Agreement (%)", True, [f"{100 * entry.agreement:.2f}" for entry in report.tflite]),
-        ("Error (LSB)", True, ["" if e.mean_lsb is None else f"{e.mean_lsb:.2f}" for e in report.tflite]),
-        ("Median (ms)", True, [_milliseconds(entry.latency_ms.median) for entry in report.tflite]),
-        ("p90 (ms)", True, [_milliseconds(entry.latency_ms.p90) for entry in report.tflite]),
-        ("Runs", True, [f"{entry.runs:,}" for entry in report.tflite]),
+        ("File", False, [_link(entry) for entry in entries]),
+        ("Network", False, [label(entry.student) if isinstance(entry, Converted) else "teacher" for entry in entries]),
+        ("Seed", True, [str(entry.seed) if isinstance(entry, Converted) else "" for entry in entries]),
+        ("Scheme", False, [entry.scheme for entry in entries]),
+        ("Bytes", True, [f"{entry.bytes:,}" for entry in entries]),
+        ("Accuracy (%)", True, [f"{100 * entry.accuracy:.2f}" for entry in entries]),
+        ("Agreement (%)", True, [f"{100 * entry.agreement:.2f}" for entry in entries]),
+        ("Error (LSB)", True, ["" if e.mean_lsb is None else f"{e.mean_lsb:.2f}" for e in entries]),
+        ("Median (ms)", True, [_milliseconds(entry.latency_ms.median) for entry in entries]),
+        ("p90 (ms)", True, [_milliseconds(entry.latency_ms.p90) for entry in entries]),
+        ("Runs", True, [f"{entry.runs:,}" for entry in entries]),
     ]
-    settings = [setting(entry) for entry in report.tflite]
+    settings = [setting(entry) for entry in entries]
     if len(set(settings)) > 1:
         columns.append(("Measured on", False, settings))
-    if not report.tflite:
+    if not entries:
         return None
     headings, numbers, cells = zip(*columns, strict=True)
     return Table.of(list(headings), list(numbers), zip(*cells, strict=True))
