@@ -9,13 +9,33 @@ import numpy as np
 from distiller import bridges, data, models
 from distiller.data import InOrder, Split
 from distiller.errors import InputError
-from distiller.recipes.schema import Data, Network
+from distiller.nearest import unknown
+from distiller.objectives import OBJECTIVES
+from distiller.recipes.schema import Data, Network, RunRecipe
 from distiller.recipes.training import Training
+
+
+def check_names(recipe: RunRecipe) -> None:
+    """Raise InputError where a recipe names a network, options of one, or an objective that there is not.
+
+    So much can be seen before any image is read, which takes minutes for a folder of photos.
+    """
+    models.check(recipe.student.name, recipe.student.options)
+    if recipe.teacher.train:
+        models.check(recipe.teacher.train.model.name, recipe.teacher.train.model.options)
+    if recipe.teacher.load:
+        models.card(recipe.teacher.load)
+    for arm in recipe.arms.values():
+        for objective in arm.objectives.values():
+            if isinstance(name := objective.get("name"), str) and name not in OBJECTIVES:
+                raise InputError(unknown("objective", name, OBJECTIVES))
 
 
 def load_data(section: Data, data_dir: Path | None) -> data.Dataset:
     """The images that a recipe names."""
-    dataset = data.load(section.name, data_dir=data_dir, validation=section.validation, image_size=section.image_size)
+    # Where a recipe does not say a size, the usual one is told.
+    size = section.image_size if "image_size" in section.model_fields_set else None
+    dataset = data.load(section.name, data_dir=data_dir, validation=section.validation, image_size=size)
     if section.groups:
         return grouped(dataset, bridges.ClassMap.named(section.groups))
     return dataset.only(section.classes) if section.classes else dataset

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from distiller import recipes
+from distiller import data, models, recipes
 from distiller.building import load_data, new_network
 from distiller.disk import told_if_full
 from distiller.errors import InputError
@@ -33,6 +33,7 @@ def train(
             written then.
         WorkError: the training failed.
     """
+    models.check(recipe.model.name, recipe.model.options)
     dataset = load_data(recipe.data, data_dir)
     new_network(recipe.model, recipe.training, dataset)
     inputs = digests(recipe, dataset)
@@ -52,11 +53,13 @@ def run(
     force: bool = False,
     reporter: Reporter | None = None,
     processes: int = 1,
+    dataset: data.Dataset | None = None,
 ) -> dict[str, Any]:
     """The whole way of a recipe into the folder `out`; returns the content of its `report.json`.
 
     With more than one of `processes`, so many students are trained at a time: in a script, below
-    `if __name__ == "__main__":`, which Python's `multiprocessing` asks for.
+    `if __name__ == "__main__":`, which Python's `multiprocessing` asks for. `dataset` are the recipe's images, where
+    they have been read already.
 
     Raises:
         InputError: the recipe, the data, the teacher or the folder is wrong, or another process is at a run in it;
@@ -66,7 +69,7 @@ def run(
     if processes < 1:
         raise InputError(f"Expected 1 or more for `processes`. Received: {processes}")
     reporter = reporter or Reporter()
-    stages = Stages(recipe, data_dir, reporter)
+    stages = Stages(recipe, data_dir, reporter, dataset)
     stages.rehearse()
     inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
     with RunFolder(out).alone(), told_if_full(out):

@@ -13,7 +13,7 @@ import tflite
 from distiller import class_names, data, models, recipes, report, teacher_file, teachers, training
 from distiller.before_training import held_out
 from distiller.bridging import Bridging, bridge_key
-from distiller.building import accuracy, load_data, logits, new_network, share_right
+from distiller.building import accuracy, check_names, load_data, logits, new_network, share_right
 from distiller.file_quality import measured
 from distiller.folder import RunFolder, write_json
 from distiller.profiling import explain
@@ -69,9 +69,19 @@ def train_teacher(
 class Stages:
     """The stages of one recipe, in the order of their methods."""
 
-    def __init__(self, recipe: recipes.RunRecipe, data_dir: Path | None, reporter: Reporter):
+    def __init__(
+        self,
+        recipe: recipes.RunRecipe,
+        data_dir: Path | None,
+        reporter: Reporter,
+        dataset: data.Dataset | None = None,
+    ):
         self.recipe, self.reporter, self.data_dir = recipe, reporter, data_dir
-        self.dataset = load_data(recipe.data, data_dir)
+        # What can be seen before the images are read, which may take minutes.
+        check_names(recipe)
+        if recipe.teacher.file:
+            self.teacher  # noqa: B018  opened
+        self.dataset = dataset or load_data(recipe.data, data_dir)
         # The files of students hold them, and are made after the training.
         class_names.check(self.dataset.classes, recipe.data.name)
         self.folder: RunFolder

@@ -103,20 +103,41 @@ def load(
         validation=held_out,
         classes=classes.split(",") if classes else None,
         groups=groups,
-        image_size=size_for(model, size),
+        image_size=size_for(model, size, data),
     )
     return load_data(section, data_dir)
 
 
-def size_for(model: Path | str, size: int | None) -> tuple[int, int]:
-    """Height and width: `size`, else what the file of a model says that it takes, else 32.
+def after_names(recipe, data_dir: Path | None):
+    """The images of a recipe, read after its networks and objectives are known to be there, which takes seconds.
+
+    Raises:
+        InputError: one of them is not, or is no network; or the images cannot be read.
+    """
+    from distiller import teachers
+    from distiller.building import check_names, load_data
+
+    check_names(recipe)
+    if recipe.teacher.file:
+        teachers.load(recipe.teacher.file)
+    return load_data(recipe.data, data_dir)
+
+
+def size_for(model: Path | str, size: int | None, data: str | None = None) -> tuple[int, int]:
+    """Height and width: `size`, else what the file of a model says that it takes, else 32, which is told of a folder.
 
     What is wrong with the file is told where it is opened.
     """
     if size is not None:
         return size, size
     path = Path(model)
-    return (_of_tflite(path) if path.suffix == ".tflite" else image_size.of_keras(path)) or _USUAL
+    found = _of_tflite(path) if path.suffix == ".tflite" else image_size.of_keras(path)
+    if found is None and path.is_file() and data is not None and Path(data).is_dir():
+        from distiller.progress import Reporter
+
+        sides = "×".join(map(str, _USUAL))
+        Reporter().say(f"{str(model)!r} takes images of any size: those in {data!r} are resized to {sides}, or --size")
+    return found or _USUAL
 
 
 def _of_tflite(path: Path) -> tuple[int, int] | None:

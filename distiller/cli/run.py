@@ -55,10 +55,12 @@ def execute(
     source: Path | None = None,
     processes: int = 1,
     bridge: str = "Give the recipe a bridge, such as bridge.name=subset",
+    dataset=None,
 ) -> None:
     """Run a recipe and print its table and verdict.
 
-    `source` is the file that it was read from, and `bridge` says how a command names one.
+    `source` is the file that it was read from, `bridge` says how a command names one, and `dataset` are its images
+    where they have been read already.
     """
     from distiller.backend import load_backend
     from distiller.errors import NoBridgeError
@@ -69,7 +71,7 @@ def execute(
     from distiller import pipeline, report
 
     try:
-        pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force, processes=processes)
+        pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force, processes=processes, dataset=dataset)
     except NoBridgeError as error:
         raise NoBridgeError(error.teacher, error.student, bridge) from error
     show_report(report.read(out), out / "report.html")

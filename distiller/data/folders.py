@@ -1,6 +1,7 @@
 """Images in a folder of class folders."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,32 +31,87 @@ def read(
 
     Where they are not divided, a sixth is the test split. With a share `validation` so much is held out of the training
     images where there is no folder of validation images. Which images are held out follows from `seed` and from their
-    paths in the folder. What is divided further has three images of each class at least.
+    paths in the folder. What is divided further has three images of each class at least. Where there are training and
+    validation images and no test images, the validation images are the test split.
 
     Raises:
-        InputError: fewer than two classes, or images that cannot be read, or some of `train`, `val` and `test` alone.
+        InputError: fewer than two classes, or images that cannot be read, or `train` or `test` alone.
     """
     there = _folders_in(folder)
     division = {name for name in there if name.lower() in _PARTS}
     parts = {_PARTS[name.lower()]: name for name in division}
     held = None
-    if not division or (there - division and not {"train", "test"} <= parts.keys()):
+    if not _is_divided(folder, there - division, parts):
         _check_classes(folder, sorted(there))
         train, keys, classes = _read_classes(folder, image_size, seed)
         train, keys, test = _hold_out(train, keys, 1 / 6)
     else:
-        if not {"train", "test"} <= parts.keys() or len(parts) < len(division):
-            raise InputError(
-                "Expected the folders train and test, and perhaps one of val and valid and validation, in "
-                f"{str(folder)!r}. Received: {', '.join(sorted(division))}"
-            )
-        train, keys, classes = _read_classes(folder / parts["train"], image_size, seed)
-        test = _read_part(folder, parts, "test", image_size, classes)
-        if "val" in parts:
-            held = _read_part(folder, parts, "val", image_size, classes)
+        if not {"train", "test"} <= parts.keys():
+            parts = _without_test(folder, parts, division)
+        if len(set(parts.values())) < len(division):
+            raise _not_divided(folder, division)
+        train, keys, classes, others = _read_parts(folder, parts, image_size, seed)
+        test, held = others["test"], others.get("val")
     if held is None and validation is not None:
         train, _, held = _hold_out(train, keys, validation)
     return train, held, test, classes
+
+
+def _is_divided(folder: Path, others: set[str], parts: Mapping[str, str]) -> bool:
+    """Whether a folder holds parts, each with the folders of the classes, beside `others`, and not classes."""
+    if not others or {"train", "test"} <= parts.keys():
+        return bool(parts)
+    if not {"train", "val"} <= parts.keys():
+        return False
+    inside = [_folders_in(folder / parts[part]) for part in ("train", "val")]
+    return bool(inside[0]) and inside[0] == inside[1]
+
+
+def _without_test(folder: Path, parts: Mapping[str, str], division: set[str]) -> dict[str, str]:
+    """The parts of a folder with training and validation images alone: those are its test split."""
+    if parts.keys() != {"train", "val"} or len(division) > len(parts):
+        raise _not_divided(folder, division)
+    Reporter().say(
+        f"There are no test images in {str(folder)!r}: those in {parts['val']} are the test split, and others are held "
+        "out of the training images for validation"
+    )
+    return {"train": parts["train"], "test": parts["val"]}
+
+
+def _not_divided(folder: Path, division: set[str]) -> InputError:
+    return InputError(
+        "Expected the folders train and test, and perhaps one of val and valid and validation, or train and one of "
+        f"those, in {str(folder)!r}. Received: {', '.join(sorted(division))}"
+    )
+
+
+def _read_parts(
+    folder: Path, parts: Mapping[str, str], image_size: tuple[int, int], seed: int
+) -> tuple[Split, np.ndarray, tuple[str, ...], dict[str, Split]]:
+    """The training images with their keys, the classes, and the images of the other parts.
+
+    Raises:
+        InputError: other classes in one of them, or images that cannot be read: those of all parts.
+    """
+    train, others, broken = None, {}, []
+    for part, name in sorted(parts.items(), key=lambda item: item[0] != "train"):
+        try:
+            found = _read_classes(folder / name, image_size, seed, fewest=3 if part == "train" else 1)
+        except photos.BrokenImages as error:
+            broken += error.problems
+            continue
+        if part == "train":
+            train = found
+            continue
+        if train and found[2] != train[2]:
+            raise InputError(
+                f"Expected the same class folders in {parts['train']} and {name} of {str(folder)!r}. "
+                f"Received: {', '.join(sorted(set(train[2]) ^ set(found[2])))} in one of them only"
+            )
+        others[part] = found[0]
+    if broken or train is None:
+        raise photos.BrokenImages(broken)
+    return *train, others
 
 
 def _folders_in(folder: Path) -> set[str]:
@@ -71,19 +127,6 @@ def _check_classes(folder: Path, names: list[str]) -> None:
             f"Expected images of one class in each folder of {str(folder)!r}, or the folders train and test. "
             f"Received: {', '.join(names)}, each with the folders {', '.join(shared)} and no image beside them"
         )
-
-
-def _read_part(
-    folder: Path, parts: dict[str, str], part: str, image_size: tuple[int, int], classes: tuple[str, ...]
-) -> Split:
-    """The images of `part`, which has the same classes as the training images."""
-    split, _, its_classes = _read_classes(folder / parts[part], image_size, seed=0, fewest=1)
-    if its_classes != classes:
-        raise InputError(
-            f"Expected the same class folders in {parts['train']} and {parts[part]} of {str(folder)!r}. "
-            f"Received: {', '.join(sorted(set(classes) ^ set(its_classes)))} in one of them only"
-        )
-    return split
 
 
 def _hold_out(split: Split, keys: np.ndarray, share: float) -> tuple[Split, np.ndarray, Split]:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ _MOST_PIXELS = 250_000_000
 _LARGE = 2**25
 _PART = 2**22
 _one_at_a_time = threading.Lock()
+# Broken images that a message names.
+_NAMED = 5
 
 
 def find(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -49,11 +51,39 @@ def read(paths: Sequence[Path], size: tuple[int, int], title: str) -> np.ndarray
             numbers.
     """
     images = np.empty((len(paths), *size, 3), np.uint8)
+    broken: list[str] = []
     with _of_any_size(), Reporter().task(title, len(paths)) as task, ThreadPoolExecutor() as pool:
-        for i, image in enumerate(pool.map(lambda path: _image(path, size), paths)):
-            images[i] = image
+        for i, image in enumerate(pool.map(lambda path: _image_or_problem(path, size), paths)):
+            if isinstance(image, str):
+                broken.append(image)
+            else:
+                images[i] = image
             task.advance_to(i + 1)
+    if broken:
+        raise BrokenImages(broken)
     return images
+
+
+class BrokenImages(InputError):
+    """Images that cannot be read: all are counted, and the first are named, each with its reason in `problems`."""
+
+    def __init__(self, problems: Sequence[str]):
+        self.problems = tuple(problems)
+        named = "; ".join(f"the image {problem}" for problem in problems[:_NAMED])
+        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        several = f"{len(problems)} images cannot be read: " if len(problems) > 1 else ""
+        said = f"{several}{named}{more}"
+        super().__init__(f"{said[0].upper()}{said[1:]}")
+
+
+def sizes_differ(paths: Sequence[Path], size: tuple[int, int]) -> bool:
+    """Whether the first of the images that can be read has another height or width than `size`."""
+    from PIL import Image
+
+    for path in paths:
+        with suppress(Exception), Image.open(path) as file:
+            return (file.height, file.width) != size
+    return False
 
 
 @contextmanager
@@ -68,24 +98,31 @@ def _of_any_size() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = most
 
 
+def _image_or_problem(path: Path, size: tuple[int, int]) -> np.ndarray | str:
+    """The pixels of an image, or its path and what is wrong with it."""
+    try:
+        return _image(path, size)
+    except Exception as error:  # of whatever a damaged file makes
+        # Pillow says the path once more of a file that is no image.
+        reason = " ".join(str(error).replace(repr(str(path)), "it").split())
+        return f"{str(path)!r} cannot be read: {reason}"
+
+
 def _image(path: Path, size: tuple[int, int]) -> np.ndarray:
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as file:
-            pixels = file.width * file.height
-            if pixels > _MOST_PIXELS:
-                raise InputError(
-                    f"expected {_MOST_PIXELS:,} pixels at most. Received: {file.width:,} × {file.height:,}. "
-                    "Make it smaller, or take it out of the folder"
-                )
-            file.draft("RGB", (2 * max(size),) * 2)  # a large JPEG is decoded smaller, by a power of two
-            with _one_at_a_time if pixels > _LARGE else nullcontext():
-                image = _reduced(file, 4 * max(size)) if file.width * file.height > _LARGE else file
-                upright = ImageOps.exif_transpose(image)
-                return np.asarray(_coloured(upright).resize(size[::-1], Image.Resampling.BILINEAR))
-    except Exception as error:  # of whatever a damaged file makes
-        raise InputError(f"The image {str(path)!r} cannot be read: {error}") from None
+    with Image.open(path) as file:
+        pixels = file.width * file.height
+        if pixels > _MOST_PIXELS:
+            raise InputError(
+                f"expected {_MOST_PIXELS:,} pixels at most. Received: {file.width:,} × {file.height:,}. "
+                "Make it smaller, or take it out of the folder"
+            )
+        file.draft("RGB", (2 * max(size),) * 2)  # a large JPEG is decoded smaller, by a power of two
+        with _one_at_a_time if pixels > _LARGE else nullcontext():
+            image = _reduced(file, 4 * max(size)) if file.width * file.height > _LARGE else file
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(_coloured(upright).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
 def _reduced(image, side: int):

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from distiller.data import arrays, folders
+from distiller.data import arrays, folders, photos
 from distiller.data.splits import Dataset, Split, hold_out
 from distiller.errors import InputError, WorkError
 from distiller.nearest import unknown
+from distiller.progress import Reporter
 
 NAMES = ("cifar10", "cifar100", "digits")
+# Height and width that a folder's images are resized to where nothing is said, and how many are looked at before.
+_USUAL_SIZE, _LOOKED_AT = (32, 32), 5
 # Splits are part of what a data set is here: the same for every seed of training.
 _SPLIT_SEED = 20240604
 
@@ -19,14 +22,15 @@ def load(
     *,
     data_dir: str | Path | None = None,
     validation: float = 0.1,
-    image_size: tuple[int, int] = (32, 32),
+    image_size: tuple[int, int] | None = None,
 ) -> Dataset:
     """Train, validation and test images by name, from a folder that holds one folder of images a class, or from arrays.
 
     Args:
         name: "cifar10", "cifar100" (through tensorflow_datasets), "digits" (scikit-learn's 1,797 handwritten digits,
             8×8, no download), or the path of a folder. A folder with subfolders `train` and `test`, and perhaps `val`,
-            keeps that division (`Train`, `testing` and the like as well); of any other a sixth is the test split.
+            keeps that division (`Train`, `testing` and the like as well; the images in `val` are the
+            test split where there is no `test`); of any other a sixth is the test split.
             What is held out follows from the names of the files: one photo more in an undivided folder moves, of its
             class, one image at most into each split, and none from the training images into the test split. Or the
             path of a file of arrays, `.npz`, with `x_train`, uint8 (n, height, width, channels) or (n, height, width),
@@ -36,7 +40,8 @@ def load(
             which `export` writes, is read without TensorFlow.
         validation: share of the training images that is held out, the same in every class; none where there are
             validation images.
-        image_size: height and width that a folder's images are resized to; other sources have their own.
+        image_size: height and width that a folder's images are resized to, 32×32 where None, which is then told; other
+            sources have their own.
 
     Raises:
         InputError: unknown name, missing folder or file, fewer than two classes, some of `train`, `val` and `test`
@@ -54,7 +59,7 @@ def export(
     path: str | Path,
     *,
     data_dir: str | Path | None = None,
-    image_size: tuple[int, int] = (32, 32),
+    image_size: tuple[int, int] | None = None,
 ) -> None:
     """Write the images that `load` finds by `name` into a file of arrays that `load` reads.
 
@@ -73,7 +78,7 @@ def export(
 
 
 def _divided(
-    name: str | Path, data_dir: str | Path | None, image_size: tuple[int, int], validation: float | None = None
+    name: str | Path, data_dir: str | Path | None, image_size: tuple[int, int] | None, validation: float | None = None
 ) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
     """Train, validation (None where there is none yet) and test images, and their classes.
 
@@ -90,7 +95,9 @@ def _divided(
         train, test, classes = _digits()
         return train, None, test, classes
     if Path(name).is_dir():
-        return folders.read(Path(name), image_size, validation, _SPLIT_SEED)
+        if image_size is None and photos.sizes_differ(photos.find(Path(name))[0][:_LOOKED_AT], _USUAL_SIZE):
+            Reporter().say(f"The images in {str(name)!r} are resized to 32×32: `image_size` says another")
+        return folders.read(Path(name), image_size or _USUAL_SIZE, validation, _SPLIT_SEED)
     if Path(name).suffix == arrays.ENDING:
         return arrays.read(Path(name), _SPLIT_SEED)
     if Path(name).is_file():

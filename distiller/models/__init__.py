@@ -4,6 +4,18 @@ from distiller.models.cost import multiply_adds, parameters
 from distiller.models.fusing import fuse
 from distiller.models.logits_of import logits_of
 from distiller.models.trained import card, load, packaged
-from distiller.models.zoo import ZOO, build, names
+from distiller.models.zoo import ZOO, build, check, names
 
-__all__ = ["ZOO", "build", "card", "fuse", "load", "logits_of", "multiply_adds", "names", "packaged", "parameters"]
+__all__ = [
+    "ZOO",
+    "build",
+    "card",
+    "check",
+    "fuse",
+    "load",
+    "logits_of",
+    "multiply_adds",
+    "names",
+    "packaged",
+    "parameters",
+]

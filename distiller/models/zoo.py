@@ -1,6 +1,7 @@
 """The one table of networks: what `distiller models` prints and `models.build` builds."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,17 @@ def names() -> list[str]:
     return list(ZOO)
 
 
+def check(name: str, options: Mapping[str, Any] | None = None) -> None:
+    """Raise InputError where there is no network `name`, or it takes no such options: before any image is read."""
+    if name not in ZOO:
+        raise InputError(unknown("model", name, ZOO))
+    parameters = inspect.signature(ZOO[name].builder).parameters
+    known = [option for option in parameters if option not in ("classes", "input_shape", "dtype", "name")]
+    for option in options or {}:
+        if option not in known:
+            raise InputError(f"Invalid options for model {name!r}: {unknown('option', option, known)}")
+
+
 def build(
     name: str,
     classes: int,
@@ -62,11 +74,11 @@ def build(
         InputError: no such network; the message names the nearest.
         InputError: options that the network does not take, or fewer than two classes.
 
-    >>> build("resnet8", classes=10).output_shape
+    >>> from distiller import models
+    >>> models.build("resnet8", classes=10).output_shape
     (None, 10)
     """
-    if name not in ZOO:
-        raise InputError(unknown("model", name, ZOO))
+    check(name, options)
     if classes < 2:
         raise InputError(f"Invalid value for `classes`. Expected at least 2. Received: classes={classes}")
     entry = ZOO[name]

@@ -269,7 +269,7 @@ class TestFolder:
         assert [len(part) for part in (found.train, found.validation, found.test)] == [24, 24, 24]
         assert found.classes == ("cat", "dog")
 
-    @pytest.mark.parametrize("parts", [("train", "val"), ("train",), ("train", "val", "valid", "test")])
+    @pytest.mark.parametrize("parts", [("train", "val", "valid"), ("train",), ("train", "val", "valid", "test")])
     def test_parts_of_a_division_are_refused(self, folder, tmp_path_factory, parts):
         root = tmp_path_factory.mktemp("some")
         for part in parts:
