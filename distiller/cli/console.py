@@ -32,6 +32,7 @@ def show_report(found: "Report", page: Path) -> None:
     """Print the table and the verdict of a run, and where its page is."""
     from distiller import report
 
-    show(report.rich_table(found))
+    console = plain()
+    console.print(report.rich_table(found, console.width))
     print(report.verdict(found))
     print(f"Report: {page}")

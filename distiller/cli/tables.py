@@ -88,9 +88,10 @@ def _table(*columns: str):
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in columns:
+    for place, column in enumerate(columns):
         number = column in ("parameters", "multiply-adds", "bytes")
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+        # A name is what one types: it stays whole.
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number or not place)
     return table
 
 

@@ -1,5 +1,6 @@
 """What a run's `report.json` holds, checked on reading; keys that are not named here are kept."""
 
+import json
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -227,12 +228,30 @@ def read(path: Path) -> Report:
     """
     path = Path(path)
     file = path / NAME if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise InputError(_without_report(path))
     try:
         return Report.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(f"The report {str(file)!r} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise InputError(f"The report {str(file)!r} is damaged: " + "; ".join(_problems(error))) from None
+
+
+def _without_report(folder: Path) -> str:
+    """Why a folder has no report, and what to do."""
+    try:
+        run = json.loads((folder / "run.json").read_text())
+        kind, command = run["recipe"]["kind"], run.get("command") or "its command"
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"The folder {str(folder)!r} holds no run: there is no {NAME} and no run.json in it"
+    if kind != "run":
+        return f"The folder {str(folder)!r} holds a run of `distiller {kind}`, which has no report: see metrics.csv"
+    done = sorted(path.parent.name for path in folder.glob("stages/*/result.json"))
+    return (
+        f"The run in {str(folder)!r} is not finished and has no report yet. Done: {', '.join(done) or 'nothing'}. "
+        f"Go on with it: {command.removesuffix(' --resume')} --resume"
+    )
 
 
 def folder_of(path: Path) -> Path:

@@ -4,7 +4,11 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -104,19 +108,45 @@ def markdown(report: Report) -> str:
     return text + "\n\n" + "\n".join(f"- {_escaped(note)}" for note in notes(report)) + "\n"
 
 
-def rich_table(report: Report) -> Table:
-    """The table for a terminal, with its notes below."""
+def rich_table(report: Report, width: int | None = None) -> Table:
+    """The table for a terminal of `width` columns, with its notes below.
+
+    Where it would not fit, it has fewer lines and its cells wrap between words: no number and no name is cut.
+    """
+    wide = _rich_table(report, narrow=False)
+    if width is None or Measurement.get(_ENDLESS, _ENDLESS.options, wide).maximum <= width:
+        return wide
+    return _rich_table(report, narrow=True)
+
+
+_ENDLESS = Console(width=10_000)
+
+
+def _rich_table(report: Report, *, narrow: bool) -> Table:
     table = rows(report)
-    shown = columns(table)
     # Text, not str: a name with brackets in it is not markup.
-    terminal = Table(caption=Text("\n".join(notes(report))), caption_justify="left")
-    for column in shown:
-        # Folded where a terminal is narrow: names that are cut look alike.
-        terminal.add_column(column.heading, justify="right" if column.is_number else "left", overflow="fold")
+    form: dict[str, Any] = {"box": box.SIMPLE, "pad_edge": False, "padding": (0, 1, 0, 0)} if narrow else {}
+    terminal = Table(caption=Text("\n".join(notes(report))), caption_justify="left", **form)
+    for place, column in enumerate(columns(table)):
+        lines = [line for row in table for line in _in_lines(column.cell(row)).split("\n")]
+        least = max(map(len, [*column.heading.split(), *lines]))
+        # The names take what the numbers leave; longer words are folded there: names that are cut look alike.
+        terminal.add_column(
+            column.heading,
+            justify="right" if column.is_number else "left",
+            overflow="fold",
+            width=least if narrow and place else None,
+        )
     for i, row in enumerate(table):
         ends_a_group = i + 1 < len(table) and group(row) != group(table[i + 1])
-        terminal.add_row(*(Text(column.cell(row)) for column in shown), end_section=ends_a_group)
+        cells = [column.cell(row) for column in columns(table)]
+        terminal.add_row(*(Text(_in_lines(cell) if narrow else cell) for cell in cells), end_section=ends_a_group)
     return terminal
+
+
+def _in_lines(cell: str) -> str:
+    """A cell with its deviation below the number."""
+    return cell.replace(" ± ", "\n± ")
 
 
 def label(name: str) -> str:

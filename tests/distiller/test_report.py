@@ -46,6 +46,22 @@ class TestReading:
 
     def test_missing_file(self, tmp_path):
         with pytest.raises(InputError, match=r"report\.json.*cannot be read: No such file"):
+            report.read(tmp_path / "report.json")
+        with pytest.raises(InputError, match=r"holds no run: there is no report\.json and no run\.json"):
+            report.read(tmp_path)
+
+    def test_a_run_that_is_not_finished(self, tmp_path):
+        (tmp_path / "run.json").write_text('{"recipe": {"kind": "run"}, "command": "distiller run demo --resume"}')
+        for stage in ("teacher", "hard_labels-0"):
+            (tmp_path / "stages" / stage).mkdir(parents=True)
+            (tmp_path / "stages" / stage / "result.json").write_text("{}")
+        (tmp_path / "stages" / "distilled-0").mkdir()
+        with pytest.raises(
+            InputError, match=r"is not finished.*Done: hard_labels-0, teacher\. .*: distiller run demo --resume$"
+        ):
+            report.read(tmp_path)
+        (tmp_path / "run.json").write_text('{"recipe": {"kind": "train"}, "command": "distiller train a"}')
+        with pytest.raises(InputError, match="a run of `distiller train`, which has no report"):
             report.read(tmp_path)
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"recipe": "r"}', "\udcff"])
@@ -360,6 +376,7 @@ def test_a_summary_has_the_bridge_and_the_teacher_of_each_arm(tmp_path):
         folder.stage(stage).mkdir(parents=True)
         write_json(folder.stage(stage) / "result.json", result)
 
+    put("teacher-held_out", {"teachers": dict.fromkeys(recipe.arms)})
     times = {"median_ms": 1, "p90_ms": 1, "runs": 1, "threads": 1, "device": "a desk"}
     times["operators"] = [{"name": "y", "type": "ADD", "mean_ms": 0.25, "share": 1, "calls": 1, "delegated": False}]
     for seed in (0, 1):
