@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import diagnoses, experiments, figures, lines, verdicts
+from benchmarks import diagnoses, experiments, figures, lines, small_photos_table, verdicts
 from benchmarks.experiment_tables import arms, grid, pair, published, quantization
 from benchmarks.files import litert_agreement, networks_table, zoo_agreement
 from benchmarks.speed import (
@@ -88,6 +88,7 @@ def table(name: str) -> str:
         "networks": networks_table.table,
         "zoo_agreement": zoo_agreement.table,
         "quantization": quantization.table,
+        "small_photos": small_photos_table.table,
     }
     source = "step_cost" if name == "faster" else name
     if not (lines.RESULTS / f"{source}.jsonl").exists():

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from distiller import defaults
 from distiller.cli import images
 from distiller.cli.options import DataDir, Force, Out, Processes, Resume, check_folder
 
@@ -52,17 +53,34 @@ def distill(
     frozen: Annotated[
         bool, typer.Option("--frozen", help="The teacher answers sooner: see teachers.frozen; a little less precise.")
     ] = False,
-    labels: Annotated[float, typer.Option(min=0, help="Weight of the hard labels.")] = 0.1,
+    labels: Annotated[float, typer.Option(min=0, help="Weight of the hard labels.")] = defaults.LABELS,
     soft: Annotated[
         float,
         typer.Option(
             min=0,
             help="Weight of each objective; objectives of features usually need far larger ones, such as 100 or 1000.",
         ),
-    ] = 0.9,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
-    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Highest rate; it falls to zero.")] = 0.1,
+    ] = defaults.SOFT,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Passes over the training images; by default 30, or as many as make 600 steps.",
+            show_default=False,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images a step; by default 16 to 128, by the number of images.", show_default=False),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-9,
+            help="Highest rate; it falls to zero. By default 0.1 for batches of 128, in proportion to smaller ones.",
+            show_default=False,
+        ),
+    ] = None,
     crop: Annotated[int, typer.Option(min=0, help="Random crops of the images padded by so many pixels.")] = 0,
     flip: Annotated[bool, typer.Option("--flip", help="Random mirror images.")] = False,
     seed: Annotated[int, typer.Option(help="Of the student's weights and of the batches.")] = 0,
@@ -77,38 +95,46 @@ def distill(
     from distiller.backend import load_backend
     from distiller.cli.run import execute
     from distiller.folder import RunFolder
+    from distiller.progress import Reporter
 
-    asked = recipes.checked(
-        {
-            "kind": "run",
-            "summary": f"{teacher} teaches {student} on {data}",
-            "name": "distill",
-            "data": {
-                "name": data,
-                "classes": classes.split(",") if classes else None,
-                "image_size": images.size_for(teacher, size),
+    def recipe(training: dict[str, Any]):
+        batches = {"batch_size": training["batch_size"], "crop": crop, "flip": flip}
+        return recipes.checked(
+            {
+                "kind": "run",
+                "summary": f"{teacher} teaches {student} on {data}",
+                "name": "distill",
+                "data": {"name": data, "classes": classes.split(",") if classes else None, "image_size": image_size},
+                "teacher": {_source(teacher): teacher, "frozen": frozen},
+                "bridge": _bridge(bridge, batches),
+                "student": {"name": student},
+                "training": {**training, "crop": crop, "flip": flip},
+                "arms": _arms(objective or ["hinton"], labels, soft, alone),
+                "export": {"teacher": True},
+                "seeds": [seed],
             },
-            "teacher": {_source(teacher): teacher, "frozen": frozen},
-            "bridge": _bridge(bridge, {"batch_size": batch_size, "crop": crop, "flip": flip}),
-            "student": {"name": student},
-            "training": {
-                "epochs": epochs,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "crop": crop,
-                "flip": flip,
-            },
-            "arms": _arms(objective or ["hinton"], labels, soft, alone),
-            "seeds": [seed],
-        },
-        "distill",
-        kind="run",
-    )
+            "distill",
+            kind="run",
+        )
+
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    image_size = images.size_for(teacher, size, data)
+    first = recipe(defaults.training(1, **given))
     RunFolder.check(out, resume=resume, force=force)
     load_backend()
     _check_objectives(objective or [])
+    dataset = images.after_names(first, data_dir)
+    training = defaults.training(len(dataset.train), **given)
+    asked = recipe(training)
+    if None in given.values():
+        steps = max(1, len(dataset.train) // training["batch_size"])
+        Reporter().say(
+            f"{len(dataset.train):,} training images: {training['epochs']} epochs of {steps} steps of "
+            f"{training['batch_size']} images, at a rate of {training['learning_rate']:.3g} "
+            "(--epochs, --batch-size, --learning-rate)"
+        )
     advice = "Choose a --bridge, or --classes"
-    execute(asked, out, data_dir, resume=resume, force=force, processes=processes, bridge=advice)
+    execute(asked, out, data_dir, resume=resume, force=force, processes=processes, bridge=advice, dataset=dataset)
 
 
 def _source(teacher: str) -> str:

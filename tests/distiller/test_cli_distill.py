@@ -2,6 +2,8 @@
 
 import pytest
 
+from distiller import data
+
 CALL = ["distill", "wide_cifar100", "resnet8", "--data", "digits"]
 
 
@@ -53,6 +55,7 @@ def test_a_bridge_that_is_trained_sees_the_batches_that_are_asked_for(distill):
 @pytest.mark.parametrize("teacher", ["teacher.h5", "saved/teacher.keras", "."])
 def test_a_teacher_that_is_a_path_is_a_file(command, monkeypatch, teacher):
     asked = []
+    monkeypatch.setattr("distiller.cli.images.after_names", lambda *_: data.load("digits"))
     monkeypatch.setattr("distiller.cli.run.execute", lambda recipe, *_, **__: asked.append(recipe))
     assert command("distill", teacher, *CALL[2:])[0] == 0
     assert asked[0].teacher.file == teacher

@@ -1,0 +1,150 @@
+"""The defaults of `distiller distill` on small sets of photos: hard labels beside a distilled student.
+
+    python -m benchmarks.small_photos --data-dir DIR --seeds 0 1
+
+The photos are CIFAR-10's, written as JPEG files into folders of classes, of which a few hundred are for training. The
+teacher is a plain convolutional network that has seen five times as many. A set that is recorded is not run again, and
+one that was interrupted goes on.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import lines
+from benchmarks.arguments import whole
+
+if TYPE_CHECKING:
+    from distiller.data import Dataset
+    from distiller.recipes import RunRecipe
+
+NAME, WORK = "small_photos", Path("runs/small_photos")
+# Set → classes, and photos of each for training; each has as many again for the test split, and 200 at the least.
+SETS: dict[str, tuple[tuple[str, ...], int]] = {
+    "vehicles": (("airplane", "automobile", "ship"), 100),
+    "animals": (("cat", "deer", "dog", "frog", "horse"), 120),
+    "mixed": (("airplane", "bird", "horse", "truck"), 200),
+}
+TESTED, MORE = 200, 5
+# What `distiller distill` gave every set before its defaults followed from the number of images.
+BEFORE: dict[str, Any] = {"epochs": 40, "batch_size": 128, "learning_rate": 0.1}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from distiller.backend import one_operation_at_a_time
+
+    one_operation_at_a_time()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.small_photos", description=__doc__)
+    parser.add_argument("--set", action="append", choices=SETS, help="only this one; may be repeated")
+    parser.add_argument("--before", action="store_true", help="with the budget that all sets had before")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of the photos and the runs")
+    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
+    parser.add_argument("--epochs", type=whole, help="of a trial, which is not to be recorded among the results")
+    asked = parser.parse_args(arguments)
+    if asked.epochs and asked.results == lines.RESULTS:
+        parser.error("results with other epochs are no results: give --results another folder")
+    for name in asked.set or SETS:
+        run(name, asked)
+    return 0
+
+
+def run(name: str, asked: argparse.Namespace) -> None:
+    """Run a set that is not recorded yet, and record a line a student."""
+    from distiller import data, pipeline
+
+    folder = asked.work / name
+    if not (folder / "teacher.keras").exists():
+        prepare(name, folder, data.load("cifar10", data_dir=asked.data_dir))
+    recipe = recipe_of(folder, asked.seeds, {**BEFORE} if asked.before else {}, asked.epochs)
+    variant = f"{name}, before" if asked.before else name
+    results = asked.results / f"{NAME}.jsonl"
+    recorded = {lines.key_of(line) for line in lines.read(results)}
+    missing = {lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds} - recorded
+    if not missing:
+        print(f"{variant}: recorded already")
+        return
+    out = folder / ("before" if asked.before else "run")
+    report = pipeline.run(recipe, out, resume=(out / "run.json").exists())
+    made = lines.lines_of(report, recipe, NAME, variant, json.loads((out / "run.json").read_text()))
+    lines.append(results, [line for line in made if lines.key_of(line) in missing])
+
+
+def recipe_of(folder: Path, seeds: list[int], given: dict[str, Any], epochs: int | None = None) -> "RunRecipe":
+    """What `distiller distill teacher.keras resnet8 --data photos --flip` asks for, with one file a student."""
+    from distiller import defaults, recipes
+
+    training = sum(1 for _ in (folder / "photos" / "train").rglob("*.jpg"))
+    plan = defaults.training(round(0.9 * training), **given)
+    recipe = recipes.checked(
+        {
+            "kind": "run",
+            "summary": "A small set of photos",
+            "name": NAME,
+            "data": {"name": str(folder / "photos"), "image_size": [32, 32]},
+            "teacher": {"file": str(folder / "teacher.keras")},
+            "student": {"name": "resnet8"},
+            "training": {**plan, "epochs": epochs or plan["epochs"], "flip": True},
+            "arms": {
+                "hard_labels": {},
+                "distilled": {
+                    "objectives": {"hinton": {"name": "hinton"}},
+                    "weights": {"labels": defaults.LABELS, "hinton": defaults.SOFT},
+                },
+            },
+            "export": {"schemes": ["int8"], "teacher": True},
+            "benchmark": {"runs": 50, "seconds": 0},
+            "seeds": seeds,
+        },
+        NAME,
+        kind="run",
+    )
+    assert isinstance(recipe, recipes.RunRecipe)
+    return recipe
+
+
+def prepare(name: str, folder: Path, everything: "Dataset") -> None:
+    """Write the photos of a set and train its teacher."""
+    import numpy as np
+    from PIL import Image
+
+    classes, count = SETS[name]
+    images = everything.only(classes)
+    rng = np.random.default_rng(0)
+    for part, split, first in (("train", images.train, count), ("test", images.test, TESTED)):
+        for code, title in enumerate(classes):
+            (folder / "photos" / part / title).mkdir(parents=True, exist_ok=True)
+            for place in np.flatnonzero(split.labels == code)[:first]:
+                path = folder / "photos" / part / title / f"{place:05d}.jpg"
+                Image.fromarray(split.images[place]).save(path, quality=95)
+    seen = [np.flatnonzero(images.train.labels == code)[: MORE * count] for code in range(len(classes))]
+    train_teacher(images.train.take(rng.permutation(np.concatenate(seen))), len(classes), folder / "teacher.keras")
+
+
+def train_teacher(split: Any, classes: int, path: Path) -> None:
+    """Train a plain convolutional network of about 390,000 parameters on images and their mirror images; save it."""
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(split.images.shape[1:])
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    for filters in (32, 64, 128, 256):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = keras.layers.MaxPooling2D()(x)
+    x = keras.layers.Dropout(0.3)(keras.layers.GlobalAveragePooling2D()(x))
+    teacher = keras.Model(inputs, keras.layers.Dense(classes)(x), name="plain")
+    teacher.compile(keras.optimizers.Adam(1e-3), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    both = np.concatenate([split.images, split.images[:, :, ::-1]]).astype("float32")
+    teacher.fit(both, np.tile(split.labels, 2), batch_size=64, epochs=8, verbose=0)
+    teacher.save(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
