@@ -90,7 +90,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         InputError: the two networks, the layers or the weights named do not fit.
 
     >>> import keras, numpy as np
-    >>> from distiller import models
+    >>> from distiller import Distiller, models
     >>> distiller = Distiller(
     ...     teacher=models.build("resnet20", 3, (8, 8, 1)),
     ...     student=models.build("resnet8", 3, (8, 8, 1), width=8),

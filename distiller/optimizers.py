@@ -42,6 +42,9 @@ class DOT(keras.optimizers.Optimizer):
     Raises:
         InputError: a momentum would be below 0, or 1 or more.
 
+    >>> import keras
+    >>> from keras import ops
+    >>> from distiller.optimizers import DOT
     >>> variable = keras.Variable([1.0])
     >>> optimizer = DOT(0.1, momentum=0.9, delta=0.05)
     >>> for _ in range(2):

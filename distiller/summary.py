@@ -13,7 +13,6 @@ from distiller.folder import RunFolder
 from distiller.recipes.schema import RunRecipe
 from distiller.recipes.training import Training
 
-
 # The stage in which teachers are looked at before they teach.
 HELD_OUT = "teacher-held_out"
 # Those of the file that is made of the teacher.

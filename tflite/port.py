@@ -15,6 +15,8 @@ class Port(Record):
 
     `dtype` is a NumPy name ("int8"), `shape` has the batch in front, and 1 for a size that the file leaves open.
 
+    >>> import numpy as np
+    >>> from tflite import Port
     >>> port = Port("pixels", "int8", (1, 4), scale=0.5, zero_point=-10)
     >>> port.quantize(np.array([0.0, 1.0, 0.8, 1000.0]))
     array([-10,  -8,  -8, 127], dtype=int8)

@@ -54,6 +54,7 @@ class ClassMap(Bridge):
             student twice, a name of two classes, a class of the student without one of the teacher, fewer than two
             classes of the student.
 
+    >>> from distiller.bridges import ClassMap
     >>> pets = ClassMap({"cat": ["siamese", "tabby"], "dog": "beagle"}, names=["beagle", "car", "siamese", "tabby"])
     >>> pets.classes, pets.groups
     (('cat', 'dog'), [[2, 3], [0]])
@@ -121,6 +122,7 @@ class ClassMap(Bridge):
         Raises:
             InputError: no such map; the message names the nearest.
 
+        >>> from distiller.bridges import ClassMap
         >>> ClassMap.named("cifar100_coarse").classes[:2]
         ('aquatic_mammals', 'fish')
         """
@@ -148,6 +150,7 @@ class ClassMap(Bridge):
     def relabel(self, labels: np.ndarray) -> np.ndarray:
         """Labels in the teacher's classes as labels in the student's, int32; −1 for a class that is left out.
 
+        >>> from distiller.bridges import ClassMap
         >>> ClassMap([[0, 3], [1]]).relabel([0, 1, 2, 3, -1]).tolist()
         [0, 1, -1, 0, -1]
         """

@@ -27,6 +27,7 @@ class Subset(Bridge):
     Raises:
         InputError: fewer than two classes, one twice, or one that the teacher does not have or has twice.
 
+    >>> from distiller.bridges import Subset
     >>> Subset(["dog", "cat"], names=["bird", "cat", "dog"]).indices
     [2, 1]
     """

@@ -16,6 +16,7 @@ from distiller.errors import InputError
 class Augmentation:
     """Shift by up to `crop` pixels with zero padding, and mirror left to right with `flip`.
 
+    >>> from distiller.data import Augmentation
     >>> Augmentation(crop=4, flip=True)
     Augmentation(crop=4, flip=True)
     """

@@ -78,6 +78,9 @@ class MixUp(Mixing):
 
     The images become float32. Zhang et al. use alpha 1 for CIFAR and 0.2 for ImageNet.
 
+    >>> import numpy as np
+    >>> from distiller.data import MixUp
+    >>> from distiller.data.mixing import Draws
     >>> mixing = MixUp(alpha=1.0)
     >>> draws = Draws(np.float32([0.75, 1.0]), np.array([1, 0]), np.zeros((2, 2)))
     >>> mixing(np.zeros((2, 4, 4, 1)), np.array([0, 1]), draws, classes=2)[1]
@@ -99,6 +102,9 @@ class CutMix(Mixing):
     The patch has √(1 − share) of height and width about a middle that may be anywhere, and is cut at the border; the
     labels are mixed as the pixels then are. Yun et al. use alpha 1.
 
+    >>> import numpy as np
+    >>> from distiller.data import CutMix
+    >>> from distiller.data.mixing import Draws
     >>> draws = Draws(np.float32([0.75]), np.array([0]), np.float32([[0.5, 0.5]]))
     >>> CutMix().mix(np.zeros((1, 4, 4, 1), "uint8"), draws)[1]
     array([0.75], dtype=float32)

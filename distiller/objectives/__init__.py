@@ -138,6 +138,7 @@ def get(identifier: str | dict[str, Any] | Objective) -> Objective:
     Raises:
         InputError: unknown name (the message has the nearest), or arguments that it does not take.
 
+    >>> from distiller.objectives import get
     >>> get({"name": "hinton", "temperature": 2.0}).temperature
     2.0
     """

@@ -49,6 +49,9 @@ class Cache:
         InputError: the folder holds a cache of another teacher, other layers, or in another form; the options or
             layers are impossible.
 
+    >>> import keras
+    >>> import numpy as np
+    >>> from distiller.teachers import Cache
     >>> import tempfile
     >>> from distiller import data
     >>> split = data.Split(np.zeros((6, 8, 8, 1), "uint8"), np.zeros(6, "int32"))

@@ -17,6 +17,8 @@ class Caches:
     Args:
         caches: a `Cache` a bridge, by the first objective that has the bridge, as in `Distiller.teachers`.
 
+    >>> import numpy as np
+    >>> from distiller.teachers import Cache, Caches
     >>> import keras, tempfile
     >>> from distiller import data
     >>> split = data.Split(np.zeros((6, 8, 8, 1), "uint8"), np.zeros(6, "int32"))

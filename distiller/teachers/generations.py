@@ -56,7 +56,10 @@ def born_again(
         InputError: fewer generations than 1, no labelled images, not one label an image, a network that returns no
             logits, or a folder with another network than `build` makes or one that another network taught.
 
+    >>> import keras
+    >>> import numpy as np
     >>> from distiller import Distiller
+    >>> from distiller.teachers import born_again
     >>> x, y = np.eye(3, dtype="float32"), np.arange(3)
     >>> def build(number):
     ...     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])

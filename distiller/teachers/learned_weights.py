@@ -44,6 +44,9 @@ def learn_weights(ensemble: keras.Model, train: Any, validation: Any) -> Learned
     Raises:
         InputError: another network or mean, no labelled images, or labels out of range.
 
+    >>> import keras
+    >>> import numpy as np
+    >>> from distiller.teachers import learn_weights
     >>> from distiller import teachers
     >>> members = [keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]) for _ in range(2)]
     >>> data = np.random.default_rng(0).normal(size=(12, 2)), np.arange(12) % 3

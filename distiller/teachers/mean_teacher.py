@@ -58,6 +58,8 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
     Raises:
         InputError: the decay is out of range, the student is a subclassed model, or anything of `Distiller`.
 
+    >>> import keras
+    >>> from distiller.teachers import MeanTeacher
     >>> import numpy as np
     >>> student = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> distiller = MeanTeacher(student=student, objectives={"soft": "hinton"}, decay=0.99)

@@ -63,6 +63,8 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         InputError: fewer than two students, some that share layers or differ in inputs or classes, or an objective of
             something else than logits.
 
+    >>> import keras
+    >>> from distiller.teachers import Mutual
     >>> import numpy as np
     >>> students = [keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]) for _ in range(2)]
     >>> mutual = Mutual(students)

@@ -45,6 +45,7 @@ def ensemble(
             bridge; members that share layers but not their inputs; images that resizing alone does not make fit;
             weights that are not one a member, or negative.
 
+    >>> from distiller.teachers import Member, ensemble
     >>> from distiller import bridges, models
     >>> fine, coarse = models.build("resnet8", 6, (16, 16, 1)), models.build("resnet8", 3, (8, 8, 1))
     >>> subset = bridges.Subset([0, 2, 4])

@@ -18,6 +18,8 @@ def silent(student: keras.Model) -> keras.Model:
     Raises:
         InputError: the student is not built, or returns no logits.
 
+    >>> import keras
+    >>> from distiller.teachers import silent
     >>> student = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> silent(student).output_shape, silent(student).count_params()
     ((None, 3), 0)

@@ -64,6 +64,8 @@ def _shares(labels, classes: int):
 class Virtual(Objective):
     """The class of `virtual`: an objective that asks the labels, and no teacher.
 
+    >>> import keras
+    >>> from distiller.teachers import Virtual
     >>> import numpy as np
     >>> from distiller import Distiller
     >>> student = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])

@@ -39,6 +39,7 @@ class BenchmarkResult(Record):
       at hand that tells how many.
     - `samples_ms` holds every run, where they were kept; `operators` where the time went, where that was asked for.
 
+    >>> from tflite import BenchmarkResult
     >>> result = BenchmarkResult.of("a.tflite", [1.0, 2.0, 4.0], bytes=10, warmup_runs=1, device="a phone")
     >>> result.median_ms, result.p90_ms, result.runs
     (2.0, 3.6, 3)

@@ -27,6 +27,7 @@ def activation_boundaries(teacher, student, *, margin: float = 1.0):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import activation_boundaries
     >>> import numpy as np
     >>> print(np.asarray(activation_boundaries(np.array([[5.0, -5.0]]), np.array([[1.0, 1.0]]))))
     [4.]

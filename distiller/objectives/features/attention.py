@@ -19,6 +19,7 @@ def attention(teacher, student):
         teacher: maps (batch, height, width, channels).
         student: maps of any number of channels; the larger map is averaged down to the smaller.
 
+    >>> from distiller.objectives import attention
     >>> import numpy as np
     >>> maps = np.arange(8.0).reshape(1, 2, 2, 2)
     >>> print(np.asarray(attention(maps, 3 * maps)).round(6))

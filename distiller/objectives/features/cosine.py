@@ -25,6 +25,7 @@ def cosine(teacher, student, *, pooled: bool = False):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import cosine
     >>> import numpy as np
     >>> print(np.asarray(cosine(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 1.0]]))))
     [0. 1.]

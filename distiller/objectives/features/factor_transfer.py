@@ -26,6 +26,7 @@ def factor_transfer(teacher, student):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import factor_transfer
     >>> import numpy as np
     >>> print(np.asarray(factor_transfer(np.array([[3.0, 4.0]]), np.array([[0.0, 1.0]]))).round(4))
     [0.4]

@@ -24,6 +24,7 @@ def flow(teacher, student):
     Raises:
         InputError: the numbers of channels differ.
 
+    >>> from distiller.objectives import flow
     >>> import numpy as np
     >>> ones = np.ones((1, 2, 2, 3))
     >>> print(np.asarray(flow([ones, ones], [ones, 3 * ones])))

@@ -22,6 +22,7 @@ def hint(teacher, student):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import hint
     >>> import numpy as np
     >>> print(np.asarray(hint(np.array([[1.0, 3.0]]), np.array([[1.0, 1.0]]))))
     [2.]

@@ -30,6 +30,7 @@ def knowledge_review(teacher, student):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import knowledge_review
     >>> import numpy as np
     >>> print(np.asarray(knowledge_review([np.ones((1, 8, 8, 3))], [np.zeros((1, 8, 8, 3))])))
     [1.]

@@ -24,6 +24,7 @@ def neuron_selectivity(teacher, student, *, degree: int = 2, offset: float = 0.0
         degree: of the kernel, a whole number from 1.
         offset: of the kernel, from 0.
 
+    >>> from distiller.objectives import neuron_selectivity
     >>> import numpy as np
     >>> maps = np.arange(8.0).reshape(1, 2, 2, 2)
     >>> print(abs(np.asarray(neuron_selectivity(maps, maps)).round(6)))

@@ -29,6 +29,7 @@ def overhaul(teacher, student, *, margin=None):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import overhaul
     >>> import numpy as np
     >>> print(np.asarray(overhaul(np.array([[2.0, -3.0, -3.0]]), np.array([[1.0, 0.0, -4.0]]), margin=-1.0)))
     [2.]

@@ -29,6 +29,7 @@ def projector(teacher, student, *, power: float = 4.0, epsilon: float = 1e-4):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import projector
     >>> import numpy as np
     >>> loss = projector(np.array([[1.0], [-1.0]]), np.array([[-1.0], [1.0]]), epsilon=1e-9)
     >>> print(np.asarray(loss).round(4), np.log(32).round(4))

@@ -37,6 +37,7 @@ def singular_vectors(teacher, student, *, rank: int = 1):
     Raises:
         InputError: the numbers of channels differ.
 
+    >>> from distiller.objectives import singular_vectors
     >>> import numpy as np
     >>> maps = [np.random.default_rng(n).normal(size=(1, 4, 4, 3)) for n in range(2)]
     >>> print(np.asarray(singular_vectors(maps, maps)).round(6))

@@ -29,6 +29,7 @@ def variational_information(teacher, mean, variance):
     Raises:
         InputError: the shapes of teacher and mean differ.
 
+    >>> from distiller.objectives import variational_information
     >>> import numpy as np
     >>> loss = variational_information(np.array([[3.0]]), np.array([[1.0]]), np.array([1.0]))
     >>> print(np.asarray(loss))

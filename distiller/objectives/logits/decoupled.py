@@ -40,6 +40,7 @@ def decoupled(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8
     Raises:
         InputError: the shapes of the logits differ, they have one class, or the labels do not fit.
 
+    >>> from distiller.objectives import decoupled
     >>> import numpy as np
     >>> logits = np.array([[3.0, 1.0, 0.0]]), np.array([[1.0, 0.0, 0.0]])
     >>> print(round(float(decoupled(*logits, np.array([0]), temperature=1.0)[0]), 4))

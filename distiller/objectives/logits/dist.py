@@ -39,6 +39,7 @@ def dist(teacher, student, beta: float = 2.0, gamma: float = 2.0, temperature: f
     Raises:
         InputError: their shapes differ, or they have one class.
 
+    >>> from distiller.objectives import dist
     >>> import numpy as np
     >>> logits = np.log([[0.6, 0.3, 0.1], [0.2, 0.1, 0.7]]), np.log([[0.5, 0.3, 0.2], [0.6, 0.1, 0.3]])
     >>> print(np.round(dist(*logits, temperature=1.0), 4))

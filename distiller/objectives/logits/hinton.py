@@ -25,6 +25,7 @@ def hinton(teacher, student, temperature: float = 4.0):
     Raises:
         InputError: their shapes differ, or they have one class.
 
+    >>> from distiller.objectives import hinton
     >>> import numpy as np
     >>> loss = hinton(np.array([[2.0, 0.0]]), np.array([[0.0, 0.0]]), temperature=1.0)
     >>> print(round(float(loss[0]), 4))

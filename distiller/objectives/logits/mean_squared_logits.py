@@ -22,6 +22,7 @@ def mean_squared_logits(teacher, student):
     Raises:
         InputError: their shapes differ.
 
+    >>> from distiller.objectives import mean_squared_logits
     >>> import numpy as np
     >>> loss = mean_squared_logits(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]))
     >>> print(float(loss[0]))

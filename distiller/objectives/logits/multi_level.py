@@ -38,6 +38,7 @@ def multi_level(teacher, student, temperatures: Sequence[float] = TEMPERATURES):
     Raises:
         InputError: their shapes differ, or they have one class.
 
+    >>> from distiller.objectives import multi_level
     >>> import numpy as np
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     >>> print(np.round(multi_level(*logits, temperatures=[1.0]), 4))

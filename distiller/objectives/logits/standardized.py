@@ -33,6 +33,7 @@ def standardized(teacher, student, labels=None, *, objective: Callable):
     Raises:
         InputError: their shapes differ, or they have one class.
 
+    >>> from distiller.objectives import Hinton, standardized
     >>> import numpy as np
     >>> logits = np.array([[4.0, 2.0, 0.0]]), np.array([[0.1, 0.2, 0.0]])
     >>> print(round(float(standardized(*logits, objective=Hinton(temperature=2.0))[0]), 4))
@@ -53,6 +54,7 @@ class Standardized(Objective):
     Raises:
         InputError: the objective does not exist, compares something else than logits, or taps a layer of its own.
 
+    >>> from distiller.objectives import Standardized
     >>> Standardized(objective={"name": "decoupled", "temperature": 2.0}).objective.temperature
     2.0
     """

@@ -27,6 +27,7 @@ def ttm(teacher, student, temperature: float = 10.0):
     Raises:
         InputError: their shapes differ, or they have one class.
 
+    >>> from distiller.objectives import ttm
     >>> import numpy as np
     >>> loss = ttm(np.array([[4.0, 0.0]]), np.array([[2.0, 0.0]]), temperature=4.0)
     >>> print(round(float(loss[0]), 4))

@@ -28,6 +28,7 @@ def wttm(teacher, student, temperature: float = 10.0):
     Raises:
         InputError: their shapes differ, or they have one class.
 
+    >>> from distiller.objectives import wttm
     >>> import numpy as np
     >>> loss = wttm(np.array([[4.0, 0.0]]), np.array([[2.0, 0.0]]), temperature=4.0)
     >>> print(round(float(loss[0]), 4))

@@ -36,6 +36,8 @@ def contrastive(teacher, student, labels=None, temperature: float = 0.07, others
         InputError: embeddings of other dimensions, or a batch known to hold one sample, without `others`. Where only
             the step knows, its loss is 0.
 
+    >>> from keras import ops
+    >>> from distiller.objectives import contrastive
     >>> import numpy as np
     >>> print(ops.convert_to_numpy(contrastive(np.eye(2), np.eye(2), temperature=1.0)).round(3))
     [1.903 1.903]

@@ -33,6 +33,7 @@ def correlation_congruence(teacher, student, gamma: float = 0.4, order: int = 2)
     Raises:
         InputError: a batch known to hold one sample. Where only the step knows, its loss is 0.
 
+    >>> from distiller.objectives import correlation_congruence
     >>> import numpy as np
     >>> loss = correlation_congruence(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0], [1.0]]))
     >>> print(round(float(loss[0]), 4))

@@ -26,6 +26,7 @@ def probabilistic_transfer(teacher, student):
     Raises:
         InputError: a batch known to hold one sample. Where only the step knows, its loss is 0.
 
+    >>> from distiller.objectives import probabilistic_transfer
     >>> import numpy as np
     >>> teacher = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> print(round(float(probabilistic_transfer(teacher, np.ones((3, 1)))[0]), 4))

@@ -23,6 +23,7 @@ def relational_angle(teacher, student):
     Raises:
         InputError: a batch known to hold fewer than three samples. Where only the step knows, its loss is 0.
 
+    >>> from distiller.objectives import relational_angle
     >>> import numpy as np
     >>> corner, line = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]), np.array([[-1.0], [0.0], [1.0]])
     >>> print(round(float(relational_angle(corner, line)[1]), 4))

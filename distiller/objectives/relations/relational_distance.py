@@ -23,6 +23,7 @@ def relational_distance(teacher, student):
     Raises:
         InputError: a batch known to hold one sample. Where only the step knows, its loss is 0.
 
+    >>> from distiller.objectives import relational_distance
     >>> import numpy as np
     >>> print(relational_distance(np.array([[0.0], [1.0], [3.0]]), np.array([[0.0], [1.0], [2.0]])).shape)
     (3,)

@@ -21,6 +21,8 @@ def similarity_preserving(teacher, student):
     Raises:
         InputError: a batch known to hold one sample. Where only the step knows, its loss is 0.
 
+    >>> from keras import ops
+    >>> from distiller.objectives import similarity_preserving
     >>> import numpy as np
     >>> loss = similarity_preserving(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0], [0.0]]))
     >>> print(ops.convert_to_numpy(loss))

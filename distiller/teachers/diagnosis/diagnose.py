@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from distiller.chance import chance
 from distiller.data.augmentation import Augmentation
 from distiller.data.splits import UNLABELLED, Split
-from distiller.chance import chance
 from distiller.errors import InputError
 from distiller.teachers.diagnosis import checks, gap, soft_targets
 from distiller.teachers.diagnosis.asking import Asked
@@ -86,6 +86,8 @@ def diagnose(
         InputError: a teacher without logits, images or labels of other shapes, labels out of range, fewer than two
             samples or classes, logits that are not finite, or options that are too small.
 
+    >>> import numpy as np
+    >>> from distiller.teachers import diagnose
     >>> import keras
     >>> teacher = keras.Sequential([keras.Input((2, 1, 1)), keras.layers.Flatten()])
     >>> images = np.random.default_rng(0).normal(size=(40, 2, 1, 1))
