@@ -8,7 +8,7 @@ import numpy as np
 
 from distiller import models
 from distiller.building import logits, share_right
-from distiller.chance import USUAL_CAUSE, better_than_chance, chance
+from distiller.chance import USUAL_CAUSE, better_than_chance, chance, may_be_chance
 from distiller.data import Split
 
 # Held-out images that a teacher answers at the most.
@@ -55,7 +55,7 @@ def held_out(teacher: keras.Model, split: Split, classes: Sequence[str]) -> Held
     some = split.some(MOST)
     answers, by_chance = logits(teacher, some), chance(some.labels, len(classes))
     accuracy = share_right(answers, some)
-    if better_than_chance(accuracy, by_chance, len(some)):
+    if not may_be_chance(accuracy, by_chance, len(some)):
         return HeldOut(accuracy, by_chance, len(some))
     cause = _scaling(teacher, some, by_chance) or _order(answers, some, classes) or USUAL_CAUSE
     return HeldOut(accuracy, by_chance, len(some), cause)
@@ -84,7 +84,8 @@ def _order(answers: np.ndarray, split: Split, classes: Sequence[str]) -> str | N
     counts = np.zeros((answers.shape[-1], len(classes)), int)
     np.add.at(counts, (answers.argmax(-1), split.labels), 1)
     meant, share = counts.argmax(-1), counts.max(-1).sum() / len(split)
-    if sorted(meant) != list(range(len(classes))) or share < _MOSTLY:
+    order = list(range(len(classes)))
+    if list(meant) == order or sorted(meant) != order or share < _MOSTLY:
         return None
     return (
         f"With its classes in another order it is right for {share:.1%}. "

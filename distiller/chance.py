@@ -27,3 +27,12 @@ def better_than_chance(accuracy: float, chance: float, samples: int) -> bool:
     (False, True)
     """
     return accuracy > chance + 3 * math.sqrt(chance * (1 - chance) / samples)
+
+
+def may_be_chance(accuracy: float, chance: float, samples: int) -> bool:
+    """Whether an accuracy is no better than chance; of so few samples that no accuracy would be, that says nothing.
+
+    >>> may_be_chance(0.5, chance=0.5, samples=40), may_be_chance(0.5, chance=0.5, samples=4)
+    (True, False)
+    """
+    return better_than_chance(1.0, chance, samples) and not better_than_chance(accuracy, chance, samples)

@@ -1,6 +1,6 @@
 """What came of a run, in two sentences with the numbers."""
 
-from distiller.chance import USUAL_CAUSE, better_than_chance
+from distiller.chance import USUAL_CAUSE, may_be_chance
 from distiller.report.content import Report, Student
 from distiller.report.intervals import in_points, welch
 from distiller.report.measure import Measure, count, percent
@@ -101,7 +101,7 @@ def _heavier(report: Report, name: str) -> str | None:
 
 
 def _is_chance(report: Report, accuracy: float) -> bool:
-    return not better_than_chance(accuracy, _chance(report).mean, max(report.data.test, 1))
+    return may_be_chance(accuracy, _chance(report).mean, max(report.data.test, 1))
 
 
 def _chance(report: Report) -> Measure:

@@ -1,6 +1,7 @@
 """A folder of photos and a teacher for images of any size: to a report, also after an interruption."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -62,8 +63,9 @@ def test_it_ends_with_a_report(run, place):
     assert report["teacher"]["multiply_adds"] == 12 * 12 * 27 * 4 + 4 * 2
     assert report["teacher"]["parameters"] == teacher.count_params()
     seen = report["teacher"]["held_out"]
+    # Four images are too few to tell anything from chance.
     assert (seen["images"], seen["chance"], seen["cause"]) == (report["data"]["validation"], 0.5, None)
-    assert 0.5 < seen["accuracy"] < 1 or report["data"]["validation"] < 10
+    assert 0.5 < report["teacher"]["accuracy"] < 1  # a fifth of the labels is wrong
 
 
 def test_the_teachers_own_file_is_in_the_table(run):
@@ -113,7 +115,7 @@ def test_a_student_that_is_misspelt_is_told_before_photos_are_read(command, plac
 
 def test_a_teacher_that_cannot_be_converted_ends_no_run(place, tmp_path, monkeypatch):
     def convert(model, path, **options):
-        if "teacher" in str(path):
+        if Path(path).name.startswith("teacher"):
             raise tflite.ConversionError("no kernel for it\nand more")
         return real(model, path, **options)
 

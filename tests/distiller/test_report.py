@@ -272,6 +272,29 @@ class TestVerdict:
             student["teacher_accuracy"] = None
         assert "teacher" not in report.verdict(Report.model_validate(content))
 
+    def test_a_teacher_at_chance_is_not_praised(self):
+        """Ten thousand images of two classes: 0.51 is two deviations of 0.005 above chance."""
+        content = made(hard=[0.51, 0.50, 0.505], distilled=[0.51, 0.51, 0.51])
+        content["teacher"]["accuracy"] = 0.51
+        said = report.verdict(Report.model_validate(content))
+        assert "reaches 51.00 ± 0.00 % on 10,000 test images, which cannot be told from chance (50.00 %), " in said
+        assert "Its teacher cannot be told from chance (51.00 %; chance: 50.00 %), so that this says nothing" in said
+        assert "scaling that was left outside" in said
+        assert "equals" not in said
+        assert "int8" not in said
+        content["teacher"]["held_out"] = {"accuracy": 0.5, "chance": 0.5, "images": 90, "cause": "It is upside down"}
+        assert report.verdict(Report.model_validate(content)).endswith("nothing of distillation. It is upside down.")
+        content["data"]["chance"] = 0.4
+        assert "chance" not in report.verdict(Report.model_validate(content)).replace("may be chance", "")
+
+    def test_a_student_heavier_than_its_teacher_is_named(self):
+        content = made()
+        content["teacher"] |= {"parameters": 100_000, "multiply_adds": 10_000_000}
+        said = report.verdict(Report.model_validate(content))
+        assert said.endswith(
+            "It is heavier than its teacher: 250 k parameters against 100 k, 4 times the multiply-adds."
+        )
+
     def test_within_noise(self):
         hard, distilled = [0.90, 0.92], [0.915, 0.91]
         said = report.verdict(checked(hard=hard, distilled=distilled))
