@@ -105,7 +105,7 @@ class Stages:
         for name, seed in pairs:
             self._test(name, seed)
         if self._teacher_file:
-            folder.once(TEACHER_TEST, lambda _: teacher_file.test(*self._as_taught, self._teacher_file))
+            folder.once(TEACHER_TEST, partial(self._test_teacher, self._teacher_file))
         self._measure(pairs)
         return self._report(pairs)
 
@@ -134,10 +134,11 @@ class Stages:
             key = bridge_key(self.recipe.bridge_of(name))
             if arm.objectives and key not in known:
                 teacher = self.teaching.reference(name, self.recipe.seeds[0], self.folder)
-                looked = teacher and held_out(teacher, self.dataset.validation, self.dataset.classes)
-                known[key] = looked and dataclasses.asdict(looked)
-                if looked:
+                known[key] = None
+                if teacher is not None:
+                    looked = held_out(teacher, self.dataset.validation, self.dataset.classes)
                     self.reporter.say(looked.sentence)
+                    known[key] = dataclasses.asdict(looked)
             found[name] = known.get(key)
         return {"teachers": found}
 
@@ -204,22 +205,27 @@ class Stages:
         self.folder.once(f"export-{name}-{seed}", work)
 
     def _export_teacher(self, _: Path) -> dict[str, Any]:
-        teacher, dataset = self._as_taught
-        if teacher is None:
+        if self._as_taught is None:
             return {"refused": "There is no file of the teacher, which has other classes than its students."}
         self.reporter.say("convert the teacher")
         plan = self.recipe.export
-        made = teacher_file.write(teacher, dataset, self.folder.path, list(plan.schemes), plan.calibration)
+        schemes = list(plan.schemes)
+        made = teacher_file.write(self._as_taught, self.dataset, self.folder.path, schemes, plan.calibration)
         if "refused" in made:
             self.reporter.say(made["refused"])
         return made
 
+    def _test_teacher(self, file: Path, _: Path) -> dict[str, Any]:
+        assert self._as_taught is not None
+        return teacher_file.test(self._as_taught, self.dataset, file)
+
     @cached_property
-    def _as_taught(self) -> tuple[keras.Model | None, data.Dataset]:
-        """The first seed's teacher in the student's classes, where it answers in them, and the images."""
-        taught = next((name for name, arm in self.recipe.arms.items() if arm.objectives and not arm.bridge), None)
-        teacher = taught and self.teaching.reference(taught, self.recipe.seeds[0], self.folder)
-        return teacher or None, self.dataset
+    def _as_taught(self) -> keras.Model | None:
+        """The first seed's teacher in the student's classes, behind the recipe's bridge; None where it has others."""
+        for name, arm in self.recipe.arms.items():
+            if arm.objectives and not arm.bridge:
+                return self.teaching.reference(name, self.recipe.seeds[0], self.folder)
+        return None
 
     @property
     def _teacher_file(self) -> Path | None:

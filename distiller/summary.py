@@ -114,9 +114,13 @@ def _teacher_file(recipe: RunRecipe, folder: RunFolder) -> dict[str, Any]:
     made = folder.result(TEACHER_FILE)
     if "refused" in made:
         return {"no_file": made["refused"]}
+    # It took turns with the files of the seed that was first then.
+    seed = next((s for s in recipe.seeds if made["file"] in folder.result(f"benchmark-seed-{s}")), None)
+    if seed is None:
+        return {"no_file": "The file of the teacher was made after the files of the students were measured."}
     shown = {key: made[key] for key in ("scheme", "file", "bytes")}
     quality = {key: folder.result(TEACHER_TEST)[key] for key in ("accuracy", "agreement", "mean_lsb")}
-    return {"tflite": [{**shown, **quality, **_latency(folder, recipe.seeds[0], made["file"])}]}
+    return {"tflite": [{**shown, **quality, **_latency(folder, seed, made["file"])}]}
 
 
 def _file_row(folder: RunFolder, name: str, seed: int, scheme: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The teacher as an integer file, beside which those of its students stand in the table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from distiller.file_quality import measured
 from tflite.conversion.schemes import INTEGER
 
 
-def write(teacher: keras.Model, dataset: Dataset, folder: Path, schemes: list[str], calibration: int) -> dict[str, Any]:
+def write(
+    teacher: keras.Model, dataset: Dataset, folder: Path, schemes: Sequence[str], calibration: int
+) -> dict[str, Any]:
     """Write `teacher-SCHEME.tflite`, int8 where that is among `schemes`; returns what it is, or why there is none.
 
     A teacher need not be made for phones: what cannot be converted is told and ends no run.

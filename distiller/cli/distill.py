@@ -117,7 +117,7 @@ def distill(
             kind="run",
         )
 
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     image_size = images.size_for(teacher, size, data)
     first = recipe(defaults.training(1, **given))
     RunFolder.check(out, resume=resume, force=force)

@@ -93,7 +93,8 @@ def _read_parts(
     Raises:
         InputError: other classes in one of them, or images that cannot be read: those of all parts.
     """
-    train, others, broken = None, {}, []
+    train, others = None, {}
+    broken: list[str] = []
     for part, name in sorted(parts.items(), key=lambda item: item[0] != "train"):
         try:
             found = _read_classes(folder / name, image_size, seed, fewest=3 if part == "train" else 1)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distiller.report import measure
-from distiller.report.content import Converted, Report, Teacher
+from distiller.report.content import Converted, File, Report, Teacher
 from distiller.report.measure import Measure
 
 FLOAT = "float"
@@ -158,7 +158,7 @@ def label(name: str) -> str:
     return name.replace("_", " ")
 
 
-def setting(row: Row | Converted) -> str:
+def setting(row: Row | File) -> str:
     """Where a latency was measured: threads and device, empty where none was."""
     if row.threads is None:
         return ""

@@ -118,7 +118,7 @@ def files(report: Report) -> Table | None:
     return Table.of(list(headings), list(numbers), zip(*cells, strict=True))
 
 
-def _link(entry: Converted) -> Markup:
+def _link(entry: File) -> Markup:
     """The file's name, which leads to it."""
     path = PurePosixPath(entry.file.replace("\\", "/"))
     # quote() leaves no ":", so that a file name can never be read as an address.
