@@ -13,6 +13,7 @@ import numpy as np
 
 from tflite.conversion.names import layers_of, name_scopes
 from tflite.conversion.schemes import INTEGER
+from tflite.conversion.sums import plain_sums
 from tflite.errors import ConversionError
 from tflite.flatbuffer import Flatbuffer
 from tflite.quiet import quiet
@@ -121,8 +122,9 @@ def _save(graph: "keras.Model", shape: tuple[int, ...], folder: str) -> None:
         [only] = keras.tree.flatten(graph(image, training=False))
         return only
 
-    archive.add_endpoint(SIGNATURE, output, input_signature=[signature])
-    archive.write_out(folder, verbose=False)
+    with plain_sums():
+        archive.add_endpoint(SIGNATURE, output, input_signature=[signature])
+        archive.write_out(folder, verbose=False)
 
 
 def _check_loops(folder: str, layers: tuple[str, ...]) -> None:

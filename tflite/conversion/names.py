@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def name_scopes(model: "keras.Model") -> tuple[str, ...]:
-    """Let every layer of a model write its own name into the graph; returns their paths, as "block/conv".
+    """Let every layer and operation of a model write its own name into the graph; returns their paths, as "block/conv".
 
     Keras opens the scope of a layer twice, to build it and to call it, and TensorFlow makes the second `conv_1`, which
     may be the name of another layer. A name that ends in a slash is taken as it is.
@@ -18,6 +18,7 @@ def name_scopes(model: "keras.Model") -> tuple[str, ...]:
     Args:
         model: a copy that is made for the export.
     """
+    import keras
     import tensorflow as tf
 
     model._open_name_scope = functools.partial(tf.name_scope, f"{model.name}/")
@@ -29,9 +30,26 @@ def name_scopes(model: "keras.Model") -> tuple[str, ...]:
             layer._open_name_scope = functools.partial(tf.name_scope, f"{path}/")
             paths.append(path)
             visit(layer, f"{path}/")
+        for operation in getattr(parent, "operations", ()):
+            if not isinstance(operation, keras.Layer):
+                path = f"{prefix}{operation.name}"
+                operation.call = _in_scope(operation.call, f"{path}/")
+                paths.append(path)
 
     visit(model, "")
     return tuple(dict.fromkeys(paths))
+
+
+def _in_scope(function: Callable[..., Any], scope: str) -> Callable[..., Any]:
+    """The function, whose operations are made in a scope; Keras opens one for layers alone."""
+    import tensorflow as tf
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with tf.name_scope(scope):
+            return function(*args, **kwargs)
+
+    return call
 
 
 def layers_of(tensor: str, paths: Iterable[str]) -> tuple[str, ...]:
