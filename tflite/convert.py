@@ -105,7 +105,7 @@ def convert(
     shape = image_shape(graph)
     check_finite(graph)
     metadata = metadata_of(graph, labels, normalization)
-    excluded = floating(graph)
+    aware, excluded = graph, floating(graph)
     if is_aware(graph):
         if calibration != "minmax":
             raise ModelError(
@@ -127,7 +127,15 @@ def convert(
                 input_type=input_type,
             )
             graph, images, input_type = ready.graph, None, ready.input_type
-    made = export(graph, shape, CONVERTED.get(scheme, scheme), images, input_type, output_type)
+    asked_for = CONVERTED.get(scheme, scheme)
+    try:
+        made = export(graph, shape, asked_for, images, input_type, output_type)
+    except ConversionError:
+        # It gives layers in floating point integers where they lie between roundings, also where it has no kernel.
+        if not excluded:
+            raise
+        graph = exported(aware, scheme, asked, apart=True).graph
+        made = export(graph, shape, asked_for, images, input_type, output_type)
     # The converter writes the wide ones itself where it measures the ranges.
     wide = scheme == "int16x8" and images is None
     narrow = scheme == "int4"

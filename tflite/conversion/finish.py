@@ -9,6 +9,7 @@ from tflite.conversion.wide_biases import widen_biases
 from tflite.conversion.wide_gates import correct_gates
 from tflite.metadata.schema import ENTRY, Metadata
 from tflite.metadata.writing import metadata_buffer, with_labels
+from tflite.quantization.holding import let_go
 
 
 def finished(
@@ -32,6 +33,7 @@ def finished(
     """
     model = unpacked(content)
     if integer:
+        let_go(model)
         own_biases(model)
     if narrow:
         narrow_weights(model)

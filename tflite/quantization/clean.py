@@ -8,6 +8,7 @@ from tflite.quantization.affine import as_convolutions
 from tflite.quantization.copying import copied
 from tflite.quantization.folding import fold
 from tflite.quantization.graph import Call, Graph, Made, Value, read, write
+from tflite.quantization.holding import hold_apart
 from tflite.quantization.numerics import nudged
 from tflite.quantization.support import Role, activation, role
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 _PIXELS = (0.0, 255.0)
 
 
-def clean(aware: "keras.Model", *, pixels: bool = False) -> "keras.Model":
+def clean(aware: "keras.Model", *, pixels: bool = False, apart: bool = False) -> "keras.Model":
     """A graph of plain layers, and of roundings with constant ranges.
 
     Args:
         aware: a quantization-aware model that computes in float32.
         pixels: whether the input has the range of raw pixels, [0, 255], whatever was measured.
+        apart: whether what stays in floating point is held apart from rounded numbers, for a batch of one.
 
     Raises:
         ModelError: ranges that were never measured.
@@ -44,6 +46,8 @@ def clean(aware: "keras.Model", *, pixels: bool = False) -> "keras.Model":
     _keep_ranges_apart(graph)
     _let_float_in(graph)
     _write_out_elu(graph)
+    if apart:
+        hold_apart(graph)
     return write(graph, copied)
 
 

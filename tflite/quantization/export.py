@@ -25,7 +25,9 @@ class Ready:
     input_type: str
 
 
-def exported(aware: "keras.Model", scheme: str, input_type: str | None, *, given: Any = None) -> Ready:
+def exported(
+    aware: "keras.Model", scheme: str, input_type: str | None, *, given: Any = None, apart: bool = False
+) -> Ready:
     """The graph of a quantization-aware model that computes in float32, for the converter.
 
     Args:
@@ -33,6 +35,7 @@ def exported(aware: "keras.Model", scheme: str, input_type: str | None, *, given
         scheme: what it is to be converted to; it must be that of the model.
         input_type: "uint8" for raw pixels, "int8", "float32", or None for what fits the model.
         given: representative images, which such a model does not take.
+        apart: whether what stays in floating point is held apart from rounded numbers.
 
     Raises:
         ModelError: images, another scheme, ranges that were never measured, or "uint8" for other numbers than pixels.
@@ -54,9 +57,9 @@ def exported(aware: "keras.Model", scheme: str, input_type: str | None, *, given
             "Use tflite.calibrate_ranges to measure them anew"
         )
     if scheme in ("dynamic", "int16x8"):
-        return Ready(clean(aware), input_type or "float32")
+        return Ready(clean(aware, apart=apart), input_type or "float32")
     input_type = _input_type(aware, input_range(aware) or (0.0, 0.0), input_type)
-    return Ready(clean(aware, pixels=input_type == "uint8"), input_type)
+    return Ready(clean(aware, pixels=input_type == "uint8", apart=apart), input_type)
 
 
 def _input_type(aware: "keras.Model", measured: tuple[float, float], input_type: str | None) -> str:
