@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite.conversion.calibrated import calibrated, check_calibration
-from tflite.conversion.checks import check_backend, check_finite, image_shape
+from tflite.conversion.checks import check_backend, check_finite, check_unquantized, image_shape
 from tflite.conversion.export import export
 from tflite.conversion.finish import finished
 from tflite.conversion.integer import check_integer
@@ -99,7 +99,9 @@ def convert(
     input_type, output_type = types(scheme, input_type, output_type)
     check_calibration(calibration, percentile, scheme)
     path = check_writable(path)
-    graph = float_graph(keras_model(model))
+    model = keras_model(model)
+    check_unquantized(model, allowed=("int4",))  # whose kernels Keras computes with in floating point
+    graph = float_graph(model)
     check_backend()
     check_plain(graph)
     shape = image_shape(graph)

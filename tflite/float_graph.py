@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflite.errors import ModelError
+from tflite.errors import ModelError, shortened
 from tflite.weights import take_weights
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ def float_graph(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
+    if isinstance(getattr(model, "student", None), keras.Model):
+        raise ModelError(
+            f"Expected the network that is for the phone. Received: {model.name!r}, a {type(model).__name__} that "
+            "trains one. Take its student: tflite.convert(model.student, …)"
+        )
     if not hasattr(model, "inputs"):
         raise ModelError(
             f"Expected a functional or sequential model. Received: {model.name!r} of the subclass "
@@ -53,7 +58,7 @@ def float_graph(model: "keras.Model") -> "keras.Model":
     except Exception as error:  # whatever a layer raises when it is made from its configuration
         raise ModelError(
             "Expected layers that come back from their configuration. "
-            f"Received: {model.name!r}, where Keras says: {error}"
+            f"Received: {model.name!r}, where Keras says: {shortened(error)}"
         ) from error
     finally:
         for one in compiled:

@@ -157,16 +157,37 @@ def test_nested_and_shared_models_are_written_out():
     np.testing.assert_allclose(np.asarray(aware(batch)), exact, atol=0.1 * np.ptp(exact))
 
 
-def test_several_inputs_and_outputs_keep_their_structure():
-    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
-    x = layers.Dense(3, activation="relu")(layers.Concatenate()([left, right]))
+def test_inputs_and_outputs_keep_their_structure():
+    left = keras.Input((4,), name="left")
+    x = layers.Dense(3, activation="relu")(layers.Concatenate()([left, left]))
     outputs = {"a": layers.Dense(2, name="a")(x), "b": layers.Dense(1, name="b")(x)}
-    model = keras.Model({"left": left, "right": right}, outputs)
-    aware = tflite.quantize_aware(model)
-    batch = {"left": images((4,)), "right": images((4,))}
+    model = keras.Model({"left": left}, outputs)
+    with pytest.warns(UserWarning, match=r"2 outputs, and a file has one.*keras\.Model\(aware\.inputs"):
+        aware = tflite.quantize_aware(model)
+    batch = {"left": images((4,))}
     found, exact = aware(batch), model(batch)
     assert found.keys() == exact.keys()
     np.testing.assert_allclose(np.asarray(found["a"]), np.asarray(exact["a"]), atol=0.05)
+
+
+def test_what_no_file_can_be_made_of_is_refused_before_a_training():
+    left, right = keras.Input((4,)), keras.Input((4,))
+    with pytest.raises(ModelError, match=r"one input, which its file has.*'two' with 2\. Concatenate"):
+        tflite.quantize_aware(keras.Model([left, right], layers.Add()([left, right]), name="two"))
+    open_sizes = keras.Input((None, None, 3))
+    with pytest.raises(ModelError, match=r"fixed input shape.*\(None, None, 3\).*set_weights"):
+        tflite.quantize_aware(keras.Model(open_sizes, layers.Conv2D(2, 3)(open_sizes)))
+
+
+@pytest.mark.parametrize("mode", ["int8", "float8"])
+def test_weights_that_keras_quantized_are_refused(mode, tmp_path):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="first")])
+    model.layers[0].quantize(mode)
+    told = rf"model\.quantize\('{mode}'\) replaced those of 'first'.*scheme='int8'"
+    with pytest.raises(ModelError, match=told):
+        tflite.quantize_aware(model)
+    with pytest.raises(ModelError, match=told):
+        tflite.convert(model, tmp_path / "a.tflite")
 
 
 def test_outputs_in_a_list_keep_their_names(tmp_path):
@@ -177,7 +198,8 @@ def test_outputs_in_a_list_keep_their_names(tmp_path):
     outputs += [layers.ELU(name="odd")(x), tail(x)]
     model = keras.Model(inputs, outputs)
     assert model.output_names == ["digits", "parity", "odd", "nested"]
-    aware = tflite.quantize_aware(model, exclude=("odd",))
+    with pytest.warns(UserWarning, match="4 outputs"):
+        aware = tflite.quantize_aware(model, exclude=("odd",))
     answers = [np.zeros((16, size), "float32") for size in (10, 2, 3, 2)]
     aware.save(tmp_path / "a.keras")
     for one in (aware, tflite.load_model(tmp_path / "a.keras")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tflite.errors import ModelError
 from tflite.loading import keras_model
 from tflite.nearest import unknown
-from tflite.quantization.checks import check, is_aware
+from tflite.quantization.checks import check, check_file, is_aware
 from tflite.quantization.copying import copied, remade
 from tflite.quantization.expand import expand
 from tflite.quantization.graph import Call, Graph, read, write
@@ -47,7 +47,8 @@ def quantize_aware(
     A layer that is several operators at run time is written as those. A nested model is written out.
 
     Args:
-        model: a functional or sequential model with float32 inputs, or a `.keras` file of one. It stays as it is.
+        model: a functional or sequential model with one float32 input, or a `.keras` file of one. It stays as it is.
+            Several outputs are warned of: a file has one.
         engine: "native"; or "tfmot", tensorflow-model-optimization, which has 8 bits alone, takes fewer layers, and
             whose model is a single layer.
         scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits; "dynamic" rounds kernels
@@ -65,9 +66,9 @@ def quantize_aware(
 
     Raises:
         ModelError: an unknown engine, scheme or layer name; a momentum below 0, or of 1 or more; a model that is
-            quantization-aware already, subclassed or with a Lambda layer; weights that are not finite; an input that is
-            not float32; a layer that the integer runtime has no kernel for, or one that does not work channel by
-            channel, which is named.
+            quantization-aware already, subclassed or with a Lambda layer; weights that are not finite or that Keras has
+            quantized; several inputs, an input of open sizes or one that is not float32; a layer that the integer
+            runtime has no kernel for, or one that does not work channel by channel, which is named.
     """
     if engine not in ENGINES:
         raise ModelError(unknown("engine", engine, ENGINES))
@@ -92,6 +93,7 @@ def quantize_aware(
             momentum=momentum,
             preserve=preserve,
         )
+    check_file(model)
     if preserve is not None:
         raise ModelError(f"Expected `preserve` only with engine='tfmot'. Received: engine={engine!r}")
     graph = read(model)

@@ -1,10 +1,14 @@
 """What a model must be so that it can be made quantization-aware."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tflite.conversion.checks import check_unquantized
 from tflite.errors import ModelError
+from tflite.float_graph import float_graph
+from tflite.quantization.graph import read
 
 if TYPE_CHECKING:
     import keras
@@ -31,6 +35,7 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
         raise ModelError(
             f"Expected a model in floating point. Received: {model.name!r}, which is quantization-aware already"
         )
+    check_unquantized(model)
     for symbol in getattr(model, "inputs", None) or ():
         if symbol.dtype != "float32":
             raise ModelError(f"Expected a model with float32 inputs. Received: {model.name!r} with {symbol.dtype}")
@@ -53,6 +58,36 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
         raise ModelError(
             "Invalid value for `input_range`. Expected (low, high) with low ≤ 0 < high. "
             f"Received: input_range={input_range}"
+        )
+
+
+def check_file(model: "keras.Model") -> None:
+    """Say before a training what would keep its result out of a file.
+
+    Several outputs are warned of: a file can be made of one of them, of others that helped in training alone.
+
+    Raises:
+        ModelError: what `convert` refuses whatever is learned: a subclassed model, several inputs, open sizes, or
+            layers that do not come back from their configuration.
+    """
+    read(model)  # refuses what is subclassed
+    if len(model.inputs) != 1:
+        raise ModelError(
+            f"Expected a model with one input, which its file has. Received: {model.name!r} with {len(model.inputs)}. "
+            "Concatenate them to one, and take it apart inside of the model"
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    if None in shape:
+        raise ModelError(
+            f"Expected a model with a fixed input shape, which its file has. Received: {model.name!r} with {shape}. "
+            "Build it with sizes and copy the weights: sized.set_weights(model.get_weights())"
+        )
+    float_graph(model)
+    if len(model.outputs) != 1:
+        warnings.warn(
+            f"{model.name!r} has {len(model.outputs)} outputs, and a file has one: after the training convert "
+            "keras.Model(aware.inputs, aware.outputs[0])",
+            stacklevel=3,
         )
 
 

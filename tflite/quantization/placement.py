@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from tflite.quantization.copying import remade
 from tflite.quantization.graph import Call, Graph, Made, Value
 from tflite.quantization.schemes import Scheme
@@ -55,6 +57,13 @@ def place(
         for unit in found:
             if unit not in floating and not takes(unit.calls[0], scheme.activations):
                 raise unsupported(unit.calls[0], scheme.activations)
+            if unit not in floating and scheme.activations == 16 and _broadcasts(unit.calls[0]):
+                name = unit.calls[0].origin
+                raise UnsupportedError(
+                    f"Expected sums of two tensors of one shape for activations of 16 bits. Received: {name!r} of "
+                    f"{_shapes(unit.calls[0])}. Use scheme='int8'",
+                    name,
+                )
             if unit not in floating and _pads_with(unit.calls[0]):
                 name = unit.calls[0].origin
                 raise UnsupportedError(
@@ -244,6 +253,21 @@ def _on_grid(call: Call, known: tuple[float, float]) -> tuple[float, float] | No
         return None
     call.operation = remade(call, type(layer), offset=offset)
     return ends[0], ends[1]
+
+
+def _broadcasts(call: Call) -> bool:
+    """Whether a call adds tensors of several shapes, which the converter has for 8 bits alone."""
+    return type(call.kind).__name__ in ("Add", "Subtract") and len(set(_shapes(call))) > 1
+
+
+def _shapes(call: Call) -> list[tuple[int | None, ...]]:
+    """The shapes of what a call takes, without the batch's axis; of constants too."""
+    import keras
+
+    constants = [
+        leaf for leaf in keras.tree.flatten((call.args, call.kwargs)) if np.ndim(leaf) and hasattr(leaf, "shape")
+    ]
+    return [tuple(value.symbol.shape[1:]) for value in call.inputs] + [np.shape(constant) for constant in constants]
 
 
 def _pads_with(call: Call) -> float:
