@@ -8,7 +8,7 @@ from typing import Any
 
 
 def of_keras(path: str | Path) -> tuple[int, int] | None:
-    """Height and width that the network in a `.keras` file takes; None where it leaves them open or takes no images.
+    """Height and width that the network in a Keras file takes; None where it leaves them open or takes no images.
 
     None is also the answer of what cannot be read: what is wrong with a file is told where it is opened.
     """
@@ -31,8 +31,16 @@ def sides(shape: Sequence[Any]) -> tuple[int, int] | None:
 
 def _first_input(path: Path) -> Sequence[Any]:
     """The shape of the first input in a model's configuration."""
-    with zipfile.ZipFile(path) as file:
-        saved = json.loads(file.read("config.json"))
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            saved = json.loads(file.read("config.json"))
+    else:
+        import h5py
+
+        with h5py.File(path) as file:
+            saved = json.loads(file.attrs["model_config"])
     layers = saved["config"].get("layers", [])
-    shapes = [layer["config"]["batch_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
+    entries = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
+    # Keras 2 had another name for it.
+    shapes = [entry.get("batch_shape") or entry["batch_input_shape"] for entry in entries]
     return shapes[0] if shapes else saved["build_config"]["input_shape"]

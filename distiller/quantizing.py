@@ -16,7 +16,7 @@ from distiller.progress import Reporter
 from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Training
 from distiller.saving import save_network
-from tflite.files import check_writable
+from tflite.files import check_tflite_path, check_writable
 
 # Of the training, whose result is the same every time.
 _SEED = 0
@@ -65,6 +65,7 @@ def quantize(
     if keep is not None and keep.suffix != ".keras":
         raise InputError(f"Expected a .keras file for the quantization-aware model. Received: {str(keep)!r}")
     given = [path.resolve() for path in (model, teacher) if path is not None]
+    check_tflite_path(out)
     for path in (out, keep):
         if path is not None:
             check_writable(path)

@@ -14,7 +14,7 @@ from tflite.conversion.labelling import Numbers, metadata_of
 from tflite.conversion.representative import representative_images
 from tflite.conversion.schemes import CONVERTED, INTEGER, SCHEMES, types
 from tflite.errors import ConversionError, ModelError
-from tflite.files import check_writable, write_whole
+from tflite.files import check_tflite_path, write_whole
 from tflite.float_graph import float_graph
 from tflite.inspect import inspect_content
 from tflite.interpreter import allocate, open_model
@@ -98,7 +98,7 @@ def convert(
     asked = input_type
     input_type, output_type = types(scheme, input_type, output_type)
     check_calibration(calibration, percentile, scheme)
-    path = check_writable(path)
+    path = check_tflite_path(path)
     model = keras_model(model)
     check_unquantized(model, allowed=("int4",))  # whose kernels Keras computes with in floating point
     graph = float_graph(model)

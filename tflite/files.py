@@ -8,6 +8,10 @@ from tflite.errors import ModelError
 
 # Bytes 4 to 8 of every TFLite file.
 _IDENTIFIER = b"TFL3"
+# Endings of what a TFLite file is not.
+_OTHER_FORMATS = frozenset(
+    (".onnx", ".pb", ".pt", ".pth", ".pte", ".keras", ".h5", ".hdf5", ".mlmodel", ".mlpackage", ".safetensors", ".zip")
+)
 
 
 def read_model(path: str | Path) -> bytes:
@@ -29,6 +33,21 @@ def read_model(path: str | Path) -> bytes:
             f"Expected a TFLite file. Received: {str(path)!r} of {len(content)} bytes, which is of another kind"
         )
     return content
+
+
+def check_tflite_path(path: str | Path) -> Path:
+    """The path, where a TFLite file could be written to it and its ending names no other format.
+
+    Raises:
+        ModelError: see `check_writable`; or such an ending.
+    """
+    path = Path(path)
+    if path.suffix.lower() in _OTHER_FORMATS:
+        raise ModelError(
+            f"Expected the path of a .tflite file to write. Received: {str(path)!r}, whose ending is that of another "
+            "format"
+        )
+    return check_writable(path)
 
 
 def check_writable(path: str | Path) -> Path:

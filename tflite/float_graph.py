@@ -23,11 +23,6 @@ def float_graph(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
-    if isinstance(getattr(model, "student", None), keras.Model):
-        raise ModelError(
-            f"Expected the network that is for the phone. Received: {model.name!r}, a {type(model).__name__} that "
-            "trains one. Take its student: tflite.convert(model.student, …)"
-        )
     if not hasattr(model, "inputs"):
         raise ModelError(
             f"Expected a functional or sequential model. Received: {model.name!r} of the subclass "

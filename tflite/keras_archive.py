@@ -1,4 +1,4 @@
-"""The memory that a `.keras` file asks for, seen before it is loaded."""
+"""The memory that a Keras file asks for, seen before it is loaded."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ _ALWAYS = 2**27
 
 
 def check_size(path: Path) -> None:
-    """See that a `.keras` file does not unpack to far more than it is.
+    """See that a `.keras` or HDF5 file does not unpack to far more than it is.
 
     Looks at the archive's directory, at the shapes of the weights, and at an archive in the archive.
 
@@ -30,6 +30,10 @@ def check_size(path: Path) -> None:
                 f"{path.stat().st_size:,} bytes, which unpack to {claimed:,}"
             )
 
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            check(_declared(file))
+        return
     with zipfile.ZipFile(path) as archive:
         check(_unpacked(archive))
         for info in archive.infolist():

@@ -1,12 +1,12 @@
-"""Keras models, from memory or from a `.keras` file."""
+"""Keras models, from memory or from a file."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tflite.errors import ModelError
+from tflite.errors import ModelError, shortened
 from tflite.keras_archive import check_size
+from tflite.keras_file import registered_name, why_not_keras
 from tflite.quiet import quiet
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def keras_model(model: Any) -> "keras.Model":
-    """A built Keras model: the one that is passed, or the one in a `.keras` file.
+    """A built Keras model: the one that is passed, or the one in a `.keras` or `.h5` file.
 
     Files are loaded in Keras's safe mode, without optimizer and losses.
 
@@ -23,13 +23,13 @@ def keras_model(model: Any) -> "keras.Model":
             that is not a model, or a model that has never seen an input.
     """
     if isinstance(model, str | Path):
-        return load_model(model)
+        model = load_model(model)
     with quiet():  # a first import of the backend is talkative
         import keras
 
     if not isinstance(model, keras.Model):
         raise ModelError(
-            f"Expected a keras.Model or the path of a .keras file. Received: {type(model).__module__}."
+            f"Expected a keras.Model or the path of a .keras or .h5 file. Received: {type(model).__module__}."
             f"{type(model).__qualname__}"
         )
     # A model that trains another, as those of `distiller` do.
@@ -47,24 +47,22 @@ def keras_model(model: Any) -> "keras.Model":
 
 
 def load_model(path: str | Path) -> "keras.Model":
-    """The model in a `.keras` file, with the layers that a quantization-aware one has.
+    """The model in a `.keras` or `.h5` file, with the layers that a quantization-aware one has.
 
     `keras.saving.load_model` knows those layers only after something of this package has made or loaded such a model.
     The file is loaded in Keras's safe mode, without optimizer and losses.
 
     Args:
-        path: a `.keras` file.
+        path: a `.keras` file, or an `.h5` file of Keras 2 or 3.
 
     Raises:
         ModelError: missing, truncated or damaged file, one of another kind, one that asks for unsafe code or unpacks to
             many times its bytes.
     """
     path = Path(path)
-    if not path.is_file():
-        state = "is a folder" if path.is_dir() else "does not exist"
-        raise ModelError(f"Expected a .keras file. Received: {str(path)!r}, which {state}")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ModelError(f"Expected a .keras file. Received: {str(path)!r}, which is of another kind or truncated")
+    wrong = why_not_keras(path)
+    if wrong is not None:
+        raise ModelError(f"Expected a .keras or .h5 file of a model. Received: {str(path)!r}, {wrong}")
     with quiet():  # a first import of the backend is talkative
         import keras
 
@@ -75,10 +73,22 @@ def load_model(path: str | Path) -> "keras.Model":
 
     try:
         check_size(path)
+        _check_known(path)
         return named(keras.models.load_model(path, compile=False))
     except Exception as error:  # Keras passes on whatever its layers, the archive and HDF5 raise
-        reason = str(_own(error) or error).strip().split("\n")[0] or type(error).__name__
-        raise ModelError(f"Keras could not load {str(path)!r}: {reason}") from error
+        raise ModelError(f"Keras could not load {str(path)!r}: {shortened(_own(error) or error)}") from error
+
+
+def _check_known(path: Path) -> None:
+    """Raise ModelError for the model of a class of `distiller` that was not imported."""
+    import keras
+
+    package, _, name = registered_name(path).partition(">")
+    if package == "distiller" and keras.saving.get_registered_object(f"{package}>{name}") is None:
+        raise ModelError(
+            f"it holds a {name}, which trains networks. Take the network out of it: import distiller; "
+            f"keras.models.load_model({str(path)!r}).student.save('student.keras')"
+        )
 
 
 def _own(error: BaseException | None) -> ModelError | None:

@@ -30,9 +30,12 @@ def register(app: typer.Typer) -> None:
 
 def convert(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="A .keras file.", show_default=False)],
+    model: Annotated[Path, typer.Argument(help="A .keras or .h5 file.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="The .tflite file to write.", show_default=False)],
-    scheme: Annotated[str, typer.Option(help="float32, float16, dynamic, int8, int16x8 or int4.")] = "float32",
+    scheme: Annotated[
+        Literal["float32", "float16", "dynamic", "int8", "int16x8", "int4"],
+        typer.Option(help="Of the file.", case_sensitive=False),
+    ] = "float32",
     data: Annotated[
         str | None,
         typer.Option(help="Images that the integer schemes are calibrated on, as in `distiller evaluate`."),

@@ -36,7 +36,9 @@ def quantize(
     groups: images.Groups = None,
     held_out: images.HeldOut = images.HELD_OUT,
     size: images.Size = None,
-    scheme: Annotated[Literal["int8", "int16x8", "int4"], typer.Option(help="Of the file.")] = "int8",
+    scheme: Annotated[
+        Literal["int8", "int16x8", "int4"], typer.Option(help="Of the file.", case_sensitive=False)
+    ] = "int8",
     engine: Annotated[
         Literal["native", "tfmot"], typer.Option(help="tfmot needs tensorflow-model-optimization.")
     ] = "native",

@@ -1,6 +1,5 @@
 """Open a trained network."""
 
-import zipfile
 from pathlib import Path
 
 import keras
@@ -11,7 +10,7 @@ from distiller.taps import check_logits
 
 
 def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
-    """The network in a `.keras` file, with logits (batch, classes) out; in fast kernels.
+    """The network in a `.keras` or `.h5` file, with logits (batch, classes) out; in fast kernels.
 
     Keras's safe mode stays on: a file with Python code in it is refused.
 
@@ -24,17 +23,30 @@ def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
             not one that returns logits.
     """
     import distiller.bridges  # noqa: F401  registers the layers that bridged networks have
+    from tflite.errors import shortened
     from tflite.keras_archive import check_size
+    from tflite.keras_file import why_not_keras
 
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"The {role} file {str(path)!r} does not exist")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise InputError(f"The {role} file {str(path)!r} is not a Keras model: expected a complete .keras file")
+    wrong = why_not_keras(path)
+    if wrong is not None:
+        raise InputError(
+            f"The {role} file {str(path)!r} is not a Keras model: expected a complete .keras or .h5 file. Received one "
+            f"{wrong}"
+        )
     try:
         check_size(path)
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # a damaged archive surfaces as an error of zip, h5py, json or Keras
-        raise InputError(f"The {role} file {str(path)!r} cannot be loaded as a Keras model: {error}") from error
+        raise InputError(
+            f"The {role} file {str(path)!r} cannot be loaded as a Keras model: {shortened(error)}"
+        ) from error
+    if isinstance(getattr(model, "student", None), keras.Model):
+        raise InputError(
+            f"The {role} file {str(path)!r} holds a {type(model).__name__}, which trains a network. Save that network "
+            "itself: .student.save('student.keras')"
+        )
     check_logits(model, role=role)
     return fuse(model)
