@@ -29,7 +29,7 @@ def keras_model(model: Any) -> "keras.Model":
 
     if not isinstance(model, keras.Model):
         raise ModelError(
-            f"Expected a keras.Model or the path of a .keras or .h5 file. Received: {type(model).__module__}."
+            f"Expected a keras.Model or the path of a .keras file. Received: {type(model).__module__}."
             f"{type(model).__qualname__}"
         )
     # A model that trains another, as those of `distiller` do.

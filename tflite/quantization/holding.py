@@ -60,10 +60,19 @@ def _barrier(name: str) -> Any:
 
 def let_go(model: Any) -> None:
     """Take those operators out of an unpacked file again, where they have done their work."""
+    from ai_edge_litert import schema_py_generated as schema
+
     [graph] = model.subgraphs
-    names = [tensor.name.decode() for tensor in graph.tensors]
-    gone = [operator for operator in graph.operators if _NAME in names[operator.outputs[0]].split("/")[0]]
-    before = {operator.outputs[0]: operator.inputs[0] for operator in gone}
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    gone = [
+        operator
+        for operator in graph.operators
+        if codes[operator.opcodeIndex] == schema.BuiltinOperator.REVERSE_SEQUENCE
+        and _NAME.encode() in graph.tensors[operator.outputs[0]].name
+    ]
+    before: dict[int, int] = {}
+    for operator in gone:  # in the order of computation: one may follow another
+        before[operator.outputs[0]] = before.get(operator.inputs[0], operator.inputs[0])
     graph.operators = [operator for operator in graph.operators if operator not in gone]
     for operator in graph.operators:
         operator.inputs = [before.get(place, place) for place in operator.inputs]
