@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from tflite.flatbuffer import Flatbuffer
 from tflite.interpreter import allocated, invoke, keeps_state, of_open_size, ports
 from tflite.operators import Operator, Tensor
 from tflite.port import Port
-
-if TYPE_CHECKING:
-    from ai_edge_litert.interpreter import Interpreter
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ class Steps:
         except (ValueError, RuntimeError):
             return None
 
-    def _open(self) -> "Interpreter":
+    def _open(self) -> Any:
         return allocated(self.path, self._content, resize=not self._stateful, delegate="none", keep_tensors=True)
 
 
