@@ -70,7 +70,7 @@ def export(
             return Exported(content, layers)
         except Exception as error:  # exporter and converter pass on whatever their parts raise
             reason = _missing(str(error), layers) or _unquantized(str(error), folder, layers)
-            reason = reason or _first_line(error, noise())
+            reason = reason or _refused(str(error), layers) or _first_line(error, noise())
             raise ConversionError(f"Could not convert {graph.name!r} to {scheme}: {reason}") from error
 
 
@@ -161,6 +161,17 @@ def _missing(message: str, layers: tuple[str, ...]) -> str | None:
         return None
     places = [f"{name} of {_place(path, layers)}" for name, path in dict.fromkeys(found)]
     return f"TFLite has no operator for {', '.join(places)}. Write it with other operations"
+
+
+def _refused(message: str, layers: tuple[str, ...]) -> str | None:
+    """What the converter says of one operation, in place of its dump of the places in the graph."""
+    said = re.search(r"'tfl?\.(\w+)' op ([^\n]{1,160})", message)
+    place = re.search(r'fused\["\w+:", "([^"@]+)@', message)
+    if said is None or place is None:
+        return None
+    return (
+        f"the converter does not take {said[1]} of {_place(place[1], layers)}: {said[2]}. Use another layer or scheme"
+    )
 
 
 def _unquantized(message: str, folder: str, layers: tuple[str, ...]) -> str | None:

@@ -221,9 +221,15 @@ def unsupported(call: Any, bits: int) -> UnsupportedError:
             name,
         )
     where = "layer" if isinstance(call.kind, keras.layers.Layer) else "operation"
+    if what in _FLOATING:
+        return UnsupportedError(
+            f"Expected layers that the integer runtime has. Received: the {where} {name!r} ({what}). "
+            f"{_INSTEAD.get(what, 'Replace it')}",
+            name,
+        )
     return UnsupportedError(
-        f"Expected layers that the integer runtime has. Received: the {where} {name!r} ({what}). "
-        f"{_INSTEAD.get(what, 'Replace it')}",
+        f"Expected layers that quantization-aware training can round. Received: the {where} {name!r} ({what}). "
+        f"{_INSTEAD.get(what, _UNTRAINED)}",
         name,
     )
 
@@ -231,6 +237,12 @@ def unsupported(call: Any, bits: int) -> UnsupportedError:
 # What has integer kernels for 8 bits alone.
 _NARROW = frozenset({"gelu", "PReLU", "Concatenate", "Repeat", "RepeatVector", "UpSampling1D"})
 
+# What the converter leaves in floating point in an int8 file, however its ranges are found.
+_FLOATING = frozenset({"Square", "Sin", "Cos", "Negative", "Sign", "Floor", "Round", "Ceil", "elu"})
+
+_UNTRAINED = (
+    "Quantize without training, where the converter may have integers for it: scheme='int8' with representative"
+)
 _INSTEAD = {
     **dict.fromkeys(
         ("elu", "selu", "softplus", "softsign", "mish", "celu"), "Use relu, hard_swish or silu in its place"
