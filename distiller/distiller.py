@@ -19,7 +19,7 @@ from distiller.errors import InputError
 from distiller.finite import check_some
 from distiller.first_step import FirstStep, Look, check_all, check_batch, check_stored, first_batch, watched
 from distiller.independent_labels import check_ending, settle_all
-from distiller.labels import LabelsTerm, without_ignored
+from distiller.labels import LabelsTerm, without_ignored, without_labels
 from distiller.loss_kinds import Kind
 from distiller.loss_scaling import scaled
 from distiller.metrics import as_keras_takes_it, together
@@ -335,7 +335,10 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Keras builds the compiled metrics with this; the steps use `update_metrics`."""
-        return super().compute_metrics(x, Targets(y).labels, y_pred)
+        labels, first = Targets(y).labels, self.pairing.outputs[0]
+        if labels is None:
+            raise InputError(without_labels(first, self.label_kinds.get(first)))
+        return super().compute_metrics(x, labels, y_pred)
 
     @property
     def teacher(self) -> keras.Model:
