@@ -13,7 +13,8 @@ IMAGES = np.random.default_rng(0).normal(size=(48, 8)).astype("float32")
 
 
 def between(make):
-    """A layer or operation between two dense layers."""
+    """A layer or operation between two dense layers; operations have names without a number, as in a new process."""
+    keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8,))
     return keras.Model(inputs, layers.Dense(5, name="last")(make(layers.Dense(8, name="first")(inputs))))
