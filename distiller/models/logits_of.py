@@ -35,7 +35,10 @@ def logits_of(network: keras.Model) -> keras.Model:
     Raises:
         InputError: it is not built, or ends in a layer whose answers are logits already.
 
+    >>> import keras
     >>> import numpy as np
+    >>> from keras import ops
+    >>> from distiller.models import logits_of
     >>> network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax", name="classes")])
     >>> logits, x = logits_of(network), np.ones((1, 2))
     >>> bool(np.allclose(ops.softmax(logits(x)), network(x))), logits.layers[-1].name
