@@ -33,10 +33,10 @@ def distiller(loss, outputs=1, activation=None, **compile):
     return made
 
 
-def of_keras(loss, x, y, outputs=1, activation=None, **options):
+def of_keras(loss, x, y, outputs=1, activation=None, sample_weight=None, **options):
     alone = linear(outputs, activation=activation)
     alone.compile("sgd", loss=loss, **{"weighted_metrics": ["mae"], **options})
-    return alone.evaluate(x, y, verbose=0, return_dict=True)
+    return alone.evaluate(x, y, sample_weight=sample_weight, verbose=0, return_dict=True)
 
 
 def squared(labels, answers):
@@ -206,6 +206,29 @@ class TestClasses:
         found = made.evaluate(X, marked.astype(dtype), batch_size=5, verbose=0, return_dict=True)
         assert [found["loss"], found[list(found)[-1]]] == pytest.approx(
             [expected["loss"], expected[list(expected)[-1]]], rel=1e-5
+        )
+
+    @pytest.mark.parametrize("form", ["sparse", "rows"])
+    @pytest.mark.parametrize("way", ["evaluate", "fit", "validation"])
+    def test_is_left_out_of_what_samples_weigh(self, form, way):
+        """Keras, given the labelled samples alone, is the reference for the loss and the weighted accuracy."""
+        (loss, dtype), known = self.FORMS[form], ~self.UNKNOWN
+        y = self.Y if form == "sparse" else np.eye(3)[self.Y]
+        marked = np.where(known if form == "sparse" else known[:, None], y, -1).astype(dtype)
+        weights = np.linspace(0.5, 3, 12).astype("float32")
+        expected = of_keras(loss, X[known], y[known], 3, weighted_metrics=["accuracy"], sample_weight=weights[known])
+        assert 0 < expected["accuracy"] < 1
+        made = distiller(loss, 3, metrics=["accuracy"])
+        if way == "evaluate":
+            found = made.evaluate(X, marked, batch_size=5, sample_weight=weights, verbose=0, return_dict=True)
+        else:
+            held_out = {"validation_data": (X, marked, weights)} if way == "validation" else {}
+            history = made.fit(X, marked, batch_size=12, sample_weight=weights, verbose=0, **held_out).history
+            prefix = "val_" if held_out else ""
+            found = {"loss": history[f"{prefix}{'loss' if held_out else 'labels'}"][0]}
+            found["accuracy"] = history[f"{prefix}accuracy"][0]
+        assert [found[name] for name in ("loss", "accuracy")] == pytest.approx(
+            [expected["loss"], expected["accuracy"]], rel=1e-5
         )
 
     def test_a_loss_of_ones_own_says_which_class_it_ignores(self):

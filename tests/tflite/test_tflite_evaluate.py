@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import tflite
 from tflite import ModelError
+from tflite.interpreter import Runner
 
 
 class Batches(keras.utils.PyDataset):
@@ -68,12 +69,21 @@ def test_kinds_of_data_sets(files, held_out, kind):
     assert (got.correct, got.samples) == (expected.correct, 100)
 
 
-def test_unlabelled_samples_are_skipped_and_counted(files, held_out):
-    images, labels = held_out.images[:60], held_out.labels[:60].copy()
-    whole = tflite.evaluate(files["int8"].path, (images[:50], labels[:50]))
-    labels[50:] = -1
+def test_unlabelled_samples_count_in_nothing(files, network, held_out):
+    """Of sixty samples, twenty have no label and some of the others a wrong one: 28 of 40 are right."""
+    images = held_out.images[:60]
+    labels = Runner(files["int8"].path).integers(images).argmax(axis=1)
+    labels[1::3] = -1
+    labels[:36:3] = (labels[:36:3] + 1) % 10
     got = tflite.evaluate(files["int8"].path, (images, labels))
-    assert (got.correct, got.samples, got.skipped) == (whole.correct, 50, 10)
+    assert (got.correct, got.samples, got.skipped) == (28, 40, 20)
+    assert got.accuracy == 28 / 40
+    compared = tflite.compare(network, files["int8"].path, images, labels=labels)
+    guesses = np.asarray(network(images.astype("float32"), training=False)).argmax(axis=1)
+    known = [place for place in range(60) if place % 3 != 1]
+    right = sum(int(guesses[place]) == int(labels[place]) for place in known)
+    assert 0 < right < 40
+    assert (compared.accuracy, compared.keras_accuracy, compared.samples) == (28 / 40, right / 40, 60)
 
 
 def test_progress_is_told(files, held_out):
