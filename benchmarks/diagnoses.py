@@ -9,13 +9,14 @@ Every fine-tuned copy of a run is diagnosed on the validation split. One JSON li
 
 import argparse
 import dataclasses
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import experiments, lines, run
-from benchmarks.markdown import Row, markdown
+from benchmarks import experiments, run
+from benchmarks.results import lines
+from benchmarks.shell import Line, command, data_dir, option, work
+from distiller.report.markdown_table import Row, markdown_table
 
 HEAD: Row = (
     "teacher of",
@@ -29,30 +30,6 @@ HEAD: Row = (
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.diagnoses", description="Diagnose the fine-tuned teachers of an experiment's runs."
-    )
-    parser.add_argument("experiment")
-    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
-    parser.add_argument("--work", type=Path, default=run.WORK, help="folder of the runs themselves")
-    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
-    asked = parser.parse_args(arguments)
-    from distiller.backend import load_backend
-    from distiller.errors import InputError
-
-    load_backend()
-    try:
-        found = diagnoses(asked.experiment, asked.work, asked.data_dir)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    lines.append(asked.results / f"{asked.experiment}_diagnoses.jsonl", found)
-    return 0
-
-
 def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, Any]]:
     """A line a fine-tuned teacher of an experiment, of the runs with all seeds."""
     from distiller import teachers
@@ -60,7 +37,6 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
     from distiller.building import load_data
     from distiller.data import Augmentation
     from distiller.errors import InputError
-    from distiller.provenance import provenance
     from distiller.recipes.bridges import FineTuneBridge
 
     experiment, found = experiments.read(name), []
@@ -87,7 +63,6 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
                     "arms": [arm for arm in recipe.arms if section in recipe.bridges_of(arm).values()],
                     "bridge": section.model_dump(mode="json"),
                     "diagnosis": dataclasses.asdict(said),
-                    **provenance(),
                 }
             )
     return found
@@ -99,7 +74,7 @@ def table(name: str) -> str:
     found = {(line["variant"], *line["arms"]): line for line in lines.read(lines.RESULTS / f"{name}.jsonl")}
     recorded = list(found.values())
     sentences = [f"- {_arms(line)}: {concern}" for line in recorded for concern in line["diagnosis"]["concerns"]]
-    return markdown(HEAD, [_row(line) for line in recorded], sentences)
+    return markdown_table(HEAD, [_row(line) for line in recorded], sentences)
 
 
 def _arms(line: dict[str, Any]) -> str:
@@ -118,6 +93,17 @@ def _row(line: dict[str, Any]) -> Row:
         f"{100 * said['calibration']['error']:.1f}",
         f"{said['soft_targets']['suggested_temperature']:.1f}",
     )
+
+
+@command(
+    option("experiment", metavar="EXPERIMENT", help="experiment whose students are trained already"),
+    data_dir(),
+    work(),
+    results="{experiment}_diagnoses.jsonl",
+)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per fine-tuned teacher."""
+    return diagnoses(args.experiment, args.work, args.data_dir)
 
 
 if __name__ == "__main__":

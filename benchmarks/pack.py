@@ -7,35 +7,34 @@ Writes the weights in float16 and their card to `distiller/models/weights/`.
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
+
+from benchmarks.shell import command, data_dir, option
 
 WEIGHTS = Path(__file__).parent.parent / "distiller" / "models" / "weights"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pack", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("name", help="name of the packaged weights")
-    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
-    asked = parser.parse_args(arguments)
-
+@command(
+    option("run", type=Path, metavar="RUN", help="folder of the run"),
+    option("name", metavar="NAME", help="name of the packaged weights"),
+    data_dir(),
+)
+def main(args: argparse.Namespace) -> None:
+    """Write the packaged weights, measure them, and write their card."""
     from distiller import building, models, recipes, teachers
     from distiller.models import imagenet
     from distiller.models.trained import pack
 
-    recorded = json.loads((asked.run / "run.json").read_text())
-    result = json.loads((asked.run / "stages" / "teacher" / "result.json").read_text())
+    recorded = json.loads((args.run / "run.json").read_text())
+    result = json.loads((args.run / "stages" / "teacher" / "result.json").read_text())
     recipe = recipes.TrainRecipe.model_validate(recorded["recipe"])
-    dataset = building.load_data(recipe.data, asked.data_dir)
+    dataset = building.load_data(recipe.data, args.data_dir)
     card = {
         "model": {
             "name": recipe.model.name,
             "classes": len(dataset.classes),
-            "input_shape": list(teachers.load(asked.run / "teacher.keras").input_shape[1:]),
+            "input_shape": list(teachers.load(args.run / "teacher.keras").input_shape[1:]),
             # Whoever loads the packaged weights needs no others.
             "options": {key: value for key, value in recipe.model.options.items() if key != "weights"},
         },
@@ -48,15 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
     }
     if recipe.model.options.get("weights") == "imagenet":
         card["pretrained"] = imagenet.origin(recipe.model.name)
-    path = pack(teachers.load(asked.run / "teacher.keras"), card, WEIGHTS, asked.name)
+    path = pack(teachers.load(args.run / "teacher.keras"), card, WEIGHTS, args.name)
     # What is packaged is what is measured: float16 weights, in the precision that the card names.
-    packed = models.load(asked.name, dtype=recipe.training.precision)
+    packed = models.load(args.name, dtype=recipe.training.precision)
     card["test_accuracy"] = building.accuracy(packed, dataset.test)
     before = f", by a network that saw {card['pretrained']['data']} before" if "pretrained" in card else ""
     card["summary"] = f"{card['test_accuracy']:.2%} of the test images of {card['data']} right{before}"
-    pack(packed, card, WEIGHTS, asked.name)
+    pack(packed, card, WEIGHTS, args.name)
     print(f"{path}: {path.stat().st_size:,} bytes, {card['summary']}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@ one that was interrupted goes on.
 """
 
 import argparse
-import json
-import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import lines
-from benchmarks.arguments import whole
+from benchmarks.run import missing_lines
+from benchmarks.shell import Line, command, data_dir, option, positive, seeds, work
 
 if TYPE_CHECKING:
     from distiller.data import Dataset
@@ -31,49 +30,6 @@ SETS: dict[str, tuple[tuple[str, ...], int]] = {
 TESTED, MORE = 200, 5
 # What `distiller distill` gave every set before its defaults followed from the number of images.
 BEFORE: dict[str, Any] = {"epochs": 40, "batch_size": 128, "learning_rate": 0.1}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.backend import one_operation_at_a_time
-
-    one_operation_at_a_time()
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.small_photos", description=__doc__)
-    parser.add_argument("--set", action="append", choices=SETS, help="only this one; may be repeated")
-    parser.add_argument("--before", action="store_true", help="with the budget that all sets had before")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
-    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
-    parser.add_argument("--work", type=Path, default=WORK, help="folder of the photos and the runs")
-    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
-    parser.add_argument("--epochs", type=whole, help="of a trial, which is not to be recorded among the results")
-    asked = parser.parse_args(arguments)
-    if asked.epochs and asked.results == lines.RESULTS:
-        parser.error("results with other epochs are no results: give --results another folder")
-    for name in asked.set or SETS:
-        run(name, asked)
-    return 0
-
-
-def run(name: str, asked: argparse.Namespace) -> None:
-    """Run a set that is not recorded yet, and record a line a student."""
-    from distiller import data, pipeline
-
-    folder = asked.work / name
-    if not (folder / "teacher.keras").exists():
-        prepare(name, folder, data.load("cifar10", data_dir=asked.data_dir))
-    recipe = recipe_of(folder, asked.seeds, {**BEFORE} if asked.before else {}, asked.epochs)
-    variant = f"{name}, before" if asked.before else name
-    results = asked.results / f"{NAME}.jsonl"
-    recorded = {lines.key_of(line) for line in lines.read(results)}
-    missing = {lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds} - recorded
-    if not missing:
-        print(f"{variant}: recorded already")
-        return
-    out = folder / ("before" if asked.before else "run")
-    report = pipeline.run(recipe, out, resume=(out / "run.json").exists())
-    made = lines.lines_of(report, recipe, NAME, variant, json.loads((out / "run.json").read_text()))
-    lines.append(results, [line for line in made if lines.key_of(line) in missing])
 
 
 def recipe_of(folder: Path, seeds: list[int], given: dict[str, Any], epochs: int | None = None) -> "RunRecipe":
@@ -144,6 +100,35 @@ def train_teacher(split: Any, classes: int, path: Path) -> None:
     both = np.concatenate([split.images, split.images[:, :, ::-1]]).astype("float32")
     teacher.fit(both, np.tile(split.labels, 2), batch_size=64, epochs=8, verbose=0)
     teacher.save(path)
+
+
+@command(
+    option("--set", action="append", choices=SETS, help="only this set; may be repeated"),
+    option("--before", action="store_true", help="train with the budget that all sets had before"),
+    seeds((0, 1, 2)),
+    data_dir(),
+    work(WORK),
+    option("--epochs", type=positive, metavar="N", help="epochs of a trial, which is not recorded among the results"),
+    results=f"{NAME}.jsonl",
+    trial=lambda args: "a run with other epochs" if args.epochs else "",
+    backend=False,
+    stamp=False,
+)
+def main(args: argparse.Namespace) -> Iterator[list[Line]]:
+    """Train the students that have no line yet; the lines of a set at a time."""
+    from distiller import data
+
+    for name in args.set or SETS:
+        folder = args.work / name
+        if not (folder / "teacher.keras").exists():
+            prepare(name, folder, data.load("cifar10", data_dir=args.data_dir))
+        yield missing_lines(
+            recipe_of(folder, list(args.seeds), {**BEFORE} if args.before else {}, args.epochs),
+            folder / ("before" if args.before else "run"),
+            args.results,
+            experiment=NAME,
+            variant=f"{name}, before" if args.before else name,
+        )
 
 
 if __name__ == "__main__":

@@ -14,9 +14,22 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import diagnoses, experiments, figures, lines, small_photos_table, verdicts
-from benchmarks.experiment_tables import arms, grid, pair, published, quantization
-from benchmarks.files import litert_agreement, networks_table, zoo_agreement
+from benchmarks import diagnoses, experiments
+from benchmarks.documents import (
+    arms,
+    figures,
+    grid,
+    networks,
+    pair,
+    published,
+    quantization,
+    small_photos,
+    step_cost,
+    verdicts,
+)
+from benchmarks.files import litert_agreement, zoo_agreement
+from benchmarks.results import lines
+from benchmarks.shell import command, option, progress
 from benchmarks.speed import (
     cache_saving,
     frozen_teacher,
@@ -24,7 +37,6 @@ from benchmarks.speed import (
     growth,
     side_by_side_saving,
     startup,
-    step_cost_table,
     step_profile,
     streaming_memory,
     torch_peers,
@@ -36,26 +48,6 @@ DOCUMENTS = ("README.md", "benchmarks/README.md")
 _MARK = re.compile(
     r"(?P<start><!-- (?P<kind>table|verdict): (?P<name>[a-z0-9_]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description="Make all tables and figures.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if anything is out of date")
-    asked = parser.parse_args(arguments)
-    stale = []
-    for name in DOCUMENTS:
-        path = ROOT / name
-        old = path.read_text()
-        new = filled(old)
-        if new != old:
-            stale.append(name)
-            if not asked.check:
-                path.write_text(new)
-    stale += [f"benchmarks/figures/{name}.png" for name in (figures.stale() if asked.check else figures.write())]
-    for name in stale:
-        print(f"{name} {'is out of date: run python -m benchmarks.tables' if asked.check else 'written'}")
-    return 1 if stale and asked.check else 0
 
 
 def filled(document: str) -> str:
@@ -71,8 +63,8 @@ def filled(document: str) -> str:
 def table(name: str) -> str:
     """The table of a benchmark or of an experiment, in Markdown."""
     made: dict[str, Callable[[], str]] = {
-        "step_cost": step_cost_table.table,
-        "faster": step_cost_table.faster,
+        "step_cost": step_cost.table,
+        "faster": step_cost.faster,
         "cache_saving": cache_saving.table,
         "side_by_side_saving": side_by_side_saving.table,
         "litert_agreement": litert_agreement.table,
@@ -85,10 +77,10 @@ def table(name: str) -> str:
         "frozen_teacher": frozen_teacher.table,
         "startup": startup.table,
         "fused": fused.table,
-        "networks": networks_table.table,
+        "networks": networks.table,
         "zoo_agreement": zoo_agreement.table,
         "quantization": quantization.table,
-        "small_photos": small_photos_table.table,
+        "small_photos": small_photos.table,
     }
     source = "step_cost" if name == "faster" else name
     if not (lines.RESULTS / f"{source}.jsonl").exists():
@@ -102,6 +94,30 @@ def table(name: str) -> str:
         "published": published.table,
     }
     return forms[experiments.read(name).table](name)
+
+
+@command(
+    option("--check", action="store_true", help="write nothing; exit 1 if anything is out of date"),
+    backend=False,
+)
+def main(args: argparse.Namespace) -> int:
+    """Write, or check, every document and figure."""
+    stale = []
+    with progress("documents", len(DOCUMENTS) + 1) as task:
+        for place, name in enumerate(DOCUMENTS, start=1):
+            path = ROOT / name
+            old = path.read_text()
+            new = filled(old)
+            if new != old:
+                stale.append(name)
+                if not args.check:
+                    path.write_text(new)
+            task.advance_to(place)
+        late = figures.stale() if args.check else figures.write()
+    stale += [f"benchmarks/figures/{name}.png" for name in late]
+    for name in stale:
+        print(f"{name} {'is out of date: run python -m benchmarks.tables' if args.check else 'written'}")
+    return 1 if stale and args.check else 0
 
 
 if __name__ == "__main__":

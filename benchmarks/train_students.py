@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks import experiments
+from benchmarks.shell import command, data_dir, option, processes, seeds, tiny, variants, work
 from distiller.processes import pool
 from distiller.recipes.arms import chains
 
@@ -37,34 +39,6 @@ class Asked(NamedTuple):
         from benchmarks import experiments
 
         return experiments.read(self.experiment).asked(self.variant, tiny=self.tiny, seeds=self.seeds)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    from benchmarks import experiments
-    from benchmarks.run import WORK
-    from distiller.errors import InputError
-
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.train_students",
-        description="Train the students of experiments in several processes; benchmarks.run goes on from there.",
-        epilog=f"experiments: {', '.join(experiments.names())}",
-    )
-    parser.add_argument("experiment", nargs="+")
-    parser.add_argument("--variant", action="append", help="only this one; may be repeated", metavar="NAME")
-    parser.add_argument("--seeds", type=int, nargs="+", default=(), help="only these", metavar="SEED")
-    parser.add_argument("--processes", type=int, default=1, help="students trained at a time")
-    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
-    parser.add_argument("--work", type=Path, default=WORK, help="folder of the runs themselves")
-    parser.add_argument("--tiny", action="store_true", help="a few steps of everything, to try the experiment out")
-    given = parser.parse_args(arguments)
-    try:
-        wanted = asked_for(given)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    with pool(given.processes) as workers:
-        return int(train(wanted, workers) > 0)
 
 
 def asked_for(given: argparse.Namespace) -> list[Asked]:
@@ -139,6 +113,23 @@ def _stages(asked: Asked) -> "Stages":
     stages = Stages(recipe, asked.data_dir, Reporter())
     stages.prepare(RunFolder.open(out, recipe, resume=(out / "run.json").exists(), force=False))
     return stages
+
+
+@command(
+    option("experiment", nargs="+", metavar="EXPERIMENT", help=f"of {', '.join(experiments.names())}"),
+    variants(),
+    seeds(),
+    processes(),
+    data_dir(),
+    work(),
+    tiny(),
+    backend=False,
+)
+def main(args: argparse.Namespace) -> int:
+    """Train the students; the exit code is 1 where one of them failed."""
+    wanted = asked_for(args)
+    with pool(args.processes) as workers:
+        return int(train(wanted, workers) > 0)
 
 
 if __name__ == "__main__":

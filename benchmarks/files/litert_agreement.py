@@ -9,9 +9,7 @@ median of a round. One JSON line a file is recorded, with the verdict whether th
 """
 
 import argparse
-import datetime
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -20,10 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import lines
+from benchmarks.results import lines
+from benchmarks.shell import Line, at_least, command, option, progress, rounds
 
 if TYPE_CHECKING:
-    from distiller.progress import Reporter
+    pass
 
 NAME = "litert_agreement.jsonl"
 LIMIT = 0.05  # how far the ratio of the medians may be from 1
@@ -42,65 +41,21 @@ theirs.main()
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code: 1 where a verdict is no."""
-    asked = _parsed(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.backend import load_backend
-
-    load_backend()
-    from distiller.errors import InputError, WorkError
-    from distiller.progress import Reporter
-
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            found = measured(asked, Path(folder), Reporter())
-    except (InputError, WorkError) as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
-    for line in found:
-        print(sentence(line))
-    lines.append(asked.results / NAME, found)
-    return 0 if all(line["agree"] for line in found) else 1
-
-
-def _parsed(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.files.litert_agreement",
-        description="Compare latencies of tflite.benchmark with those of litert-benchmark on the same files.",
-        epilog="example: python -m benchmarks.files.litert_agreement --rounds 3 --results runs/agreement",
-    )
-    parser.add_argument("--rounds", type=int, default=11, help="turns of both on each file (%(default)s)")
-    parser.add_argument("--runs", type=int, default=1000, help="runs of a turn (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of both (%(default)s)")
-    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
-    asked = parser.parse_args(arguments)
-    for name, least in (("rounds", 1), ("runs", 10), ("threads", 1)):
-        if getattr(asked, name) < least:
-            parser.error(f"--{name}: expected {least} or more, received {getattr(asked, name)}")
-    if asked.results == lines.RESULTS and asked.rounds < 6:
-        parser.error("fewer than 6 rounds have no interval and are no result: give --results another folder")
-    return asked
-
-
-def measured(asked: argparse.Namespace, folder: Path, reporter: "Reporter") -> list[dict[str, Any]]:
+def measured(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """The lines of a run, one a file.
 
     Raises:
         WorkError: the other benchmark failed.
     """
-    from distiller.provenance import provenance
-
-    here = {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
     paths = [_converted(name, options, scheme, folder) for name, options, scheme in FILES]
     ours: list[list[float]] = [[] for _ in FILES]
     theirs: list[list[float]] = [[] for _ in FILES]
-    with reporter.task("agreement", asked.rounds * len(FILES)) as task:
-        for turn in range(asked.rounds):
+    with progress("agreement", args.rounds * len(FILES)) as task:
+        for turn in range(args.rounds):
             for i, path in enumerate(paths):
                 # Each goes first in every other round.
                 for mine in (True, False) if turn % 2 == 0 else (False, True):
-                    (ours if mine else theirs)[i].append((our_median if mine else their_median)(path, asked))
+                    (ours if mine else theirs)[i].append((our_median if mine else their_median)(path, args))
                 task.advance_to(turn * len(FILES) + i + 1)
     return [
         {
@@ -108,12 +63,11 @@ def measured(asked: argparse.Namespace, folder: Path, reporter: "Reporter") -> l
             "options": options,
             "scheme": scheme,
             "bytes": path.stat().st_size,
-            "threads": asked.threads,
-            "runs": asked.runs,
+            "threads": args.threads,
+            "runs": args.runs,
             "ours_ms": ours[i],
             "theirs_ms": theirs[i],
             **compared(ours[i], theirs[i]),
-            **here,
         }
         for i, ((name, options, scheme), path) in enumerate(zip(FILES, paths, strict=True))
     ]
@@ -147,31 +101,16 @@ def sentence(line: dict[str, Any]) -> str:
     )
 
 
-def table() -> str:
-    """The last recorded run for the documents, a sentence a file."""
-    recorded = lines.read(lines.RESULTS / NAME)
-    last = [line for line in recorded if line["run"] == recorded[-1]["run"]]
-    one = last[0]
-    setting = (
-        f"- {len(one['ours_ms'])} rounds of {one['runs']:,} runs, {one['threads']} thread; the interval holds the "
-        f"median ratio with 95 % or more. {one['machine']['processor']}, ai-edge-litert "
-        f"{one['versions']['ai-edge-litert']}."
-    )
-    return "\n".join([*(f"- {sentence(line)}." for line in last), setting])
-
-
-def our_median(path: Path, asked: argparse.Namespace) -> float:
+def our_median(path: Path, args: argparse.Namespace) -> float:
     """Milliseconds of one run, the median over the runs of a turn, by `tflite.benchmark`."""
     import tflite
 
-    found = tflite.benchmark(
-        path, threads=asked.threads, runs=asked.runs, warmup_runs=asked.runs // 10, min_seconds=0.0
-    )
+    found = tflite.benchmark(path, threads=args.threads, runs=args.runs, warmup_runs=args.runs // 10, min_seconds=0.0)
     assert found.median_ms is not None
     return found.median_ms
 
 
-def their_median(path: Path, asked: argparse.Namespace) -> float:
+def their_median(path: Path, args: argparse.Namespace) -> float:
     """The same by `litert-benchmark`.
 
     Raises:
@@ -182,9 +121,9 @@ def their_median(path: Path, asked: argparse.Namespace) -> float:
     out = path.with_suffix(".json")
     options = {
         "model": path,
-        "num_runs": asked.runs,
-        "warmup_runs": asked.runs // 10,
-        "num_threads": asked.threads,
+        "num_runs": args.runs,
+        "warmup_runs": args.runs // 10,
+        "num_threads": args.threads,
         "result_json": out,
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
@@ -207,6 +146,41 @@ def _converted(name: str, options: dict[str, Any], scheme: str, folder: Path) ->
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3)).astype("float32")
     path = folder / f"{name}-{scheme}.tflite"
     return tflite.convert(network, path, scheme=scheme, representative=images if scheme == "int8" else None).path
+
+
+def table() -> str:
+    """Last recorded run, a list item per file and one on how it was made."""
+    return table_of_run(lines.last_run(lines.RESULTS / NAME))
+
+
+def table_of_run(run: list[Line]) -> str:
+    """List item per file of a run, and one on how it was made."""
+    one = run[0]
+    setting = (
+        f"- {len(one['ours_ms'])} rounds of {one['runs']:,} runs, {one['threads']} thread; the interval holds the "
+        f"median ratio with 95 % or more. {one['machine']['processor']}, ai-edge-litert "
+        f"{one['versions']['ai-edge-litert']}."
+    )
+    return "\n".join([*(f"- {sentence(line)}." for line in run), setting])
+
+
+def _trial(args: argparse.Namespace) -> str:
+    return "fewer than 6 rounds have no interval: such a run" if args.rounds < 6 else ""
+
+
+@command(
+    rounds(11),
+    option("--runs", type=at_least(10), default=1000, metavar="N", help="runs of each tool in a round"),
+    option("--threads", type=at_least(1), default=1, metavar="N", help="threads of both"),
+    results=NAME,
+    show=table_of_run,
+    passed=lambda run: all(line["agree"] for line in run),
+    trial=_trial,
+)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per file; the exit code is 1 where the two do not agree."""
+    with tempfile.TemporaryDirectory() as folder:
+        return measured(args, Path(folder))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ layer, and no two computations of it agree. What converts and what a file costs 
 
 import argparse
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from benchmarks.shell import command, data_dir, option
 
 if TYPE_CHECKING:
     import keras
@@ -200,31 +201,25 @@ def fitting(name: str, images: np.ndarray) -> np.ndarray:
     return images if size(name) == 32 else np.asarray(keras.ops.image.resize(images, (size(name), size(name))))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Prints one line of JSON a way, as soon as it is done."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.files.network_ways", description="Make one network an integer file in several ways."
-    )
-    parser.add_argument("network", choices=[*ZOO, *APPLICATIONS])
-    parser.add_argument("ways", choices=list(WAYS), nargs="+")
-    parser.add_argument("--folder", type=Path, required=True, help="where the files go")
-    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps its data")
-    asked = parser.parse_args(arguments)
-    from distiller.backend import one_operation_at_a_time
-
-    one_operation_at_a_time()
+@command(
+    option("network", choices=[*ZOO, *APPLICATIONS], help="network to convert"),
+    option("ways", choices=list(WAYS), nargs="+", help="ways to convert it"),
+    option("--folder", type=Path, required=True, metavar="DIR", help="folder for the files"),
+    data_dir(),
+    backend=False,
+)
+def main(args: argparse.Namespace) -> None:
+    """Print one JSON object per way, as soon as it is known."""
     from distiller import data
 
-    dataset = data.load("cifar10", data_dir=asked.data_dir)
+    dataset = data.load("cifar10", data_dir=args.data_dir)
     seen = STEPS * BATCH
-    model = trained(asked.network, fitting(asked.network, dataset.train.images[:seen]), dataset.train.labels[:seen])
-    held_out = fitting(asked.network, dataset.validation.images[:ASKED]), dataset.validation.labels[:ASKED]
-    common = {"network": asked.network, "parameters": model.count_params(), "accuracy": accuracy(model, *held_out)}
-    for way in asked.ways:
-        found = made(asked.network, way, asked.folder, model, dataset)
+    model = trained(args.network, fitting(args.network, dataset.train.images[:seen]), dataset.train.labels[:seen])
+    held_out = fitting(args.network, dataset.validation.images[:ASKED]), dataset.validation.labels[:ASKED]
+    common = {"network": args.network, "parameters": model.count_params(), "accuracy": accuracy(model, *held_out)}
+    for way in args.ways:
+        found = made(args.network, way, args.folder, model, dataset)
         print(json.dumps({**common, "way": way, **found}), flush=True)
-    return 0
 
 
 if __name__ == "__main__":

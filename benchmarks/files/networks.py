@@ -12,47 +12,17 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
 from benchmarks.files.network_ways import APPLICATIONS, WAYS, ZOO, size
+from benchmarks.results import lines
+from benchmarks.shell import Line, command, data_dir, option, progress
 
 NAME = "networks.jsonl"
+NETWORKS = (*ZOO, *APPLICATIONS)
 SECONDS = 1800  # that a network may take
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    names = [*ZOO, *APPLICATIONS]
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.files.networks",
-        description="Make networks integer files in every way, and record one JSON line each.",
-        epilog=f"networks: {', '.join(names)}. "
-        "example: python -m benchmarks.files.networks resnet8 --results runs/networks",
-    )
-    parser.add_argument("networks", nargs="*", metavar="NETWORK", help="these alone; all by default")
-    parser.add_argument("--data-dir", type=Path, help="where tensorflow_datasets keeps CIFAR-10")
-    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
-    asked = parser.parse_args(arguments)
-    for name in asked.networks:
-        if name not in names:
-            parser.error(f"unknown network {name!r}; expected one of {', '.join(names)}")
-    from distiller.progress import Reporter
-    from distiller.provenance import provenance
-
-    results = asked.results / NAME
-    here, chosen = provenance(), asked.networks or names
-    with Reporter().task("networks", len(chosen)) as task:
-        for place, name in enumerate(chosen, start=1):
-            task.say(name)
-            recorded = {(line["network"], line["way"]) for line in lines.read(results)}
-            missing = [way for way in WAYS if (name, way) not in recorded]
-            if missing:
-                found = results_of(name, missing, asked.data_dir, SECONDS)
-                lines.append(results, [{**line, "size": size(name), **here} for line in found])
-            task.advance_to(place)
-    return 0
 
 
 def results_of(name: str, ways: list[str], data_dir: Path | None, seconds: float) -> list[dict[str, Any]]:
@@ -84,6 +54,31 @@ def told(output: str) -> list[dict[str, Any]]:
         if line.startswith("{") and line.endswith("}"):
             found.append(json.loads(line))
     return found
+
+
+@command(
+    option("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(NETWORKS)}; all by default"),
+    data_dir(),
+    results=NAME,
+    backend=False,
+)
+def main(args: argparse.Namespace) -> Iterator[list[Line]]:
+    """One line per network and way that is not recorded yet."""
+    from distiller.errors import InputError
+    from distiller.nearest import unknown
+
+    for name in args.networks:
+        if name not in NETWORKS:
+            raise InputError(unknown("network", name, NETWORKS))
+    chosen = args.networks or NETWORKS
+    with progress("networks", len(chosen)) as task:
+        for place, name in enumerate(chosen, start=1):
+            task.say(name)
+            recorded = {(line["network"], line["way"]) for line in lines.read(args.results)}
+            missing = [way for way in WAYS if (name, way) not in recorded]
+            if missing:
+                yield [{**line, "size": size(name)} for line in results_of(name, missing, args.data_dir, SECONDS)]
+            task.advance_to(place)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@ line a file is added to `results/zoo_agreement.jsonl`.
 """
 
 import argparse
-import datetime
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.markdown import markdown
+from benchmarks.results import lines
+from benchmarks.shell import Line, command, option, positive, progress
+from distiller.report.markdown_table import markdown_table
 
 NAME = "zoo_agreement.jsonl"
 STUDENTS = ("resnet8", "resnet20", "resnet32", "mobilenet_v2", "wrn_16_2")
@@ -23,39 +22,6 @@ GOAL = 0.995
 EPOCHS, FURTHER = 15, 3
 SCHEMES = ("int8", "int4")
 HEAD = ("student", "file", "accuracy of the file", "agreement", "steps of the output", "agreement, as trained", "steps")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code: 1 where the goal is missed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.files.zoo_agreement",
-        description="Train the zoo's students on digits, quantization-aware, and compare their files with them.",
-    )
-    parser.add_argument("students", nargs="*", help=f"of {', '.join(STUDENTS)}; all by default")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="in floating point (%(default)s)")
-    parser.add_argument("--results", type=Path, default=lines.RESULTS, help="folder of the recorded lines")
-    asked = parser.parse_args(arguments)
-    if asked.epochs != EPOCHS and asked.results == lines.RESULTS:
-        parser.error("another number of epochs is no result: give --results another folder")
-    for name in asked.students:
-        if name not in STUDENTS:
-            parser.error(f"unknown student {name!r}; expected one of {', '.join(STUDENTS)}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.backend import load_backend
-
-    load_backend()
-    from distiller.progress import Reporter
-    from distiller.provenance import provenance
-
-    here = {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
-    chosen, found = asked.students or list(STUDENTS), []
-    with Reporter().task("agreement", len(chosen)) as task:
-        for place, name in enumerate(chosen, start=1):
-            task.say(name)
-            found += [{**line, **here} for line in agreement(name, asked.epochs)]
-            task.advance_to(place)
-    lines.append(asked.results / NAME, found)
-    return int(any(line["agreement"] < GOAL for line in found))
 
 
 def agreement(name: str, epochs: int) -> list[dict[str, Any]]:
@@ -108,11 +74,12 @@ def trained(model: Any, images: Any, labels: Any, epochs: int, rate: float) -> N
 
 
 def table() -> str:
-    """The last recorded run: a row a file."""
-    recorded = lines.read(lines.RESULTS / NAME)
-    if not recorded:
-        return ""
-    last = [line for line in recorded if line["run"] == recorded[-1]["run"]]
+    """Markdown table of the last recorded run."""
+    return table_of_run(lines.last_run(lines.RESULTS / NAME))
+
+
+def table_of_run(run: list[Line]) -> str:
+    """Markdown table of a run: a row per file."""
     rows = [
         (
             line["student"],
@@ -123,14 +90,43 @@ def table() -> str:
             f"{line['unrounded_agreement']:.4f}",
             f"{line['unrounded_mean_lsb']:.3f}",
         )
-        for line in last
+        for line in run
     ]
-    met = sum(line["agreement"] >= GOAL for line in last)
+    met = sum(line["agreement"] >= GOAL for line in run)
     note = (
-        f"- agreement of {GOAL} or more: {met} of {len(last)} files. {last[0]['epochs']} epochs in floating point "
-        f"and {last[0]['further']} quantization-aware; {last[0]['images']} images of validation and test."
+        f"- agreement of {GOAL} or more: {met} of {len(run)} files. {run[0]['epochs']} epochs in floating point "
+        f"and {run[0]['further']} quantization-aware; {run[0]['images']} images of validation and test."
     )
-    return markdown(HEAD, rows, [note])
+    return markdown_table(HEAD, rows, [note])
+
+
+def _trial(args: argparse.Namespace) -> str:
+    return "another number of epochs" if args.epochs != EPOCHS else ""
+
+
+@command(
+    option("students", nargs="*", metavar="STUDENT", help=f"of {', '.join(STUDENTS)}; all by default"),
+    option("--epochs", type=positive, default=EPOCHS, metavar="N", help="epochs in floating point"),
+    results=NAME,
+    show=table_of_run,
+    passed=lambda run: all(line["agreement"] >= GOAL for line in run),
+    trial=_trial,
+)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per file; the exit code is 1 where the goal is missed."""
+    from distiller.errors import InputError
+    from distiller.nearest import unknown
+
+    chosen, found = args.students or list(STUDENTS), []
+    for name in chosen:
+        if name not in STUDENTS:
+            raise InputError(unknown("student", name, STUDENTS))
+    with progress("agreement", len(chosen)) as task:
+        for place, name in enumerate(chosen, start=1):
+            task.say(name)
+            found += agreement(name, args.epochs)
+            task.advance_to(place)
+    return found
 
 
 if __name__ == "__main__":

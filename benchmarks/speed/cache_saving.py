@@ -7,8 +7,9 @@ The first student makes the answers for all. One JSON line a run is added to `re
 
 import argparse
 import sys
-from typing import Any
 
+from benchmarks.results import lines
+from benchmarks.shell import Line, command
 from benchmarks.speed import run_times
 from benchmarks.speed.run_times import Kind
 
@@ -16,30 +17,25 @@ NAME = "cache_saving.jsonl"
 KINDS = {"live": Kind(["cache=null"]), "stored": Kind(["cache={}"])}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.cache_saving",
-        description="Time the trainings of a run of several seeds with stored answers of the teacher and without.",
-        epilog="example: python -m benchmarks.speed.cache_saving --rounds 1 --epochs 2 --results runs/saving",
-    )
-    return run_times.main(parser, arguments, NAME, lambda _: KINDS, sentence)
-
-
-def sentence(found: list[dict[str, Any]]) -> str:
-    """Both figures of the last run in words: medians over rounds."""
-    runs = run_times.last(found)
-    live, stored = (run_times.median(runs, kind) for kind in KINDS)
-    what, where = run_times.setting(runs)
+def sentence(found: list[Line]) -> str:
+    """Medians over the rounds of both kinds of run, in words."""
+    live, stored = (run_times.median(found, kind) for kind in KINDS)
+    students, where = run_times.setting(found)
     return (
-        f"{what}: {live:.0f} s with a live teacher, {stored:.0f} s with stored answers, {stored / live:.2f} times as "
-        f"long; {where}"
+        f"{students}: {live:.0f} s with a live teacher, {stored:.0f} s with stored answers, {stored / live:.2f} times "
+        f"as long; {where}"
     )
 
 
 def table() -> str:
-    """The last recorded run, as a sentence for the documents."""
-    return run_times.table(NAME, sentence)
+    """Last recorded run as a list item."""
+    return f"- {sentence(lines.last_run(lines.RESULTS / NAME))}"
+
+
+@command(*run_times.OPTIONS, results=NAME, show=sentence)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per run."""
+    return run_times.measured(args, KINDS)
 
 
 if __name__ == "__main__":

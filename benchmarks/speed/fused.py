@@ -9,59 +9,20 @@ kernels and its clone without them take turns. One JSON line a network and a pre
 
 import argparse
 import dataclasses
-import datetime
-import os
+import functools
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.arguments import whole
-from benchmarks.markdown import markdown
+from benchmarks.results import lines
+from benchmarks.shell import PRECISIONS, Line, batch, command, option, rounds, steps
+from distiller.report.markdown_table import markdown_table
 
 NAME = "fused.jsonl"
 NETWORKS = ("resnet8", "resnet20", "mobilenet_v2")
-PRECISIONS = ("float32", "mixed_bfloat16")
 # With fewer an interval is that of all rounds.
 _ROUNDS = 6
 _PARTS = {"training": "a training step", "forward": "a forward pass"}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.fused",
-        description="Time training steps and forward passes of networks with fast kernels and without, in turn.",
-        epilog="example: python -m benchmarks.speed.fused --networks mobilenet_v2 --rounds 3 --out runs/fused.jsonl",
-    )
-    parser.add_argument("--networks", nargs="+", default=NETWORKS, metavar="NAME", help="of the zoo (%(default)s)")
-    parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS, help="(%(default)s)")
-    parser.add_argument("--batch", type=whole, default=64, help="images a step (%(default)s)")
-    parser.add_argument("--rounds", type=whole, default=9, help="timings of each (%(default)s)")
-    parser.add_argument("--steps", type=whole, default=4, help="steps a timing (%(default)s)")
-    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
-    asked = parser.parse_args(arguments)
-    if asked.out == lines.RESULTS / NAME and asked.rounds < _ROUNDS:
-        parser.error(f"a run of less than {_ROUNDS} rounds is no result: give --out another file")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.backend import load_backend
-    from distiller.errors import InputError, WorkError
-    from distiller.provenance import provenance
-
-    load_backend()
-    here = {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
-    try:
-        check(asked.networks)
-        for network in asked.networks:
-            for precision in asked.precisions:
-                line = {**measured(network, precision, asked), **here}
-                lines.append(asked.out, [line])
-                print(of_lines([line]))
-    except (InputError, WorkError) as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
-    return 0
 
 
 def check(networks: Sequence[str]) -> None:
@@ -79,26 +40,27 @@ def check(networks: Sequence[str]) -> None:
             raise InputError(unknown("network", network, models.ZOO))
 
 
-def measured(network: str, precision: str, asked: argparse.Namespace) -> dict[str, Any]:
+def measured(network: str, precision: str, args: argparse.Namespace) -> dict[str, Any]:
     """The line of a network in a precision: seconds a step of both kinds, and how many times as fast the fused is."""
-    from benchmarks.speed import peers, timing
-    from benchmarks.speed.setting import Setting
+    from benchmarks.speed.measuring import timing
+    from benchmarks.speed.workloads import keras_distillation
+    from benchmarks.speed.workloads.setting import Setting
 
-    setting = Setting(network, batch=asked.batch, precision=precision)
-    steps = {}
+    setting = Setting(network, batch=args.batch, precision=precision)
+    makers: dict[str, Callable[[], Callable[[], Any]]] = {}
     for way in ("fused", "bare"):
-        networks = [setting.new_student() if way == "fused" else peers.bare(setting.new_student()) for _ in _PARTS]
-        steps[f"training {way}"] = setting.training(networks[0])
-        steps[f"forward {way}"] = setting.forward(networks[1])
-    for step in steps.values():
-        timing.wait(step())
-    seconds = timing.in_turn(steps, rounds=asked.rounds, count=asked.steps)
+        prepare = keras_distillation.bare if way == "bare" else keras_distillation.as_built
+        networks = [prepare(setting.new_student()) for _ in _PARTS]
+        makers[f"training {way}"] = functools.partial(setting.training, networks[0])
+        makers[f"forward {way}"] = functools.partial(setting.forward, networks[1])
+    title = f"{network} in {precision}"
+    seconds = timing.compile_and_time(title, makers, rounds=args.rounds, count=args.steps)
     return {
         "network": network,
         "precision": precision,
-        "batch": asked.batch,
-        "rounds": asked.rounds,
-        "steps": asked.steps,
+        "batch": args.batch,
+        "rounds": args.rounds,
+        "steps": args.steps,
         "seconds": seconds,
         "times": {
             part: dataclasses.asdict(timing.ratio(seconds[f"{part} bare"], seconds[f"{part} fused"])) for part in _PARTS
@@ -114,7 +76,7 @@ def table() -> str:
 
 def of_lines(found: list[dict[str, Any]]) -> str:
     """A row a line, and how and where they were made."""
-    return markdown(
+    return markdown_table(
         ("network", "precision", *(f"{part}, × Keras" for part in _PARTS.values()), "images/s, training"),
         [_row(line) for line in found],
         [f"- {note}" for note in dict.fromkeys(_made(line) for line in found)],
@@ -133,6 +95,28 @@ def _made(line: dict[str, Any]) -> str:
         f"Batches of {line['batch']}, medians over {line['rounds']} rounds of {line['steps']} steps each, in turn, "
         f"with intervals. {lines.machine_and_versions(line)}."
     )
+
+
+def _trial(args: argparse.Namespace) -> str:
+    return f"a run of less than {_ROUNDS} rounds" if args.rounds < _ROUNDS else ""
+
+
+@command(
+    option("--networks", nargs="+", default=NETWORKS, metavar="NAME", help="networks of the zoo"),
+    option("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS, help="Keras dtype policies"),
+    batch(64),
+    rounds(9),
+    steps(4),
+    results=NAME,
+    show=of_lines,
+    trial=_trial,
+)
+def main(args: argparse.Namespace) -> Iterator[list[Line]]:
+    """One line per network and precision."""
+    check(args.networks)
+    for network in args.networks:
+        for precision in args.precisions:
+            yield [measured(network, precision, args)]
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ One JSON line a run is added to `results/side_by_side_saving.jsonl`.
 
 import argparse
 import sys
-from typing import Any
 
+from benchmarks.results import lines
+from benchmarks.shell import Line, command, processes
 from benchmarks.speed import run_times
 from benchmarks.speed.run_times import Kind
 
@@ -16,37 +17,31 @@ NAME = "side_by_side_saving.jsonl"
 ALONE, BESIDE = "one at a time", "side by side"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.side_by_side_saving",
-        description="Time the trainings of a run of several seeds in one process and in several.",
-        epilog="example: python -m benchmarks.speed.side_by_side_saving --seeds 4 --rounds 1 --results runs/saving",
-    )
-    parser.add_argument("--processes", type=int, default=2, help="students trained at a time (%(default)s)")
-    return run_times.main(parser, arguments, NAME, kinds, sentence)
-
-
-def kinds(asked: argparse.Namespace) -> dict[str, Kind]:
+def kinds(args: argparse.Namespace) -> dict[str, Kind]:
     """Both kinds of run; the students of both learn from stored answers."""
-    return {ALONE: Kind(["cache={}"]), BESIDE: Kind(["cache={}"], asked.processes)}
+    return {ALONE: Kind(["cache={}"]), BESIDE: Kind(["cache={}"], args.processes)}
 
 
-def sentence(found: list[dict[str, Any]]) -> str:
-    """Both figures of the last run in words: medians over rounds."""
-    runs = run_times.last(found)
-    alone, beside = (run_times.median(runs, kind) for kind in (ALONE, BESIDE))
-    processes = max(line["processes"] for line in runs)
-    what, where = run_times.setting(runs)
+def sentence(found: list[Line]) -> str:
+    """Medians over the rounds of both kinds of run, in words."""
+    alone, beside = (run_times.median(found, kind) for kind in (ALONE, BESIDE))
+    processes = max(line["processes"] for line in found)
+    students, where = run_times.setting(found)
     return (
-        f"{what}: {alone:.0f} s one after another, {beside:.0f} s {processes} at a time, {beside / alone:.2f} times as "
-        f"long; {where}"
+        f"{students}: {alone:.0f} s one after another, {beside:.0f} s {processes} at a time, {beside / alone:.2f} "
+        f"times as long; {where}"
     )
 
 
 def table() -> str:
-    """The last recorded run, as a sentence for the documents."""
-    return run_times.table(NAME, sentence)
+    """Last recorded run as a list item."""
+    return f"- {sentence(lines.last_run(lines.RESULTS / NAME))}"
+
+
+@command(processes(2), *run_times.OPTIONS, results=NAME, show=sentence)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per run."""
+    return run_times.measured(args, kinds(args))
 
 
 if __name__ == "__main__":

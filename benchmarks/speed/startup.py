@@ -7,16 +7,14 @@ is added to `results/startup.jsonl`.
 """
 
 import argparse
-import datetime
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.arguments import whole
+from benchmarks.results import lines
+from benchmarks.shell import Line, command, progress, rounds
 
 NAME = "startup.jsonl"
 LIMIT = 0.5  # seconds
@@ -28,40 +26,23 @@ _HELP = (
 WAYS = {"import distiller": _IMPORT, "distiller --help": _HELP}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.startup",
-        description="Time import distiller and distiller --help, each in processes of their own.",
-        epilog="example: python -m benchmarks.speed.startup --rounds 3 --out runs/startup.jsonl",
-    )
-    parser.add_argument("--rounds", type=whole, default=11, help="starts of each (%(default)s)")
-    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the line to")
-    asked = parser.parse_args(arguments)
-    line = measured(asked.rounds)
-    lines.append(asked.out, [line])
-    print(sentence(line))
-    return 0
-
-
-def measured(rounds: int) -> dict[str, Any]:
-    """The line of a run; a start before the first round warms the disk."""
-    from distiller.provenance import provenance
-
-    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
-    loaded = {name: _start(code)[1] for name, code in WAYS.items()}
-    for _ in range(rounds):
-        for name, code in WAYS.items():
-            seconds[name].append(_start(code)[0])
-    run = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {"seconds": seconds, "loads_tensorflow": loaded, "run": run, **provenance()}
-
-
 def _start(code: str) -> tuple[float, bool]:
     """Seconds of a process, and whether it loaded TensorFlow."""
     started = time.perf_counter()
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return time.perf_counter() - started, ended.stdout.split()[-1] == "True"
+
+
+def measured(rounds: int) -> Line:
+    """Line of a run; a start before the first round warms the disk."""
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    loaded = {name: _start(code)[1] for name, code in WAYS.items()}
+    with progress("start-up", rounds) as task:
+        for number in range(rounds):
+            for name, code in WAYS.items():
+                seconds[name].append(_start(code)[0])
+            task.advance_to(number + 1)
+    return {"seconds": seconds, "loads_tensorflow": loaded}
 
 
 def sentence(line: dict[str, Any]) -> str:
@@ -81,9 +62,14 @@ def sentence(line: dict[str, Any]) -> str:
 
 
 def table() -> str:
-    """The last recorded run, as a sentence for the documents."""
-    recorded = lines.read(lines.RESULTS / NAME)
-    return f"- {sentence(recorded[-1])}" if recorded else ""
+    """Last recorded run as a list item."""
+    return lines.last_in_words(NAME, sentence)
+
+
+@command(rounds(11), results=NAME, show=lambda found: sentence(found[-1]), backend=False)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line."""
+    return [measured(args.rounds)]
 
 
 if __name__ == "__main__":

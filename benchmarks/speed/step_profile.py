@@ -8,59 +8,20 @@ they take, from begin to end; an operator may use all cores, and several may run
 
 import argparse
 import dataclasses
-import datetime
-import os
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.arguments import whole
-from benchmarks.markdown import Row, markdown
+from benchmarks.results import lines
+from benchmarks.shell import Line, command, option, positive, precision, progress, tiny
+from distiller.report.markdown_table import Row, markdown_table
 
 NAME = "step_profile.jsonl"
 HEAD: Row = ("step", "operator", "runs", "ms", "share, %")
 SHOWN = 8
 _PLANE = "/host:CPU"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.step_profile",
-        description="Profile a step of plain training, of the Distiller and of quantization-aware training.",
-    )
-    parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32", help="(%(default)s)")
-    parser.add_argument("--steps", type=whole, default=20, help="profiled (%(default)s)")
-    parser.add_argument("--tiny", action="store_true", help="small networks, to try the command out")
-    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
-    asked = parser.parse_args(arguments)
-    if asked.tiny and asked.out == lines.RESULTS / NAME:
-        parser.error("a tiny run is no result: give --out another file")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.backend import load_backend
-
-    load_backend()
-    from benchmarks.speed.contestants import aware, distillers, references
-    from benchmarks.speed.setting import Setting
-    from distiller.provenance import provenance
-
-    tiny = dataclasses.replace(Setting.tiny(), eager=False)
-    setting = tiny if asked.tiny else Setting(precision=asked.precision)
-    here = {
-        "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **provenance(),
-        "arguments": {**dataclasses.asdict(setting), "steps": asked.steps},
-    }
-    found = [
-        {"step": one.name, "operators": profile(one.make(setting), asked.steps), **here}
-        for one in (references()[0], *distillers(["hinton"]), aware())
-    ]
-    lines.append(asked.out, found)
-    print(table(asked.out))
-    return 0
 
 
 def profile(step: Callable[[], Any], steps: int) -> dict[str, dict[str, float]]:
@@ -101,11 +62,15 @@ def operators(content: bytes, steps: int) -> dict[str, dict[str, float]]:
 
 
 def table(path: Path | None = None) -> str:
-    """The last profile in each precision, in Markdown: the operators that take longest, and all others as one."""
+    """Markdown table of the last profile in each precision."""
     recorded = lines.read(lines.RESULTS / NAME if path is None else path)
     last = {line["arguments"]["precision"]: line["run"] for line in recorded}
-    rows = [row for line in recorded if line["run"] in last.values() for row in _rows(line)]
-    return markdown(HEAD, rows) if rows else ""
+    return table_of([line for line in recorded if line["run"] in last.values()])
+
+
+def table_of(found: list[Line]) -> str:
+    """Markdown table of some lines: the operators that take longest, and all others as one row."""
+    return markdown_table(HEAD, [row for line in found for row in _rows(line)])
 
 
 def _rows(line: dict[str, Any]) -> list[Row]:
@@ -118,6 +83,31 @@ def _rows(line: dict[str, Any]) -> list[Row]:
         (step, kind, f"{own['runs']:.0f}", f"{own['ms']:.2f}", f"{100 * own['ms'] / total:.1f}")
         for kind, own in [*kinds[:SHOWN], ("all others", others)]
     ]
+
+
+@command(
+    precision("float32"),
+    option("--steps", type=positive, default=20, metavar="N", help="profiled steps"),
+    tiny(),
+    results=NAME,
+    show=table_of,
+)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per step that is profiled."""
+    from benchmarks.speed.workloads.setting import Setting
+    from benchmarks.speed.workloads.training_steps import aware, distillers, references
+
+    small = dataclasses.replace(Setting.tiny(), eager=False)
+    setting = small if args.tiny else Setting(precision=args.precision)
+    asked = {**dataclasses.asdict(setting), "steps": args.steps}
+    workloads = (references()[0], *distillers(["hinton"]), aware())
+    found = []
+    with progress("profile", len(workloads)) as task:
+        for place, one in enumerate(workloads, start=1):
+            task.say(one.name)
+            found.append({"step": one.name, "operators": profile(one.make(setting), args.steps), "arguments": asked})
+            task.advance_to(place)
+    return found
 
 
 if __name__ == "__main__":

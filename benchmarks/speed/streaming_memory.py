@@ -9,43 +9,17 @@ takes back when it needs them) at points along the way.
 """
 
 import argparse
-import datetime
 import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.arguments import whole
+from benchmarks.results import lines
+from benchmarks.shell import Line, command, option, positive
 
 NAME = "streaming_memory.jsonl"
 _BATCH, _CLASSES = 32, 10
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.streaming_memory",
-        description="Train over more images than fit in memory, and record the memory of the process on the way.",
-        epilog="example: python -m benchmarks.speed.streaming_memory --times 0.1 --out runs/streaming_memory.jsonl",
-    )
-    parser.add_argument("--times", type=float, default=1.25, help="size of the data over the memory (%(default)s)")
-    parser.add_argument("--size", type=whole, default=512, help="height and width of the images (%(default)s)")
-    parser.add_argument("--points", type=whole, default=10, help="measurements on the way (%(default)s)")
-    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the line to")
-    asked = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.backend import load_backend
-
-    load_backend()
-    from distiller.provenance import provenance
-
-    here = {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
-    line = {**measured(asked.times, asked.size, asked.points), **here}
-    lines.append(asked.out, [line])
-    print(sentence(line))
-    return 0
 
 
 def measured(times: float, size: int, points: int) -> dict[str, Any]:
@@ -111,9 +85,20 @@ def sentence(line: dict[str, Any]) -> str:
 
 
 def table() -> str:
-    """The last recorded run, as a sentence for the documents."""
-    recorded = lines.read(lines.RESULTS / NAME)
-    return f"- {sentence(recorded[-1])}" if recorded else ""
+    """Last recorded run as a list item."""
+    return lines.last_in_words(NAME, sentence)
+
+
+@command(
+    option("--times", type=float, default=1.25, metavar="FACTOR", help="size of the data over that of the memory"),
+    option("--size", type=positive, default=512, metavar="N", help="height and width of the images"),
+    option("--points", type=positive, default=10, metavar="N", help="measurements on the way"),
+    results=NAME,
+    show=lambda found: sentence(found[-1]),
+)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line."""
+    return [measured(args.times, args.size, args.points)]
 
 
 if __name__ == "__main__":

@@ -9,79 +9,46 @@ each. One JSON line a contestant is added to `results/torch_peers.jsonl`.
 """
 
 import argparse
-import datetime
-import os
 import statistics
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.arguments import whole
-from benchmarks.markdown import Row, markdown
-from benchmarks.speed.timing import ratio
+from benchmarks.results import lines
+from benchmarks.shell import PRECISIONS, Line, batch, command, option, progress, rounds, steps
+from benchmarks.speed.measuring.timing import ratio
+from distiller.report.markdown_table import Row, markdown_table
 
 NAME = "torch_peers.jsonl"
 DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32, "resnet56": 56}
-PRECISIONS = ("float32", "mixed_bfloat16")
 LOOPS = ("student", "logits", "logits, stored answers")
 OURS, THEIRS = "distiller", "torch"
 FROZEN = "frozen teacher"
 HEAD: Row = ("step", "× PyTorch", "interval", "ms", "PyTorch, ms", "way", "PyTorch's way")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code: 1 where PyTorch is ahead."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.torch_peers",
-        description="Time a step of the Distiller and of a training loop in PyTorch, taking turns.",
-    )
-    parser.add_argument("--student", default="resnet8", choices=DEPTHS, help="(%(default)s)")
-    parser.add_argument("--teacher", default="resnet20", choices=DEPTHS, help="(%(default)s)")
-    parser.add_argument("--batch", type=whole, default=128, help="images a step (%(default)s)")
-    parser.add_argument("--rounds", type=whole, default=15, help="measurements of each contestant (%(default)s)")
-    parser.add_argument("--steps", type=whole, default=8, help="steps a measurement (%(default)s)")
-    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
-    asked = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.errors import InputError, WorkError
-
-    try:
-        run = measured(asked)
-    except (InputError, WorkError) as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
-    lines.append(asked.out, run)
-    print(table(asked.out))
-    return int(any(found.median > 1 for _, found, *_ in compared(run)))
-
-
-def measured(asked: argparse.Namespace) -> list[dict[str, Any]]:
+def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
     """The lines of a run: one a contestant.
 
     Raises:
         InputError: PyTorch is not there.
         WorkError: a step failed, or the networks of the two frameworks are not the same.
     """
-    from benchmarks.speed.workers import Worker, in_turn
-    from distiller.progress import Reporter
-    from distiller.provenance import provenance
+    from benchmarks.speed.measuring.workers import Worker, in_turn
 
     here = {
-        "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **provenance(),
         "torch": torch_version(),
-        "arguments": {key: value for key, value in vars(asked).items() if key != "out"},
+        "arguments": {key: value for key, value in vars(args).items() if key != "results"},
     }
-    networks = (asked.student, asked.teacher, asked.batch)
+    networks = (args.student, args.teacher, args.batch)
     with (
-        Reporter().task("PyTorch", (len(PRECISIONS) * (len(LOOPS) + 1) + 4 * len(LOOPS)) * asked.rounds) as task,
+        progress("PyTorch", (len(PRECISIONS) * (len(LOOPS) + 1) + 4 * len(LOOPS)) * args.rounds) as task,
         Worker(ours, *networks) as first,
         Worker(theirs, *networks) as second,
     ):
         task.say("compiling")
-        seconds = in_turn({OURS: first, THEIRS: second}, rounds=asked.rounds, count=asked.steps, done=task.advance_to)
+        seconds = in_turn({OURS: first, THEIRS: second}, rounds=args.rounds, count=args.steps, done=task.advance_to)
     return [{"contestant": name, "seconds": found, **here} for name, found in seconds.items()]
 
 
@@ -104,32 +71,32 @@ def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
     load_backend()
     import keras
 
-    from benchmarks.speed import contestants
-    from benchmarks.speed.setting import Setting
+    from benchmarks.speed.workloads import training_steps
+    from benchmarks.speed.workloads.setting import Setting
 
     names = {
-        contestants.STUDENT: LOOPS[0],
+        training_steps.STUDENT: LOOPS[0],
         "hinton": LOOPS[1],
-        contestants.FROZEN: LOOPS[1],
-        contestants.STORED: LOOPS[2],
+        training_steps.FROZEN: LOOPS[1],
+        training_steps.STORED: LOOPS[2],
     }
     made = {}
     for precision in PRECISIONS:
         setting = Setting(student, teacher, batch, precision)
         for one in (
-            contestants.references()[0],
-            *contestants.distillers(["hinton"]),
-            contestants.frozen()[0],
-            contestants.stored(),
+            training_steps.references()[0],
+            *training_steps.distillers(["hinton"]),
+            training_steps.frozen()[0],
+            training_steps.stored(),
         ):
-            step, way = one.make(setting), precision + (f", {FROZEN}" if one.name == contestants.FROZEN else "")
+            step, way = one.make(setting), precision + (f", {FROZEN}" if one.name == training_steps.FROZEN else "")
             made[f"{names[one.name]}; {way}"] = lambda step=step: keras.tree.flatten(step())
     return made
 
 
 def theirs(student: str, teacher: str, batch: int) -> dict[str, Any]:
     """PyTorch's, by "loop; way"; WorkError unless its networks have the zoo's parameters and multiply-adds."""
-    from benchmarks.speed import torch_loops
+    from benchmarks.speed.workloads import torch_loops
     from distiller import models
     from distiller.errors import WorkError
 
@@ -174,23 +141,40 @@ def table(path: Path | None = None) -> str:
         (line["machine"]["processor"], line["arguments"]["student"], line["arguments"]["teacher"]): line["run"]
         for line in recorded
     }
-    return "\n\n".join(_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
+    return "\n\n".join(table_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
 
 
-def _of_run(run: list[dict[str, Any]]) -> str:
+def table_of_run(run: list[Line]) -> str:
+    """Markdown table of one run: a row per loop."""
     rows = [_row(*one) for one in compared(run)]
-    asked = run[0]["arguments"]
+    args = run[0]["arguments"]
     note = (
-        f"- {asked['batch']} images a step, {asked['student']} from {asked['teacher']}; medians over {asked['rounds']} "
-        f"rounds of {asked['steps']} steps. {lines.machine_and_versions(run[0])}."
+        f"- {args['batch']} images a step, {args['student']} from {args['teacher']}; medians over {args['rounds']} "
+        f"rounds of {args['steps']} steps. {lines.machine_and_versions(run[0])}."
     )
-    return markdown(HEAD, rows, [note], text=(0, 5, 6))
+    return markdown_table(HEAD, rows, [note], text=(0, 5, 6))
 
 
 def _row(loop: str, found: Any, own: dict[str, Any], other: dict[str, Any]) -> Row:
     way, their_way = (line["contestant"].split("; ")[1] for line in (own, other))
     times = (f"{1000 * statistics.median(line['seconds']):.1f}" for line in (own, other))
     return (loop, f"{found.median:.2f}", f"{found.low:.2f} to {found.high:.2f}", *times, way, their_way)
+
+
+@command(
+    option("--student", default="resnet8", choices=DEPTHS, help="network of the zoo"),
+    option("--teacher", default="resnet20", choices=DEPTHS, help="network of the zoo"),
+    batch(128),
+    rounds(15),
+    steps(8),
+    results=NAME,
+    show=table_of_run,
+    passed=lambda run: all(found.median <= 1 for _, found, *_ in compared(run)),
+    backend=False,
+)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per workload; the exit code is 1 where PyTorch is ahead."""
+    return measured(args)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ what it runs. One JSON line a framework is added to `results/torch_profile.jsonl
 """
 
 import argparse
-import datetime
 import functools
 import multiprocessing
-import os
 import random
 import statistics
 import sys
@@ -23,12 +21,12 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.arguments import whole
-from benchmarks.markdown import Row, markdown
-from benchmarks.speed import onednn
+from benchmarks.results import lines
+from benchmarks.shell import Line, batch, command, option, positive, precision, progress, rounds
+from benchmarks.speed.measuring import onednn
 from benchmarks.speed.torch_peers import DEPTHS, LOOPS, OURS, THEIRS, torch_version
-from distiller.errors import InputError, WorkError
+from distiller.errors import WorkError
+from distiller.report.markdown_table import Row, markdown_table
 from tflite.benchmark.intervals import median_interval
 
 NAME = "torch_profile.jsonl"
@@ -48,48 +46,9 @@ OTHERS, BETWEEN, STEP = "all other operators", "between operators", "a step, not
 Operators = dict[str, dict[str, float]]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.torch_profile",
-        description="Profile a student's step of the Distiller and of a training loop in PyTorch, taking turns.",
-    )
-    parser.add_argument("--precision", choices=WAYS, default="mixed_bfloat16", help="(%(default)s)")
-    parser.add_argument("--batch", type=whole, default=128, help="images a step (%(default)s)")
-    parser.add_argument("--rounds", type=whole, default=11, help="profiles of each framework (%(default)s)")
-    parser.add_argument("--steps", type=whole, default=10, help="steps a profile (%(default)s)")
-    parser.add_argument("--out", type=Path, default=lines.RESULTS / NAME, help="file to add the lines to")
-    asked = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from distiller.progress import Reporter
-    from distiller.provenance import provenance
-
-    try:
-        here = {
-            "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            **provenance(),
-            "torch": torch_version(),
-            "arguments": {key: value for key, value in vars(asked).items() if key != "out"},
-        }
-        with Reporter().task("PyTorch", 2 * asked.rounds) as task:
-            task.say("compiling")
-            asked_of = {OURS: our_step, THEIRS: their_step}
-            kernels = {name: onednn.of_step(make, asked.precision, asked.batch) for name, make in asked_of.items()}
-            found = in_turn({OURS: ours, THEIRS: theirs}, asked, done=task.advance_to)
-    except (InputError, WorkError) as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
-    lines.append(
-        asked.out,
-        [{"framework": name, **measured, "onednn": kernels[name], **here} for name, measured in found.items()],
-    )
-    print(table(asked.out))
-    return 0
-
-
 def in_turn(
     frameworks: dict[str, Callable[[str, int, int], tuple[float, Operators]]],
-    asked: argparse.Namespace,
+    args: argparse.Namespace,
     *,
     done: Callable[[int], None] = lambda n: None,
 ) -> dict[str, dict[str, Any]]:
@@ -98,7 +57,7 @@ def in_turn(
     Args:
         frameworks: name → a function of the precision, the batch and the number of steps that is called in a process
             of the framework's own and returns the seconds of a step and what its profile says.
-        asked: `precision`, `batch`, `steps` and `rounds`.
+        args: `precision`, `batch`, `steps` and `rounds`.
         done: called with the number of measurements so far.
 
     Raises:
@@ -109,10 +68,10 @@ def in_turn(
     seconds: dict[str, list[float]] = {name: [] for name in order}
     profiles: dict[str, list[Operators]] = {name: [] for name in order}
     try:
-        for _ in range(asked.rounds):
+        for _ in range(args.rounds):
             draw.shuffle(order)
             for name in order:
-                call = pools[name].submit(frameworks[name], asked.precision, asked.batch, asked.steps)
+                call = pools[name].submit(frameworks[name], args.precision, args.batch, args.steps)
                 taken, profile = call.result()
                 seconds[name].append(taken)
                 profiles[name].append(profile)
@@ -153,10 +112,10 @@ def our_step(precision: str, batch: int) -> Callable[[], Any]:
     load_backend()
     import keras
 
-    from benchmarks.speed import contestants
-    from benchmarks.speed.setting import Setting
+    from benchmarks.speed.workloads import training_steps
+    from benchmarks.speed.workloads.setting import Setting
 
-    step = contestants.references()[0].make(Setting(precision=precision, batch=batch))
+    step = training_steps.references()[0].make(Setting(precision=precision, batch=batch))
     return lambda: [float(number) for number in keras.tree.flatten(step())]
 
 
@@ -179,8 +138,8 @@ def theirs(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
 @functools.cache
 def their_step(precision: str, batch: int) -> Callable[[], Any]:
     """The same in PyTorch."""
-    from benchmarks.speed import torch_loops
-    from benchmarks.speed.setting import Setting
+    from benchmarks.speed.workloads import torch_loops
+    from benchmarks.speed.workloads.setting import Setting
 
     depths = DEPTHS[Setting.student], DEPTHS[Setting.teacher]
     return torch_loops.steps(*depths, batch)[f"{LOOPS[0]}; {WAYS[precision]}"]
@@ -213,18 +172,19 @@ def table(path: Path | None = None) -> str:
     """The last run of each precision on each machine in `path`, the recorded results by default, in Markdown."""
     recorded = lines.read(lines.RESULTS / NAME if path is None else path)
     last = {(line["machine"]["processor"], line["arguments"]["precision"]): line["run"] for line in recorded}
-    return "\n\n".join(_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
+    return "\n\n".join(table_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
 
 
-def _of_run(run: list[dict[str, Any]]) -> str:
+def table_of_run(run: list[Line]) -> str:
+    """Markdown table of one run: a row per kind of work."""
     by_name = {line["framework"]: line for line in run}
     here, there = (work(by_name[name]) for name in (OURS, THEIRS))
-    asked = run[0]["arguments"]
+    args = run[0]["arguments"]
     note = (
-        f"- {asked['precision']}; {WAYS[asked['precision']]} in PyTorch. Medians over {asked['rounds']} rounds of "
-        f"{asked['steps']} steps of {asked['batch']} images. {lines.machine_and_versions(run[0])}."
+        f"- {args['precision']}; {WAYS[args['precision']]} in PyTorch. Medians over {args['rounds']} rounds of "
+        f"{args['steps']} steps of {args['batch']} images. {lines.machine_and_versions(run[0])}."
     )
-    return markdown(
+    return markdown_table(
         HEAD,
         [_row(name, here[name], there[name]) for name in here],
         [f"- {onednn.compared(by_name[OURS]['onednn'], by_name[THEIRS]['onednn'], 'PyTorch')}", note],
@@ -238,6 +198,29 @@ def _row(name: str, own: list[float], other: list[float]) -> Row:
     low, high = (interval.low, interval.high) if interval else (min(differences), max(differences))
     medians = (statistics.median(own), statistics.median(other), statistics.median(differences))
     return (name, *(f"{median:.2f}" for median in medians), f"{low:.2f} to {high:.2f}")
+
+
+@command(
+    precision("mixed_bfloat16"),
+    batch(128),
+    rounds(11),
+    option("--steps", type=positive, default=10, metavar="N", help="steps per profile"),
+    results=NAME,
+    show=table_of_run,
+    backend=False,
+)
+def main(args: argparse.Namespace) -> list[Line]:
+    """One line per framework."""
+    here = {
+        "torch": torch_version(),
+        "arguments": {key: value for key, value in vars(args).items() if key != "results"},
+    }
+    with progress("PyTorch", 2 * args.rounds) as task:
+        task.say("compiling")
+        makers = {OURS: our_step, THEIRS: their_step}
+        kernels = {name: onednn.of_step(make, args.precision, args.batch) for name, make in makers.items()}
+        found = in_turn({OURS: ours, THEIRS: theirs}, args, done=task.advance_to)
+    return [{"framework": name, **measured, "onednn": kernels[name], **here} for name, measured in found.items()]
 
 
 if __name__ == "__main__":

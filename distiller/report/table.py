@@ -14,6 +14,7 @@ from rich.text import Text
 
 from distiller.report import measure
 from distiller.report.content import Converted, File, Report, Teacher
+from distiller.report.markdown_table import markdown_table
 from distiller.report.measure import Measure
 
 FLOAT = "float"
@@ -99,13 +100,15 @@ def markdown(report: Report) -> str:
     """The table as Markdown (GitHub's), with its notes below."""
     table = rows(report)
     shown = columns(table)
-    lines = [
-        [column.heading for column in shown],
-        ["---:" if column.is_number else ":---" for column in shown],
-        *([_escaped(column.cell(row)) for column in shown] for row in table),
-    ]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return text + "\n\n" + "\n".join(f"- {_escaped(note)}" for note in notes(report)) + "\n"
+    return (
+        markdown_table(
+            tuple(column.heading for column in shown),
+            [tuple(_escaped(column.cell(row)) for column in shown) for row in table],
+            [f"- {_escaped(note)}" for note in notes(report)],
+            text=[place for place, column in enumerate(shown) if not column.is_number],
+        )
+        + "\n"
+    )
 
 
 def rich_table(report: Report, width: int | None = None) -> Table:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import lines
+from benchmarks.results import lines
 from distiller import objectives
 
 FAMILIES = "families"

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import diagnoses, experiments, lines, run
+from benchmarks import diagnoses, experiments, run
+from benchmarks.results import lines
 from distiller import data
 
 VARIANT = "5 labels a class"

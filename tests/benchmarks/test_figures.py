@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import figures, lines
+from benchmarks.documents import figures
+from benchmarks.results import lines
 
 STUDENT = {
     "experiment": "label_spaces",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import lines
+from benchmarks.results import lines
 from benchmarks.speed import fused
 
 
@@ -26,4 +26,4 @@ def test_an_unknown_network_is_told_before_any_is_measured(tmp_path, capsys):
 def test_a_trial_is_recorded_elsewhere(capsys):
     with pytest.raises(SystemExit):
         fused.main(["--rounds", "1"])
-    assert "give --out another file" in capsys.readouterr().err
+    assert "give --results another folder or file" in capsys.readouterr().err

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks import lines
+from benchmarks.results import lines
 from benchmarks.speed import growth
-from benchmarks.speed.setting import Setting
+from benchmarks.speed.workloads.setting import Setting
 
 
 def made(step, setting, images, seconds):
@@ -46,4 +46,4 @@ def test_each_setting_grows_in_one_respect():
 def test_a_tiny_run_is_recorded_elsewhere(capsys):
     with pytest.raises(SystemExit):
         growth.main(["--tiny"])
-    assert "give --out another file" in capsys.readouterr().err
+    assert "give --results another folder or file" in capsys.readouterr().err

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from benchmarks import experiments, lines, run, tables
+from benchmarks import experiments, run, tables
+from benchmarks.results import lines
 from distiller import pipeline, recipes
 
 LINE = {

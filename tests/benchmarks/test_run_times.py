@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import lines
+from benchmarks.results import lines
 from benchmarks.speed import cache_saving, side_by_side_saving
 
 TINY = ["data={name: digits, classes: ['1', '2', '3']}", "training.steps_per_epoch=2", "labels={per_class: 2}"]
@@ -45,13 +45,15 @@ def test_one_process_and_two(tmp_path, capsys):
         ),
     ],
 )
-def test_figures_are_medians_of_the_last_run(command, kinds, said):
+def test_figures_are_medians_of_the_last_run(command, kinds, said, tmp_path, monkeypatch):
     recipe = {"seeds": [0, 1, 2], "training": {"epochs": 4}}
     made = {"recipe": recipe, "machine": {"processor": "P", "cores": 2}, "processes": 2}
     times = dict(zip(kinds, ((90.0, 100.0, 300.0), (40.0, 50.0, 60.0)), strict=True))
     found = [{"kind": kind, "seconds": s, "run": "b", **made} for kind, all in times.items() for s in all]
     earlier = {"kind": kinds[0], "seconds": 1.0, "run": "a", **made}
-    assert said in command.sentence([earlier, *found])
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    lines.append(tmp_path / command.NAME, [earlier, *found])
+    assert said in command.table()
 
 
 def test_a_recipe_that_cannot_be_is_one_message(capsys):

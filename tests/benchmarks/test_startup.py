@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import lines
+from benchmarks.results import lines
 from benchmarks.speed import startup
 
 

@@ -8,9 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import lines
-from benchmarks.speed import contestants, goals, peers, step_cost, step_cost_table, timing
-from benchmarks.speed.setting import Setting
+from benchmarks.documents import step_cost as step_cost_table
+from benchmarks.results import lines
+from benchmarks.speed import step_cost
+from benchmarks.speed.measuring import goals, timing
+from benchmarks.speed.workloads import keras_distillation, training_steps
+from benchmarks.speed.workloads.setting import Setting
 from distiller import objectives
 from distiller.errors import WorkError
 
@@ -117,15 +120,15 @@ def test_a_step_whose_loss_is_no_number_is_named():
 
 def test_the_distiller_and_its_peer_compute_the_same_loss():
     setting = Setting.tiny()
-    ours = {one.name: one for one in contestants.distillers(["hinton"])}["hinton"].make(setting)()
-    peer = {one.name: one for one in peers.peers(setting)}[peers.LOGITS].make(setting)()
+    ours = {one.name: one for one in training_steps.distillers(["hinton"])}["hinton"].make(setting)()
+    peer = {one.name: one for one in keras_distillation.peers(setting)}[keras_distillation.LOGITS].make(setting)()
     assert float(ours["labels"]) == pytest.approx(float(peer["student_loss"]), rel=1e-5)
     assert float(ours["it"]) == pytest.approx(float(peer["distillation_loss"]), rel=1e-3)
 
 
 def test_stored_answers_give_the_loss_of_the_teacher():
     setting = Setting.tiny()
-    stored, live = contestants.stored(), contestants.distillers(["hinton"])[0]
+    stored, live = training_steps.stored(), training_steps.distillers(["hinton"])[0]
     losses = [float(one.make(setting)()["it"]) for one in (stored, live)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
@@ -134,7 +137,7 @@ def test_bare_layers_are_the_same_network_without_the_fused_normalisation(monkey
     setting = Setting.tiny()
     seen = []
     monkeypatch.setattr(Setting, "training", lambda self, model: seen.append(model))
-    {one.name: one for one in peers.peers(setting)}[peers.PLAIN_BARE].make(setting)
+    {one.name: one for one in keras_distillation.peers(setting)}[keras_distillation.PLAIN_BARE].make(setting)
     (bare,), fused = seen, setting.new_student()
     images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3))
     np.testing.assert_allclose(bare(images), fused(images), rtol=1e-5, atol=1e-6)
@@ -146,13 +149,14 @@ def test_bare_layers_are_the_same_network_without_the_fused_normalisation(monkey
 
 def test_keras_has_no_line_for_features_of_different_shapes():
     setting = Setting("resnet8", "wide", batch=2, size=8)
-    assert not peers.agree(setting)
-    assert not {peers.FEATURES, peers.FEATURES_BARE} & {one.name for one in peers.peers(setting)}
+    assert not keras_distillation.agree(setting)
+    names = {one.name for one in keras_distillation.peers(setting)}
+    assert not {keras_distillation.FEATURES, keras_distillation.FEATURES_BARE} & names
 
 
 def test_compiled_steps_train_and_predict_what_the_networks_do():
     setting = dataclasses.replace(Setting.tiny(), eager=False)
-    step, forward = (one.make(setting) for one in contestants.references())
+    step, forward = (one.make(setting) for one in training_steps.references())
     assert {"loss", "accuracy"} <= step().keys()
     images, _ = next(setting.batches())
     np.testing.assert_allclose(forward(), setting.shared_teacher(images, training=False), rtol=1e-4, atol=1e-5)
@@ -162,7 +166,7 @@ def test_compiled_steps_train_and_predict_what_the_networks_do():
 def test_a_stage_is_compared_before_its_activation(last, expected):
     inputs = keras.Input((4,))
     network = keras.Model(inputs, keras.layers.Dense(2, name=last)(inputs))
-    assert contestants.taps(network, "stage3_add") == expected
+    assert training_steps.taps(network, "stage3_add") == expected
 
 
 def test_a_goal_is_judged_by_its_interval():
@@ -230,8 +234,8 @@ def test_every_setting_has_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--tiny"], "give --out another file"),
-        (["--objectives", "hinton"], "give --out another file"),
+        (["--tiny"], "give --results another folder or file"),
+        (["--objectives", "hinton"], "give --results another folder or file"),
         (["--rounds", "0"], "expected 1 or more, received 0"),
         (["--precision", "float8"], "invalid choice"),
     ],

@@ -3,9 +3,9 @@
 import keras
 import pytest
 
-from benchmarks import lines
+from benchmarks.results import lines
 from benchmarks.speed import step_profile
-from benchmarks.speed.setting import Setting
+from benchmarks.speed.workloads.setting import Setting
 
 
 def test_operators_of_a_profile_are_summed():

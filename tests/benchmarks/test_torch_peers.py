@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from benchmarks import lines
-from benchmarks.speed import torch_peers, workers
+from benchmarks.results import lines
+from benchmarks.speed import torch_peers
+from benchmarks.speed.measuring import workers
 from distiller.errors import WorkError
 
 
@@ -64,8 +65,8 @@ def test_the_fastest_ways_are_compared_round_by_round(tmp_path):
             ("torch", "bfloat16", (0.04, 0.04, 0.04)),
         )
     ]
-    lines.append(tmp_path / "peers.jsonl", run)
-    rows = torch_peers.table(tmp_path / "peers.jsonl").splitlines()
+    lines.append(tmp_path / "keras_distillation.jsonl", run)
+    rows = torch_peers.table(tmp_path / "keras_distillation.jsonl").splitlines()
     # 0.02 / 0.04, and the interval of three rounds is that of all of them.
     assert rows[2] == "| student | 0.50 | 0.25 to 0.75 | 20.0 | 40.0 | mixed_bfloat16 | bfloat16 |"
     assert rows[3].startswith("| logits | 0.50")
@@ -84,8 +85,8 @@ def test_a_frozen_teacher_stands_beside_one_as_it_is(tmp_path):
         for way, seconds in times.items()
         if loop == "logits" or "frozen" not in way
     ]
-    lines.append(tmp_path / "peers.jsonl", run)
-    rows = torch_peers.table(tmp_path / "peers.jsonl").splitlines()
+    lines.append(tmp_path / "keras_distillation.jsonl", run)
+    rows = torch_peers.table(tmp_path / "keras_distillation.jsonl").splitlines()
     assert rows[3] == "| logits | 1.50 | 1.50 to 1.50 | 60.0 | 40.0 | mixed_bfloat16 | bfloat16 |"
     assert rows[4] == "| logits | 0.75 | 0.75 to 0.75 | 30.0 | 40.0 | mixed_bfloat16, frozen teacher | bfloat16 |"
 

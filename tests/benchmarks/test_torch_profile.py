@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from benchmarks import lines
-from benchmarks.speed import onednn, torch_profile
+from benchmarks.results import lines
+from benchmarks.speed import torch_profile
+from benchmarks.speed.measuring import onednn
 from distiller.errors import WorkError
 
 HERE = {

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from benchmarks import experiments, lines, run, train_students
+from benchmarks import experiments, run, train_students
+from benchmarks.results import lines
 from benchmarks.train_students import Asked
 from distiller.stages import Stages
 from distiller.teaching import Teaching

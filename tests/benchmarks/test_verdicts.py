@@ -6,8 +6,9 @@ import shutil
 import pytest
 from scipy import stats
 
-from benchmarks import lines, tables, verdicts
-from benchmarks.experiment_tables import against
+from benchmarks import tables
+from benchmarks.documents import comparison, verdicts
+from benchmarks.results import lines
 
 LINE = {"variant": "5 labels a class", "seed": 0, "machine": "a", "teacher": {"accuracy": 0.95}}
 FILE = {"scheme": "int8", "accuracy": 0.9, "bytes": 9, "device": "a desk", "latency_ms": {"median": 1.0}}
@@ -20,11 +21,13 @@ def test_wall_time_compares_seeds_of_one_machine_and_as_many_processes():
     alone = [line(0, 10.0), line(1, 30.0), line(2, 10.0)]
     taught = [line(0, 20.0), line(1, 40.0), line(2, 99.0, "b"), line(3, 99.0)]
     slow = [line(0, 27.0), line(1, 99.0, processes=2)]
-    assert against.wall_time({"hard_labels": alone, "taught": taught}) == " Wall time: 1.5 times that of hard labels."
-    assert against.wall_time({"hard_labels": alone, "taught": taught, "slow": slow}) == (
+    assert (
+        comparison.wall_time({"hard_labels": alone, "taught": taught}) == " Wall time: 1.5 times that of hard labels."
+    )
+    assert comparison.wall_time({"hard_labels": alone, "taught": taught, "slow": slow}) == (
         " Wall time: 1.5 to 2.7 times that of hard labels."
     )
-    assert against.wall_time({"hard_labels": alone, "elsewhere": [line(0, 9.0, "b")]}) == ""
+    assert comparison.wall_time({"hard_labels": alone, "elsewhere": [line(0, 9.0, "b")]}) == ""
 
 
 def test_a_pair_in_words_has_its_wall_time(tmp_path, monkeypatch):

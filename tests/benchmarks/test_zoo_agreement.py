@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks import lines
 from benchmarks.files import zoo_agreement
+from benchmarks.results import lines
 
 
 def test_a_line_a_file_and_their_table(monkeypatch, tmp_path):

@@ -196,21 +196,21 @@ class TestAgreement:
 
     def test_both_measure_the_same_file(self, files):
         """Within a factor of three on a machine that may be busy; the recorded run is held to five percent."""
-        asked = litert_agreement._parsed(["--rounds", "1", "--runs", "300", "--results", "elsewhere"])
+        asked = litert_agreement.main.parse(["--rounds", "1", "--runs", "300", "--results", "elsewhere"])
         path = files["float32"].path
         ratio = litert_agreement.our_median(path, asked) / litert_agreement.their_median(path, asked)
         assert 1 / 3 < ratio < 3
 
     def test_their_failure(self, tmp_path):
-        asked = litert_agreement._parsed(["--rounds", "1", "--results", "elsewhere"])
+        asked = litert_agreement.main.parse(["--rounds", "1", "--results", "elsewhere"])
         with pytest.raises(WorkError, match=r"litert-benchmark failed on nowhere.tflite: .*not found"):
             litert_agreement.their_median(tmp_path / "nowhere.tflite", asked)
 
     def test_calls(self, capsys):
         for arguments, message in [
-            (["--rounds", "5"], "fewer than 6 rounds have no interval and are no result"),
+            (["--rounds", "5"], "fewer than 6 rounds have no interval: such a run is no result"),
             (["--runs", "1"], "--runs: expected 10 or more, received 1"),
         ]:
             with pytest.raises(SystemExit):
-                litert_agreement._parsed(arguments)
+                litert_agreement.main.parse(arguments)
             assert message in capsys.readouterr().err

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from benchmarks import experiments, lines
-from benchmarks.experiment_tables.against import BASELINE, in_words, wall_time
-from benchmarks.experiment_tables.arms import gain, how_sure
-from benchmarks.markdown import Row, markdown
+from benchmarks import experiments
+from benchmarks.documents.arms import gain, how_sure
+from benchmarks.documents.comparison import BASELINE, in_words, wall_time
+from benchmarks.results import lines
+from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, milliseconds, percent
 
 HEAD: Row = ("labels", "student", "test, float", "test, int8", "its teacher", "bytes, int8", "ms, int8", "seeds")
@@ -30,7 +31,7 @@ def table(name: str) -> str:
     if shown:
         places = " and ".join(dict.fromkeys(f"seed {seed} on {device}" for seed, device in shown))
         sentences.append(f"- Bytes and milliseconds are those of the files of {places}, one thread.")
-    return markdown(HEAD, rows, sentences)
+    return markdown_table(HEAD, rows, sentences)
 
 
 def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, Any]]) -> str:

@@ -3,9 +3,10 @@
 import math
 from typing import Any
 
-from benchmarks import experiments, lines
-from benchmarks.experiment_tables.against import BASELINE, accuracies, beside, in_words, standings, wall_time
-from benchmarks.markdown import Row, markdown
+from benchmarks import experiments
+from benchmarks.documents.comparison import BASELINE, accuracies, beside, in_words, standings, wall_time
+from benchmarks.results import lines
+from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
 
 # The deviation of three seeds is not known well enough to tell more deviations apart.
@@ -39,7 +40,7 @@ def table(name: str) -> str:
         rows += [_row(variant, arm, found, arms.get(BASELINE), timed=timed) for arm, found in arms.items()]
         if BASELINE in arms and len(arms) > 1:
             sentences.append(_best(variant, arms))
-    return markdown(HEAD, rows, sentences)
+    return markdown_table(HEAD, rows, sentences)
 
 
 def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[float, float | None]:

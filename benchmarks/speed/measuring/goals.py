@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.speed import contestants, feeding, peers
-from benchmarks.speed.timing import Ratio, ratio
+from benchmarks.speed.measuring.timing import Ratio, ratio
+from benchmarks.speed.workloads import input_pipeline, training_steps
+from benchmarks.speed.workloads.keras_distillation import FEATURES, FEATURES_BARE, LOGITS, LOGITS_BARE, PLAIN_BARE
 
 
 @dataclass(frozen=True)
@@ -22,29 +23,34 @@ _LOGITS = "a step on logits ≤ 1.00 × that of keras.distillation"
 _HALF = "a step on logits ≤ 1 / 2 of that of keras.distillation, bare layers"
 _TWO_FIFTHS = "a step on one pair of features ≤ 1 / 2.5 of that of keras.distillation, bare layers"
 GOALS = (
-    Goal(_LOGITS, "hinton", (peers.LOGITS,), 1.0),
-    Goal(f"{_LOGITS}, bare layers", "hinton", (peers.LOGITS_BARE,), 1.0),
-    Goal(_FEATURES, "hint", (peers.FEATURES,), 0.75),
-    Goal(f"{_FEATURES}, bare layers", "hint", (peers.FEATURES_BARE,), 0.75),
-    Goal("plain training ≤ 1 / 1.6 of that of bare layers", contestants.STUDENT, (peers.PLAIN_BARE,), 1 / 1.6),
-    Goal(_HALF, "hinton", (peers.LOGITS_BARE,), 1 / 2),
-    Goal(_TWO_FIFTHS, "hint", (peers.FEATURES_BARE,), 1 / 2.5),
-    Goal(f"{_HALF}, frozen teacher", contestants.FROZEN, (peers.LOGITS_BARE,), 1 / 2),
-    Goal(f"{_TWO_FIFTHS}, frozen teacher", contestants.FROZEN_HINT, (peers.FEATURES_BARE,), 1 / 2.5),
-    Goal("a step on stored answers ≤ 1.05 × the student's own", contestants.STORED, (contestants.STUDENT,), 1.05),
-    Goal("a quantization-aware step ≤ 1.3 × the student's own", contestants.AWARE, (contestants.STUDENT,), 1.3),
-    Goal("a quantization-aware step ≤ 1.2 × the student's own", contestants.AWARE, (contestants.STUDENT,), 1.2),
-    Goal("a batch ≤ 1 / 3 of the student's own step", feeding.BATCHES, (contestants.STUDENT,), 1 / 3),
+    Goal(_LOGITS, "hinton", (LOGITS,), 1.0),
+    Goal(f"{_LOGITS}, bare layers", "hinton", (LOGITS_BARE,), 1.0),
+    Goal(_FEATURES, "hint", (FEATURES,), 0.75),
+    Goal(f"{_FEATURES}, bare layers", "hint", (FEATURES_BARE,), 0.75),
+    Goal(
+        "plain training ≤ 1 / 1.6 of that of bare layers",
+        training_steps.STUDENT,
+        (PLAIN_BARE,),
+        1 / 1.6,
+    ),
+    Goal(_HALF, "hinton", (LOGITS_BARE,), 1 / 2),
+    Goal(_TWO_FIFTHS, "hint", (FEATURES_BARE,), 1 / 2.5),
+    Goal(f"{_HALF}, frozen teacher", training_steps.FROZEN, (LOGITS_BARE,), 1 / 2),
+    Goal(f"{_TWO_FIFTHS}, frozen teacher", training_steps.FROZEN_HINT, (FEATURES_BARE,), 1 / 2.5),
+    Goal("a step on stored answers ≤ 1.05 × the student's own", training_steps.STORED, (training_steps.STUDENT,), 1.05),
+    Goal("a quantization-aware step ≤ 1.3 × the student's own", training_steps.AWARE, (training_steps.STUDENT,), 1.3),
+    Goal("a quantization-aware step ≤ 1.2 × the student's own", training_steps.AWARE, (training_steps.STUDENT,), 1.2),
+    Goal("a batch ≤ 1 / 3 of the student's own step", input_pipeline.BATCHES, (training_steps.STUDENT,), 1 / 3),
     Goal(
         "a batch with stored answers ≤ 1 / 3 of the student's own step",
-        feeding.STORED_BATCHES,
-        (contestants.STUDENT,),
+        input_pipeline.STORED_BATCHES,
+        (training_steps.STUDENT,),
         1 / 3,
     ),
     Goal(
         "a step on logits ≤ 1.05 × (the student's own + the teacher's forward)",
         "hinton",
-        (contestants.STUDENT, contestants.TEACHER),
+        (training_steps.STUDENT, training_steps.TEACHER),
         1.05,
     ),
 )

@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any
 
-from benchmarks import lines
 from benchmarks.files.network_ways import ASKED, BATCH, IMAGES, STEPS, WAYS
 from benchmarks.files.networks import NAME
-from benchmarks.markdown import markdown
+from benchmarks.results import lines
+from distiller.report.markdown_table import markdown_table
 
 HEAD = ("network", "size", "way", "result", "float operators", "bytes", "accuracy", "agreement", "ms, one thread")
 _WORDS = {"ai_edge_quantizer": "ai-edge-quantizer", "post_training": "converter, from images"}
@@ -34,7 +34,7 @@ def table() -> str:
         "from what they can do, and the deepest still make a rounding larger from layer to layer. Images of CIFAR-10; "
         f"milliseconds of a run on {' and '.join(sorted({line['machine']['processor'] for line in recorded}))}."
     )
-    return markdown(HEAD, [_row(line) for line in recorded], [*sentences, *errors, "", note], text=(0, 2, 3))
+    return markdown_table(HEAD, [_row(line) for line in recorded], [*sentences, *errors, "", note], text=(0, 2, 3))
 
 
 def kind(line: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.experiment_tables.against import BASELINE, accuracies, beside, interval
+from benchmarks.documents.comparison import BASELINE, accuracies, beside, interval
+from benchmarks.results import lines
 from distiller.report.intervals import in_points, signed, welch
 from distiller.report.measure import Measure
 

@@ -10,7 +10,7 @@ from distiller import recipes, yaml_text
 from distiller.errors import InputError
 from distiller.nearest import unknown
 
-FOLDER = Path(__file__).parent / "experiments"
+FOLDER = Path(__file__).parent
 
 
 class Experiment(BaseModel):

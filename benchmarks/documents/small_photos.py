@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.markdown import Row, markdown
+from benchmarks.results import lines
 from distiller.report.intervals import in_points, signed, welch
+from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
 
 NAME = "small_photos"
@@ -30,7 +30,7 @@ def table() -> str:
         arms = lines.by_arm(recorded, variant)
         rows += [_row(variant, arm, found, arms["hard_labels"]) for arm, found in arms.items()]
         sentences.append(_sentence(variant, arms["hard_labels"], arms["distilled"]))
-    return markdown(HEAD, rows, sentences)
+    return markdown_table(HEAD, rows, sentences)
 
 
 def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> Row:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 import tflite
-from benchmarks.speed.setting import SAMPLES, Setting
+from benchmarks.speed.workloads.setting import SAMPLES, Setting
 from distiller import Distiller, objectives, teachers
 from distiller.errors import InputError
 from distiller.models import fuse
@@ -23,7 +23,7 @@ Places = str | list[str] | None
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Workload:
     """Who takes part.
 
     `kind` is "reference", "objective" or "peer"; `places` the layers of both networks that are compared, None for the
@@ -36,11 +36,11 @@ class Contestant:
     make: Callable[[Setting], Callable[[], Any]]
 
 
-def references() -> list[Contestant]:
+def references() -> list[Workload]:
     """The student's own training on hard labels, and the teacher's forward pass in inference mode."""
     return [
-        Contestant(STUDENT, "reference", None, lambda setting: setting.training(setting.new_student())),
-        Contestant(TEACHER, "reference", None, lambda setting: setting.forward(setting.shared_teacher)),
+        Workload(STUDENT, "reference", None, lambda setting: setting.training(setting.new_student())),
+        Workload(TEACHER, "reference", None, lambda setting: setting.forward(setting.shared_teacher)),
     ]
 
 
@@ -65,7 +65,7 @@ _FORMS: dict[str, dict[str, Any]] = {
 }
 
 
-def distillers(wanted: Sequence[str] | None = None) -> list[Contestant]:
+def distillers(wanted: Sequence[str] | None = None) -> list[Workload]:
     """The Distiller with each of the objectives `wanted`, all by default, in every form that changes its cost.
 
     Raises:
@@ -77,30 +77,30 @@ def distillers(wanted: Sequence[str] | None = None) -> list[Contestant]:
             raise InputError(unknown("objective", name, objectives.OBJECTIVES))
         places = _OWN.get(name, _USUAL[objectives.OBJECTIVES[name].compares])
         forms = {name: {"name": name}} | {form: asked for form, asked in _FORMS.items() if asked["name"] == name}
-        found += [Contestant(form, "objective", places, _distilling(asked, places)) for form, asked in forms.items()]
+        found += [Workload(form, "objective", places, _distilling(asked, places)) for form, asked in forms.items()]
     return found
 
 
-def stored() -> Contestant:
+def stored() -> Workload:
     """The Distiller on answers of its teacher that a cache hands out with the batch."""
-    return Contestant(STORED, "objective", None, _distilling({"name": "hinton"}, None, stored=True))
+    return Workload(STORED, "objective", None, _distilling({"name": "hinton"}, None, stored=True))
 
 
-def frozen() -> list[Contestant]:
+def frozen() -> list[Workload]:
     """The Distiller on logits and on one pair of features, its teacher folded and with maps in bfloat16."""
     return [
-        Contestant(FROZEN, "objective", None, _distilling({"name": "hinton"}, None, frozen=True)),
-        Contestant(FROZEN_HINT, "objective", MIDDLE, _distilling({"name": "hint"}, MIDDLE, frozen=True)),
+        Workload(FROZEN, "objective", None, _distilling({"name": "hinton"}, None, frozen=True)),
+        Workload(FROZEN_HINT, "objective", MIDDLE, _distilling({"name": "hint"}, MIDDLE, frozen=True)),
     ]
 
 
-def aware() -> Contestant:
+def aware() -> Workload:
     """The student's own training on hard labels, quantization-aware."""
 
     def make(setting: Setting) -> Callable[[], Any]:
         return setting.training(fuse(tflite.quantize_aware(setting.new_student(), input_range=(0.0, 255.0))))
 
-    return Contestant(AWARE, "objective", None, make)
+    return Workload(AWARE, "objective", None, make)
 
 
 def _distilling(

@@ -5,30 +5,30 @@ from typing import Any
 
 import keras
 
-from benchmarks.speed.contestants import MIDDLE, Contestant
-from benchmarks.speed.setting import Setting
+from benchmarks.speed.workloads.setting import Setting
+from benchmarks.speed.workloads.training_steps import MIDDLE, Workload
 
 PLAIN_BARE = "student, bare layers"
 LOGITS, LOGITS_BARE = "keras.distillation, logits", "keras.distillation, logits, bare layers"
 FEATURES, FEATURES_BARE = "keras.distillation, features", "keras.distillation, features, bare layers"
 
 
-def peers(setting: Setting) -> list[Contestant]:
+def peers(setting: Setting) -> list[Workload]:
     """Those that can run: features only where the two networks' agree in shape, for Keras has no adapter."""
     # The loss as an object: by its name, Keras compares logits without a softmax.
     logits = keras.distillation.LogitsDistillation(temperature=4.0, loss=keras.losses.KLDivergence())
     features = keras.distillation.FeatureDistillation("mse", teacher_layer_name=MIDDLE, student_layer_name=MIDDLE)
     found = [
-        Contestant(PLAIN_BARE, "peer", None, lambda setting: setting.training(bare(setting.new_student()))),
-        Contestant(LOGITS, "peer", None, _distilling(logits, _as_built)),
-        Contestant(LOGITS_BARE, "peer", None, _distilling(logits, bare)),
+        Workload(PLAIN_BARE, "peer", None, lambda setting: setting.training(bare(setting.new_student()))),
+        Workload(LOGITS, "peer", None, _distilling(logits, as_built)),
+        Workload(LOGITS_BARE, "peer", None, _distilling(logits, bare)),
     ]
     if not agree(setting):
         return found
     return [
         *found,
-        Contestant(FEATURES, "peer", MIDDLE, _distilling(features, _as_built)),
-        Contestant(FEATURES_BARE, "peer", MIDDLE, _distilling(features, bare)),
+        Workload(FEATURES, "peer", MIDDLE, _distilling(features, as_built)),
+        Workload(FEATURES_BARE, "peer", MIDDLE, _distilling(features, bare)),
     ]
 
 
@@ -47,7 +47,8 @@ def _distilling(loss: Any, prepare: Callable[[keras.Model], keras.Model]) -> Cal
     return make
 
 
-def _as_built(network: keras.Model) -> keras.Model:
+def as_built(network: keras.Model) -> keras.Model:
+    """Network with its fused kernels."""
     return network
 
 

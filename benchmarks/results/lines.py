@@ -3,12 +3,13 @@
 import hashlib
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from distiller.recipes import RunRecipe
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent
 
 
 def key(recipe: RunRecipe, arm: str, seed: int) -> str:
@@ -37,6 +38,18 @@ def read(path: Path) -> list[dict[str, Any]]:
         return []
     lines = path.read_text().splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def last_run(path: Path) -> list[dict[str, Any]]:
+    """Lines of the last run of a command, those that share the `run` of the last line; none of an empty file."""
+    recorded = read(path)
+    return [line for line in recorded if line["run"] == recorded[-1]["run"]]
+
+
+def last_in_words(name: str, sentence: Callable[[dict[str, Any]], str]) -> str:
+    """List item with the `sentence` of the last line in a file of `RESULTS`; empty where there is none."""
+    recorded = read(RESULTS / name)
+    return f"- {sentence(recorded[-1])}" if recorded else ""
 
 
 def machine(line: dict[str, Any]) -> str:

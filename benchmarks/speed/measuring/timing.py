@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmarks.shell import progress
 from distiller.errors import WorkError
 from tflite.benchmark.intervals import median_interval
 
@@ -68,6 +69,34 @@ def in_turn(
     finally:
         gc.enable()
     return seconds
+
+
+def compile_and_time(
+    title: str, makers: Mapping[str, Callable[[], Callable[[], Any]]], *, rounds: int, count: int
+) -> dict[str, list[float]]:
+    """Seconds per step of every workload, one number per round, with a progress bar.
+
+    All are compiled by a first step before any is timed.
+
+    Args:
+        title: of the progress bar.
+        makers: workload → function that builds its step.
+        rounds: as of `in_turn`.
+        count: as of `in_turn`.
+
+    Raises:
+        WorkError: a step returned a number that is not finite.
+    """
+    ready: dict[str, Callable[[], Any]] = {}
+    with progress(title, len(makers) * (1 + rounds)) as task:
+        for place, (name, make) in enumerate(makers.items(), start=1):
+            task.say(f"compiling {name}")
+            ready[name] = make()
+            wait(ready[name]())
+            task.advance_to(place)
+        task.say("taking turns")
+        done = len(makers)
+        return in_turn(ready, rounds=rounds, count=count, done=lambda number: task.advance_to(done + number))
 
 
 def _seconds(step: Callable[[], Any], count: int) -> tuple[float, list[np.ndarray]]:

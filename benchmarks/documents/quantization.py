@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from benchmarks import experiments, lines
-from benchmarks.markdown import Row, markdown
+from benchmarks import experiments
+from benchmarks.results import lines
+from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
 
 NAME = "quantization"
@@ -38,7 +39,7 @@ def table() -> str:
             for scheme in sorted({f["scheme"] for line in found.get(arm, ()) for f in line["tflite"]}, key=_order):
                 cells.append(_row(arm, scheme, found[arm], _files(found[FLOAT], "float32")))
         budget, data = found["distilled"][0]["budget"], found["distilled"][0]["data"]
-        out.append(markdown(HEAD, cells))
+        out.append(markdown_table(HEAD, cells))
         out.append(
             f"{variant} ({data['labelled']:,} labelled images), {budget['steps']:,} steps of {budget['batch_size']} "
             f"images for the distilled student, and {found[FLOAT][0]['epochs'][-1]['epoch']:.0f} epoch more for the "

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from benchmarks import experiments, lines
-from benchmarks.experiment_tables.against import BASELINE
-from benchmarks.markdown import Row, markdown
+from benchmarks import experiments
+from benchmarks.documents.comparison import BASELINE
+from benchmarks.results import lines
+from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
 
 Grid = dict[tuple[float, float], list[dict[str, Any]]]
@@ -59,4 +60,4 @@ def _of_variant(variant: str, recorded: list[dict[str, Any]]) -> str:
         f"{percent(validation(alone))} %). {len(cells[best])} seed{'s' * (len(cells[best]) > 1)}; every student: "
         f"{budget['steps']:,} steps of {budget['batch_size']} images."
     )
-    return markdown(("temperature", *(f"weight {w:g}" for w in weights)), rows, [sentence], text=())
+    return markdown_table(("temperature", *(f"weight {w:g}" for w in weights)), rows, [sentence], text=())

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.contestants import Contestant
-from benchmarks.speed.setting import Setting
+from benchmarks.speed.workloads.setting import Setting
+from benchmarks.speed.workloads.training_steps import Workload
 from distiller import data, teachers
 
 BATCHES, STORED_BATCHES = "batches, crop and flip", "batches, crop and flip, stored answers"
@@ -18,11 +18,11 @@ _IMAGES = 4096
 _VIEWS = data.Augmentation(crop=2, flip=True)
 
 
-def feeding() -> list[Contestant]:
+def feeding() -> list[Workload]:
     """A batch of `data.Batches` in host memory, without and with the answers of a `teachers.Cache`."""
     return [
-        Contestant(BATCHES, "pipeline", None, pipeline),
-        Contestant(STORED_BATCHES, "pipeline", None, lambda setting: pipeline(setting, taught=_stored(setting))),
+        Workload(BATCHES, "pipeline", None, pipeline),
+        Workload(STORED_BATCHES, "pipeline", None, lambda setting: pipeline(setting, taught=_stored(setting))),
     ]
 
 

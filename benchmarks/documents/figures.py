@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import experiments, lines
-from benchmarks.experiment_tables.against import BASELINE
-from benchmarks.experiment_tables.grid import grid, validation
+from benchmarks import experiments
+from benchmarks.documents.comparison import BASELINE
+from benchmarks.documents.grid import grid, validation
+from benchmarks.results import lines
 from distiller.report.measure import Measure
 
-FOLDER = Path(__file__).parent / "figures"
+FOLDER = Path(__file__).parent.parent / "figures"
 _SOURCE = "Source"
 
 Numbers = dict[str, Any]

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from benchmarks import experiments, lines
-from benchmarks.experiment_tables.against import BASELINE, accuracies, beside, standings, wall_time
-from benchmarks.experiment_tables.arms import gain, in_deviations
-from benchmarks.markdown import Row, markdown
+from benchmarks import experiments
+from benchmarks.documents.arms import gain, in_deviations
+from benchmarks.documents.comparison import BASELINE, accuracies, beside, standings, wall_time
+from benchmarks.results import lines
+from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
 
 HEAD = ("arm", "validation", "test, float", "over hard labels", "deviations", "test, int8", "minutes", "seeds")
@@ -36,7 +37,7 @@ def _of_variant(variant: str, arms: dict[str, list[dict[str, Any]]], published: 
         f"{budget['batch_size']} images ({first['recipe']['training']['epochs']} epochs); published: 240."
         f"{standings(arms)}{wall_time(arms)}"
     )
-    return markdown((*HEAD, *HEAD_PUBLISHED), rows, [sentence])
+    return markdown_table((*HEAD, *HEAD_PUBLISHED), rows, [sentence])
 
 
 def _row(arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]], published: dict[str, float]) -> Row:

@@ -3,21 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lines
-from benchmarks.markdown import markdown
-from benchmarks.speed import contestants, peers
-from benchmarks.speed.goals import verdict
-from benchmarks.speed.setting import Setting
-from benchmarks.speed.timing import Ratio, ratio
+from benchmarks.results import lines
+from benchmarks.speed.measuring.goals import verdict
+from benchmarks.speed.measuring.timing import Ratio, ratio
+from benchmarks.speed.workloads import keras_distillation, training_steps
+from benchmarks.speed.workloads.setting import Setting
+from distiller.report.markdown_table import markdown_table
 
 RESULTS = "step_cost.jsonl"
 HEAD = ("step", "compares", "× student", "interval", "ms")
 FASTER = (
-    ("plain training", contestants.STUDENT, peers.PLAIN_BARE),
-    ("logits", "hinton", peers.LOGITS_BARE),
-    ("logits, frozen teacher", contestants.FROZEN, peers.LOGITS_BARE),
-    ("a pair of features", "hint", peers.FEATURES_BARE),
-    ("a pair of features, frozen teacher", contestants.FROZEN_HINT, peers.FEATURES_BARE),
+    ("plain training", training_steps.STUDENT, keras_distillation.PLAIN_BARE),
+    ("logits", "hinton", keras_distillation.LOGITS_BARE),
+    ("logits, frozen teacher", training_steps.FROZEN, keras_distillation.LOGITS_BARE),
+    ("a pair of features", "hint", keras_distillation.FEATURES_BARE),
+    ("a pair of features, frozen teacher", training_steps.FROZEN_HINT, keras_distillation.FEATURES_BARE),
 )
 _SETTING = ("student", "teacher", "batch", "precision")
 
@@ -43,7 +43,7 @@ def faster(path: Path | None = None) -> str:
             if needed <= timed[line["run"]].keys():
                 settings[_processor(line), line["arguments"]["precision"]] = line["run"]
     columns = sorted(settings)
-    return markdown(
+    return markdown_table(
         ("step", *(f"{precision}, {processor}" for processor, precision in columns)),
         [(text, *(_times(timed[settings[column]], one, peer) for column in columns)) for text, one, peer in FASTER],
         text=(0,),
@@ -66,13 +66,13 @@ def _times(run: dict[str, list[float]], one: str, peer: str) -> str:
 
 def of_run(run: list[dict[str, Any]]) -> str:
     """A run's table and what it was: a row a contestant, a sentence a goal."""
-    return markdown(HEAD, rows(run), [f"- {note}" for note in notes(run)])
+    return markdown_table(HEAD, rows(run), [f"- {note}" for note in notes(run)])
 
 
 def rows(run: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     """A row a contestant: what it is, and its times against plain training of the student in the same rounds."""
     timed = [line for line in run if line["kind"] != "goal"]
-    student = next(line["seconds"] for line in timed if line["contestant"] == contestants.STUDENT)
+    student = next(line["seconds"] for line in timed if line["contestant"] == training_steps.STUDENT)
     return [_row(line, student) for line in timed]
 
 

@@ -1,1 +1,0 @@
-"""The tables of experiments, one module a form."""

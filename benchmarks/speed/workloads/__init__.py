@@ -1,0 +1,1 @@
+"""Workloads that are timed: training steps, the input pipeline, `keras.distillation` and PyTorch loops."""
