@@ -1,9 +1,9 @@
-"""What `distiller diagnose` says of the teachers of an experiment, before their students are looked at.
+"""Diagnosis of the teachers of an experiment, as `distiller diagnose` makes it, before their students are evaluated.
 
     python -m benchmarks.run label_smoothing --data-dir DIR
     python -m benchmarks.diagnoses label_smoothing --data-dir DIR
 
-Every fine-tuned copy of a run is diagnosed on the validation split. One JSON line a teacher is added to
+Every fine-tuned copy of a run is diagnosed on the validation split. One JSON line per teacher is added to
 `results/NAME_diagnoses.jsonl`.
 """
 
@@ -31,7 +31,7 @@ HEAD: Row = (
 
 
 def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, Any]]:
-    """A line a fine-tuned teacher of an experiment, of the runs with all seeds."""
+    """One line per fine-tuned teacher of an experiment, from its finished runs."""
     from distiller import teachers
     from distiller.bridging import Bridging
     from distiller.building import load_data
@@ -69,8 +69,8 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
 
 
 def table(name: str) -> str:
-    """The diagnoses of an experiment in Markdown: a row a teacher, and what speaks against it."""
-    # Of a teacher that was diagnosed again, what was said last.
+    """Markdown table of the diagnoses of an experiment: a row per teacher, and the concerns about it."""
+    # Of a teacher that was diagnosed again, the last line.
     found = {(line["variant"], *line["arms"]): line for line in lines.read(lines.RESULTS / f"{name}.jsonl")}
     recorded = list(found.values())
     sentences = [f"- {_arms(line)}: {concern}" for line in recorded for concern in line["diagnosis"]["concerns"]]

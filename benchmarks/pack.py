@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> None:
             "name": recipe.model.name,
             "classes": len(dataset.classes),
             "input_shape": list(teachers.load(args.run / "teacher.keras").input_shape[1:]),
-            # Whoever loads the packaged weights needs no others.
+            # Loading the packaged weights needs no others.
             "options": {key: value for key, value in recipe.model.options.items() if key != "weights"},
         },
         "data": recipe.data.name,
@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> None:
     if recipe.model.options.get("weights") == "imagenet":
         card["pretrained"] = imagenet.origin(recipe.model.name)
     path = pack(teachers.load(args.run / "teacher.keras"), card, WEIGHTS, args.name)
-    # What is packaged is what is measured: float16 weights, in the precision that the card names.
+    # The packaged weights are measured: float16, in the precision that the card names.
     packed = models.load(args.name, dtype=recipe.training.precision)
     card["test_accuracy"] = building.accuracy(packed, dataset.test)
     before = f", by a network that saw {card['pretrained']['data']} before" if "pretrained" in card else ""

@@ -1,9 +1,9 @@
-"""Run an experiment and record one JSON line a student.
+"""Run an experiment and record one JSON line per student.
 
     python -m benchmarks.run cifar100_to_cifar10 --data-dir DIR
 
-What is recorded already is not run again: an arm of which every student has its line is left out of a new run. An
-interrupted experiment goes on where it stopped.
+Recorded students are not trained again: an arm whose students all have a line is left out of a new run. An interrupted
+experiment resumes.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def missing_lines(
 
 
 def folder(work: Path, experiment: str, variant: str) -> Path:
-    """Where a variant is run, one seed after another or all at once.
+    """Folder of the run of a variant, with all of its seeds.
 
     >>> folder(Path("runs"), "demo", "5 labels a class").as_posix()
     'runs/demo/5-labels-a-class'
@@ -67,14 +67,14 @@ def folder(work: Path, experiment: str, variant: str) -> Path:
 
 
 def begun(out: Path) -> tuple[set[str], list[int]]:
-    """The arms and seeds with which the run in a folder was started, if there is one."""
+    """Arms and seeds with which the run in a folder was started, if there is one."""
     path = out / "run.json"
     recipe = json.loads(path.read_text())["recipe"] if path.exists() else {"arms": {}, "seeds": []}
     return set(recipe["arms"]), recipe["seeds"]
 
 
 def started(recipe: "RunRecipe", arms: set[str]) -> set[str]:
-    """Some arms and those whose students they go on with."""
+    """Arms together with those from whose students they start."""
     before = {start for name in arms if (start := recipe.arms[name].start) is not None}
     return arms | started(recipe, before) if before else arms
 

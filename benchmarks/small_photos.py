@@ -3,8 +3,8 @@
     python -m benchmarks.small_photos --data-dir DIR --seeds 0 1
 
 The photos are CIFAR-10's, written as JPEG files into folders of classes, of which a few hundred are for training. The
-teacher is a plain convolutional network that has seen five times as many. A set that is recorded is not run again, and
-one that was interrupted goes on.
+teacher is a plain convolutional network that has seen five times as many. A recorded set is not run again, and an
+interrupted one resumes.
 """
 
 import argparse
@@ -33,7 +33,7 @@ BEFORE: dict[str, Any] = {"epochs": 40, "batch_size": 128, "learning_rate": 0.1}
 
 
 def recipe_of(folder: Path, seeds: list[int], given: dict[str, Any], epochs: int | None = None) -> "RunRecipe":
-    """What `distiller distill teacher.keras resnet8 --data photos --flip` asks for, with one file a student."""
+    """Recipe of `distiller distill teacher.keras resnet8 --data photos --flip`, with one file per student."""
     from distiller import defaults, recipes
 
     training = sum(1 for _ in (folder / "photos" / "train").rglob("*.jpg"))

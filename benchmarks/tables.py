@@ -3,8 +3,8 @@
     python -m benchmarks.tables           write them
     python -m benchmarks.tables --check   exit 1 if a document or a figure is not what the results say
 
-A document marks a table with `<!-- table: NAME -->` and `<!-- end -->`, and a paragraph of what results say with
-`<!-- verdict: NAME -->` and `<!-- end -->` (`benchmarks.verdicts`).
+A document marks a table with `<!-- table: NAME -->` and `<!-- end -->`, and a paragraph on the results with
+`<!-- verdict: NAME -->` and `<!-- end -->` (`benchmarks.documents.verdicts`).
 """
 
 import argparse
@@ -51,7 +51,7 @@ _MARK = re.compile(
 
 
 def filled(document: str) -> str:
-    """The document with every marked table and verdict made anew."""
+    """Document with every marked table and verdict made anew."""
 
     def make(match: re.Match[str]) -> str:
         made = table(match["name"]) if match["kind"] == "table" else verdicts.paragraph(match["name"])
@@ -61,7 +61,7 @@ def filled(document: str) -> str:
 
 
 def table(name: str) -> str:
-    """The table of a benchmark or of an experiment, in Markdown."""
+    """Markdown table of a benchmark or of an experiment."""
     made: dict[str, Callable[[], str]] = {
         "step_cost": step_cost.table,
         "faster": step_cost.faster,

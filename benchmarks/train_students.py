@@ -1,10 +1,10 @@
-"""Train the students of experiments side by side in several processes, up to their files.
+"""Train the students of experiments in several processes, without converting them.
 
     KERAS_BACKEND=jax python -m benchmarks.train_students label_spaces --processes 12 --work DIR
 
 For several variants at once, and for a machine with JAX and no TensorFlow. `benchmarks.run` with the same `--work`,
-there or on another machine, goes on from these students: it converts, tests, measures and records them. What it trains
-itself, a variant after the other, can be side by side too: `--processes`.
+there or on another machine, resumes from these students: it converts, tests, measures and records them. `benchmarks.run
+--processes` trains in parallel too, one variant after another.
 """
 
 import argparse
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """A variant of an experiment, and where its data and its runs are."""
+    """Variant of an experiment, with the folders of its data and its runs."""
 
     experiment: str
     variant: str
@@ -35,14 +35,14 @@ class Asked(NamedTuple):
     seeds: tuple[int, ...] = ()  # the recipe's where there are none
 
     def recipe(self) -> "RunRecipe":
-        """The checked recipe."""
+        """Validated recipe."""
         from benchmarks import experiments
 
         return experiments.read(self.experiment).asked(self.variant, tiny=self.tiny, seeds=self.seeds)
 
 
 def asked_for(given: argparse.Namespace) -> list[Asked]:
-    """The variants of the experiments that were named.
+    """Variants of the experiments on the command line.
 
     Raises:
         InputError: no such experiment, or none of them has such a variant.
@@ -65,7 +65,7 @@ def asked_for(given: argparse.Namespace) -> list[Asked]:
 
 
 def train(wanted: list[Asked], workers: Executor) -> int:
-    """Train what is not trained yet, in the order of what is wanted; returns how many works failed."""
+    """Train the students that are not trained yet, in order; returns the number of failures."""
     failed = 0
     prepared = [(asked, workers.submit(prepare, asked)) for asked in wanted]
     students: list[tuple[str, Future[None]]] = []
@@ -90,7 +90,7 @@ def _succeeded(title: str, work: Future[None]) -> bool:
 
 
 def prepare(asked: Asked) -> None:
-    """Train the teacher of a variant, where it is to be trained, and fit its bridges."""
+    """Train the teacher of a variant, where the recipe says so, and fit its bridges."""
     _stages(asked)
 
 
@@ -102,7 +102,7 @@ def _train(asked: Asked, chain: list[str], seed: int) -> None:
 
 @lru_cache(maxsize=1)
 def _stages(asked: Asked) -> "Stages":
-    """The stages of a variant, its teacher and bridges fitted; a process mostly stays with one variant."""
+    """Stages of a variant, with its teacher and bridges fitted; cached, since a process mostly keeps to one."""
     from benchmarks.run import folder
     from distiller.folder import RunFolder
     from distiller.progress import Reporter

@@ -1,4 +1,4 @@
-"""The table of an experiment that compares several arms with hard labels, made from its recorded lines."""
+"""Table of an experiment that compares several arms with hard labels."""
 
 import math
 from typing import Any
@@ -25,7 +25,7 @@ HEAD = (
 
 
 def table(name: str) -> str:
-    """An experiment in Markdown: a row a variant and arm, and a sentence a variant on the best arm.
+    """Markdown table of an experiment: a row per variant and arm, and a sentence per variant on the best arm.
 
     "Over hard labels" is the difference of the means on the test split in points with its 95 % interval (Welch's),
     and "deviations" how many combined sample deviations, √(s² + s₀²), that is; empty where there is one seed. Minutes
@@ -44,7 +44,7 @@ def table(name: str) -> str:
 
 
 def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[float, float | None]:
-    """How much better an arm is on the test split, a fraction, and in combined deviations; None with one seed.
+    """Gain of an arm on the test split, as a fraction and in combined deviations; None with one seed.
 
     >>> lines = [[{"test_accuracy": a} for a in arm] for arm in ((0.80, 0.82), (0.70, 0.72))]
     >>> difference, deviations = gain(*lines)
@@ -103,7 +103,7 @@ def _row(
 
 
 def _to_teacher(arm: str, found: list[dict[str, Any]]) -> str:
-    """How far an arm is from its teacher, where that is the recipe's own: the lines have the accuracy of no other."""
+    """Difference of an arm from its teacher, where that is the recipe's own: lines have the accuracy of no other."""
     if found[0]["recipe"]["arms"][arm]["bridge"] is not None:
         return ""
     difference = Measure.of([line["test_accuracy"] for line in found]).mean - lines.teacher_accuracy(found)
@@ -111,7 +111,7 @@ def _to_teacher(arm: str, found: list[dict[str, Any]]) -> str:
 
 
 def _best(variant: str, arms: dict[str, list[dict[str, Any]]]) -> str:
-    """The arm that is best on the validation split, and what it has over hard labels on the test split."""
+    """Sentence on the arm that is best on the validation split, and its gain over hard labels on the test split."""
 
     def validation(arm: str) -> float:
         return Measure.of([line["last_validation_accuracy"] for line in arms[arm]]).mean

@@ -1,4 +1,4 @@
-"""An arm against hard labels: what it gains with its interval, and what that took."""
+"""Comparison of an arm with hard labels: gain, interval and wall time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Arms = Mapping[str, Lines]
 
 
 def accuracies(found: Lines) -> list[float]:
-    """On the test split, one a seed."""
+    """Accuracies on the test split, one per seed."""
     return [line["test_accuracy"] for line in found]
 
 
@@ -22,7 +22,7 @@ def interval(found: Lines, alone: Lines) -> tuple[float, float] | None:
 
 
 def beside(found: Sequence[float], base: Sequence[float]) -> str:
-    """A difference of means in points with its 95 % interval, where seeds allow it.
+    """Difference of means in points with its 95 % interval, where there are several seeds.
 
     >>> beside([0.93, 0.95], [0.90, 0.92]), beside([0.93], [0.90])
     ('+3.00 (−3.08 to +9.08)', '+3.00')
@@ -39,7 +39,7 @@ def in_words(found: Lines, alone: Lines) -> str:
 
 
 def standings(arms: Arms) -> str:
-    """Which arms are ahead of hard labels, which behind, and which cannot be told apart; empty without intervals."""
+    """Arms that are ahead of hard labels, behind them, or not told apart from them; empty without intervals."""
     groups: dict[str, list[str]] = {"ahead of hard labels": [], "behind them": [], "not told apart from them": []}
     for arm, found in arms.items():
         bounds = interval(found, arms[BASELINE]) if arm != BASELINE else None
@@ -51,7 +51,7 @@ def standings(arms: Arms) -> str:
 
 
 def wall_time(arms: Arms) -> str:
-    """How many times as long as hard labels the others trained, of seeds that had the same machine for both."""
+    """Training time of the other arms as a multiple of that of hard labels, of seeds with one machine for both."""
     alone = {_place(line): line["seconds"] for line in arms[BASELINE] if "seconds" in line}
     ratios = []
     for arm, found in arms.items():
@@ -67,5 +67,5 @@ def wall_time(arms: Arms) -> str:
 
 
 def _place(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Seed, machine, and how many trained there at a time, where the line has them."""
+    """Seed, machine, and number of processes, where the line has them."""
     return line.get("seed"), str(line.get("machine")), line.get("processes")

@@ -1,7 +1,7 @@
-"""The figures of the documents, made from the recorded results.
+"""Figures of the documents, made from the recorded results.
 
-A PNG file says in its metadata from which numbers it was drawn, so a check compares numbers and not pixels, which
-differ between versions of matplotlib.
+The metadata of a PNG file hold a digest of its numbers, so a check compares numbers and not pixels, which differ
+between versions of matplotlib.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Numbers = dict[str, Any]
 
 
 def write(folder: Path = FOLDER) -> list[str]:
-    """Draw every figure that is not what the results say; returns their names."""
+    """Draw every figure that is out of date; returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
     late = stale(folder)
     for name in late:
@@ -36,18 +36,18 @@ def write(folder: Path = FOLDER) -> list[str]:
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
-    """The figures that are missing or were drawn from other numbers; one without results is not asked for."""
+    """Names of figures that are missing or were drawn from other numbers; those without results are left out."""
     wanted = {name: found for name, (numbers, _) in FIGURES.items() if (found := numbers())}
     return [name for name, found in wanted.items() if source(_file(folder, name)) != digest(found)]
 
 
 def digest(numbers: Numbers) -> str:
-    """What identifies numbers."""
+    """Digest that identifies numbers."""
     return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def source(path: Path) -> str | None:
-    """The digest of the numbers that a PNG file was drawn from."""
+    """Digest of the numbers that a PNG file was drawn from."""
     from PIL import Image
 
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The table of an experiment over temperatures and weights of the soft targets."""
+"""Table of an experiment over temperatures and weights of the soft targets."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Grid = dict[tuple[float, float], list[dict[str, Any]]]
 
 
 def table(name: str) -> str:
-    """An experiment in Markdown: a row a temperature, a column a weight, validation accuracy in percent.
+    """Markdown table of an experiment: a row per temperature, a column per weight, validation accuracy in percent.
 
     The test accuracy is given for the best on the validation split alone.
     """

@@ -1,4 +1,4 @@
-"""The table of networks as integer files, made from its recorded lines."""
+"""Table of networks as integer files."""
 
 from collections import Counter
 from typing import Any
@@ -14,7 +14,7 @@ _LONGEST = 160
 
 
 def table() -> str:
-    """A row a network and way, a sentence a way on how many were integer files, and what went wrong where."""
+    """One row per network and way, one sentence per way on how many were integer files, and the errors."""
     recorded = lines.read(lines.RESULTS / NAME)
     found = Counter((line["way"], kind(line)) for line in recorded)
     ways = [way for way in WAYS if any(line["way"] == way for line in recorded)]
@@ -38,7 +38,7 @@ def table() -> str:
 
 
 def kind(line: dict[str, Any]) -> str:
-    """What became of a network.
+    """Result of converting a network.
 
     >>> kind({"error": "no"}), kind({"float_operators": 0}), kind({"float_operators": 2})
     ('error', 'integer', 'float inside')
@@ -49,12 +49,12 @@ def kind(line: dict[str, Any]) -> str:
 
 
 def words(way: str) -> str:
-    """A way in words."""
+    """Name of a way in words."""
     return _WORDS.get(way, f"{way} engine")
 
 
 def _short(text: str) -> str:
-    """The beginning of an error, in one cell of a table or one item of a list."""
+    """Beginning of an error message, for a cell of a table or an item of a list."""
     text = " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

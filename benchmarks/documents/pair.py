@@ -1,4 +1,4 @@
-"""The table of an experiment that compares a distilled student with hard labels and its teacher."""
+"""Table of an experiment that compares a distilled student with hard labels and its teacher."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ HEAD: Row = ("labels", "student", "test, float", "test, int8", "its teacher", "b
 
 
 def table(name: str) -> str:
-    """An experiment in Markdown: a row a variant and student, in percent, and a sentence a variant on what it shows.
+    """Markdown table of an experiment: a row per variant and student, in percent, and a sentence per variant.
 
     Seeds may have been run on several machines, with other times and another converter: bytes and milliseconds are
     those of the last seed's file.
@@ -35,7 +35,7 @@ def table(name: str) -> str:
 
 
 def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, Any]]) -> str:
-    """What a variant shows, in points of test accuracy, and its budget."""
+    """Sentence on a variant: differences in points of test accuracy, and its budget."""
     budget, labelled = taught[0]["budget"], alone[0]["data"]["labelled"]
     difference, deviations = gain(taught, alone)
     int8 = [file["accuracy"] for line in taught for file in _files(line)]

@@ -1,4 +1,4 @@
-"""The table of an experiment on a pair of the field's tables: published accuracies beside those recorded here."""
+"""Table of an experiment on a published teacher-student pair: published accuracies beside those recorded here."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ HEAD_PUBLISHED = ("published", "over hard labels, published")
 
 
 def table(name: str) -> str:
-    """An experiment in Markdown: a row an arm, after the row of the teacher; accuracies after the last epoch."""
+    """Markdown table of an experiment: a row per arm, after the row of the teacher; accuracies after the last epoch."""
     experiment = experiments.read(name)
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     return "\n\n".join(

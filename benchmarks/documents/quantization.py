@@ -1,4 +1,4 @@
-"""The table of the experiment on integer files, made from its recorded lines."""
+"""Table of the experiment on integer files."""
 
 from typing import Any
 
@@ -23,10 +23,11 @@ _WORDS = {
 
 
 def table() -> str:
-    """A row a student and file; integers of a student in floating point are from images alone.
+    """One row per student and file; integer files of students in floating point are from images alone.
 
     "Against floating point" is in points, the mean over seeds of the file's accuracy minus that of the float32 file of
-    the student that was trained on as long in floating point; "agreement" is that of the file with its Keras model.
+    the student that was trained for as many epochs in floating point; "agreement" is that of the file with its
+    Keras model.
     """
     recorded = lines.read(lines.RESULTS / f"{NAME}.jsonl")
     out = []

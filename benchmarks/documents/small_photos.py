@@ -1,4 +1,4 @@
-"""The table of the small sets of photos, and what it shows, from the recorded lines."""
+"""Table of the small sets of photos, and a sentence on each."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ HEAD: Row = (
 
 
 def table() -> str:
-    """A row a set and student, in percent, and a sentence a set."""
+    """One row per set and student, in percent, and one sentence per set."""
     recorded = lines.read(lines.RESULTS / f"{NAME}.jsonl")
     rows: list[Row] = []
     sentences = []
@@ -52,7 +52,7 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[s
 
 
 def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, Any]]) -> str:
-    """How far the distilled student is from hard labels, and whether that may be chance."""
+    """Difference of the distilled student from hard labels, with its interval."""
     base, own = _accuracies(alone), _accuracies(taught)
     gain = Measure.of(own).mean - Measure.of(base).mean
     interval = welch(own, base)

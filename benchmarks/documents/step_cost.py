@@ -1,4 +1,4 @@
-"""The table of the step-cost benchmark, made from its recorded lines."""
+"""Table of the step-cost benchmark."""
 
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ _SETTING = ("student", "teacher", "batch", "precision")
 
 
 def table(path: Path | None = None) -> str:
-    """The last run of each setting in `path`, the recorded results by default, in Markdown."""
+    """Markdown tables of the last run of each setting in `path`, the recorded results by default."""
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
     last = {tuple(line["arguments"][key] for key in _SETTING): line["run"] for line in recorded}
     return "\n\n".join(of_run([line for line in recorded if line["run"] == run]) for run in last.values())
 
 
 def faster(path: Path | None = None) -> str:
-    """How many times as fast as Keras a step is, from the last run of each precision on each machine."""
+    """Speed-up of a step over Keras, from the last run of each precision on each machine."""
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
     usual = Setting()
     pair = {"student": usual.student, "teacher": usual.teacher, "batch": usual.batch}
@@ -65,19 +65,19 @@ def _times(run: dict[str, list[float]], one: str, peer: str) -> str:
 
 
 def of_run(run: list[dict[str, Any]]) -> str:
-    """A run's table and what it was: a row a contestant, a sentence a goal."""
+    """Table of a run: a row per workload, a sentence per goal, and how it was measured."""
     return markdown_table(HEAD, rows(run), [f"- {note}" for note in notes(run)])
 
 
 def rows(run: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """A row a contestant: what it is, and its times against plain training of the student in the same rounds."""
+    """One row per workload, with its times against plain training of the student in the same rounds."""
     timed = [line for line in run if line["kind"] != "goal"]
     student = next(line["seconds"] for line in timed if line["contestant"] == training_steps.STUDENT)
     return [_row(line, student) for line in timed]
 
 
 def notes(run: list[dict[str, Any]]) -> list[str]:
-    """A sentence a goal, and one on how and where the run was made."""
+    """One sentence per goal, and one on how and where the run was made."""
     return [*(_goal(line) for line in run if line["kind"] == "goal"), _made(run[0])]
 
 

@@ -1,4 +1,4 @@
-"""What the recorded results say, in sentences: the paragraphs of the documents that name numbers or call a winner.
+"""Sentences on the recorded results: the paragraphs of the documents that name numbers or call a winner.
 
 A document marks one with `<!-- verdict: NAME -->` and `<!-- end -->`. Words follow from the numbers: "ahead" and
 "behind" stand where the 95 % interval leaves zero out, "not told apart" where it does not.
@@ -50,13 +50,13 @@ def mean(found: Lines) -> float:
 
 
 def to_teacher(found: Lines) -> str:
-    """Points to the teacher's accuracy, and that this is of a copy that was fitted again, where it is."""
+    """Points to the teacher's accuracy; a copy that was fitted again is named as such."""
     again = " to a copy of the teacher that was fitted again" if found[0]["teacher"].get("fitted_again") else ""
     return f"{signed(mean(found) - lines.teacher_accuracy(found))}{again}"
 
 
 def called(difference: float, bounds: tuple[float, float] | None) -> str:
-    """A difference with what its interval lets one say.
+    """Difference in words, as far as its interval supports them.
 
     >>> called(0.02, (0.01, 0.03)), called(0.02, (-0.01, 0.05)), called(0.02, None)
     ('ahead by 2.00 points', 'not told apart', 'ahead by 2.00 points with one seed')
@@ -68,12 +68,12 @@ def called(difference: float, bounds: tuple[float, float] | None) -> str:
 
 
 def words(arm: str) -> str:
-    """An arm's name for a reader."""
+    """Name of an arm in words."""
     return arm.replace("_", " ")
 
 
 def settings() -> str:
-    """Which of two settings the trial chose for each arm, and which of them were used."""
+    """Setting that the trial chose for each arm, of two, and the one that was used."""
     tried = arms_of("bridge_weights", "20 % of the labels")
     used = {arm for line in lines.read(lines.RESULTS / "label_spaces.jsonl") if (arm := line["arm"])}
     pairs: dict[str, list[str]] = {}
@@ -247,7 +247,7 @@ def published() -> str:
 
 
 def exactness() -> str:
-    """How near the trained models answer to their files."""
+    """Agreement of the trained models with their files."""
     found = lines.read(lines.RESULTS / "zoo_agreement.jsonl")
     exact = [line for line in found if line["agreement"] == 1]
     steps = [line["mean_lsb"] for line in found]

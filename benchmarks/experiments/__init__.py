@@ -1,4 +1,4 @@
-"""What an experiment is: a recipe, and the variants of it that are compared."""
+"""Experiments: a recipe and the variants of it that are compared, one YAML file each in this folder."""
 
 from collections.abc import Sequence
 from pathlib import Path

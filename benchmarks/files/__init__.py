@@ -1,1 +1,1 @@
-"""What becomes of networks as files: whether they convert, answer alike, and are timed as others time them."""
+"""Networks as integer files: conversion, agreement with the Keras model, and latency beside other tools."""

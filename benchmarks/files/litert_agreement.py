@@ -1,11 +1,11 @@
-"""Our latencies against those of the benchmark that comes with LiteRT: same file, same machine, one run.
+"""Latencies of `tflite.benchmark` beside those of LiteRT's own benchmark: same file, same machine, one run.
 
     taskset -c 0,1 python -m benchmarks.files.litert_agreement
     python -m benchmarks.files.litert_agreement --rounds 3 --results runs/agreement
 
 Both run a file in a process of their own and take turns, in rounds: `tflite.benchmark`, which times the interpreter,
-and `litert-benchmark` of the package ai-edge-litert, which times LiteRT's compiled model. What is compared is the
-median of a round. One JSON line a file is recorded, with the verdict whether the two agree.
+and `litert-benchmark` of the package ai-edge-litert, which times LiteRT's compiled model. The medians of each round are
+compared. One JSON line per file is recorded, with the verdict on their agreement.
 """
 
 import argparse
@@ -33,7 +33,7 @@ FILES: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("mobilenet_v2", {"width": 0.5}, "int8"),
 )
 
-# What `litert-benchmark` runs. It rounds what it found to 0.01 ms, an eighth of what a small network takes: without.
+# Program of `litert-benchmark`, without its rounding to 0.01 ms, an eighth of the latency of a small network.
 _THEIRS = """
 from ai_edge_litert.tools import benchmark_litert_model as theirs
 theirs.round = lambda number, _: number
@@ -42,7 +42,7 @@ theirs.main()
 
 
 def measured(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run, one a file.
+    """Lines of a run, one per file.
 
     Raises:
         WorkError: the other benchmark failed.
@@ -74,7 +74,7 @@ def measured(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 
 
 def compared(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
-    """The ratio of the medians of each round: its median, the interval of that, and the verdict.
+    """Median of the ratios of each round, its interval, and the verdict.
 
     >>> compared([1.0, 1.0, 1.0], [1.0, 0.8, 1.25])
     {'ratio': 1.0, 'interval': None, 'limit': 0.05, 'agree': True}
@@ -92,7 +92,7 @@ def compared(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
 
 
 def sentence(line: dict[str, Any]) -> str:
-    """What a line says."""
+    """Sentence for a line."""
     between = f", from {line['interval'][0]:.3f} to {line['interval'][1]:.3f}" if line["interval"] else ""
     return (
         f"{line['network']} {line['scheme']}: ours {statistics.median(line['ours_ms']):.4f} ms, theirs "
@@ -102,7 +102,7 @@ def sentence(line: dict[str, Any]) -> str:
 
 
 def our_median(path: Path, args: argparse.Namespace) -> float:
-    """Milliseconds of one run, the median over the runs of a turn, by `tflite.benchmark`."""
+    """Milliseconds of one run, the median over the runs of a round, by `tflite.benchmark`."""
     import tflite
 
     found = tflite.benchmark(path, threads=args.threads, runs=args.runs, warmup_runs=args.runs // 10, min_seconds=0.0)
@@ -134,7 +134,7 @@ def their_median(path: Path, args: argparse.Namespace) -> float:
 
 
 def _converted(name: str, options: dict[str, Any], scheme: str, folder: Path) -> Path:
-    """A file of an untrained network: what it costs to run does not depend on what it has learned."""
+    """File of an untrained network: latency does not depend on the weights."""
     import keras
     import numpy as np
 

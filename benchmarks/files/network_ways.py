@@ -1,9 +1,9 @@
-"""One network made an integer file in several ways, in a process of its own.
+"""Conversion of one network to an integer file in several ways, in a process of its own.
 
     python -m benchmarks.files.network_ways …
 
-The networks are trained for a short, stated time: one that nobody trained makes each rounding larger from layer to
-layer, and no two computations of it agree. What converts and what a file costs does not depend on it.
+The networks are trained for a short, stated time: an untrained one amplifies each rounding from layer to layer, and no
+two computations of it agree. Conversion and latency do not depend on training.
 """
 
 import argparse
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 CLASSES = 10
 STEPS, BATCH = 200, 64  # of training
-IMAGES = 500  # that ranges and batch statistics come from
-ASKED = 1000  # that file and model are compared on
+IMAGES = 500  # for ranges and batch statistics
+ASKED = 1000  # held-out images on which file and model are compared
 RUNS = 100
 
 # Name in `keras.applications` → height and width of the images; the smallest that the network takes, 32 or more.
@@ -72,7 +72,7 @@ def built(name: str) -> "keras.Model":
 
 
 def trained(name: str, images: np.ndarray, labels: np.ndarray) -> "keras.Model":
-    """A network that saw images (n, height, width, 3) once, with a peak rate of 0.002 of AdamW; float32."""
+    """Network trained for one epoch on images (n, height, width, 3), AdamW with a peak rate of 0.002; float32."""
     import keras
 
     steps = -(-len(images) // BATCH)
@@ -109,7 +109,7 @@ def settle(model: "keras.Model", images: np.ndarray) -> None:
 
 
 def native(model: "keras.Model", path: Path, images: np.ndarray) -> "keras.Model":
-    """Quantization-aware by the native engine; returns the model that rounds as the file."""
+    """Quantization-aware by the native engine; returns the model whose rounding is that of the file."""
     import tflite
 
     aware = tflite.quantize_aware(model)
@@ -161,7 +161,7 @@ WAYS: dict[str, Callable[["keras.Model", Path, np.ndarray], "keras.Model"]] = {
 
 
 def made(name: str, way: str, folder: Path, model: "keras.Model", dataset: "Dataset") -> dict[str, Any]:
-    """What became of a network: the properties of its file, or the error in `error`."""
+    """Properties of the file made of a network, or the error in `error`."""
     import tflite
 
     path = folder / f"{name}-{way}.tflite"
@@ -173,7 +173,7 @@ def made(name: str, way: str, folder: Path, model: "keras.Model", dataset: "Data
             reference, path, fitting(name, held_out.images[:ASKED]), labels=held_out.labels[:ASKED]
         )
         latency = tflite.benchmark(path, threads=1, runs=RUNS)
-    # Whatever a tool says of a network is a result.
+    # An error of a tool is a result.
     except Exception as error:
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0]}
@@ -189,12 +189,12 @@ def made(name: str, way: str, folder: Path, model: "keras.Model", dataset: "Data
 
 
 def accuracy(model: "keras.Model", images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the images (n, height, width, 3) whose label is the model's first choice."""
+    """Top-1 accuracy on images (n, height, width, 3)."""
     return float((model.predict(images, verbose=0).argmax(axis=-1) == labels).mean())
 
 
 def fitting(name: str, images: np.ndarray) -> np.ndarray:
-    """Images in the size of a network, float32."""
+    """Images resized for a network, float32."""
     import keras
 
     images = images.astype("float32")

@@ -1,9 +1,9 @@
-"""Which networks become integer files, and by which tool: our two engines, the converter alone, and ai-edge-quantizer.
+"""Networks as integer files by four tools: both engines of `tflite`, the converter alone, and ai-edge-quantizer.
 
     pip install '.[tfmot,peers]'
     python -m benchmarks.files.networks --data-dir DIR
 
-One JSON line a network and way is added to `results/networks.jsonl`; what is recorded is not run again. Every network
+One JSON line per network and way is added to `results/networks.jsonl`; what is recorded is not run again. Every network
 has a process of its own with a time limit, so that a tool that crashes or hangs is a result as well.
 """
 
@@ -26,7 +26,7 @@ SECONDS = 1800  # that a network may take
 
 
 def results_of(name: str, ways: list[str], data_dir: Path | None, seconds: float) -> list[dict[str, Any]]:
-    """One line a way; a way that the process did not live to tell of has an `error`, those after it none."""
+    """One line per way; a way during which the process ended has an `error`, those after it have no line."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.files.network_ways", name, *ways, "--folder", folder]
         command += ["--data-dir", str(data_dir)] if data_dir else []
@@ -44,7 +44,7 @@ def results_of(name: str, ways: list[str], data_dir: Path | None, seconds: float
 
 
 def told(output: str) -> list[dict[str, Any]]:
-    """The lines of JSON in a process's output.
+    """JSON lines in the output of a process.
 
     >>> told('a warning\\n{"network": "resnet8", "way": "native"}\\n{"cut')
     [{'network': 'resnet8', 'way': 'native'}]

@@ -1,10 +1,10 @@
-"""Whether files answer as their quantization-aware models do: the zoo's students, trained on digits.
+"""Agreement of integer files with their quantization-aware models: the zoo's students, trained on digits.
 
     python -m benchmarks.files.zoo_agreement
 
 Every student is trained in floating point and then, quantization-aware for kernels of 8 and of 4 bits, a fifth as long;
 its file is compared with it before and after `tflite.match_runtime`, on the images that it has not seen. One JSON
-line a file is added to `results/zoo_agreement.jsonl`.
+line per file is added to `results/zoo_agreement.jsonl`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ HEAD = ("student", "file", "accuracy of the file", "agreement", "steps of the ou
 
 
 def agreement(name: str, epochs: int) -> list[dict[str, Any]]:
-    """A student's files: agreement and mean steps of the output, with biases rounded and as trained."""
+    """Lines of a student's files: agreement and mean output difference in steps, with biases rounded and as trained."""
     import keras
     import numpy as np
 
@@ -54,7 +54,7 @@ def agreement(name: str, epochs: int) -> list[dict[str, Any]]:
 
 
 def compared(aware: Any, scheme: str, images: Any, labels: Any) -> Any:
-    """A quantization-aware model and its file."""
+    """Comparison of a quantization-aware model with its file."""
     import tempfile
 
     import tflite

@@ -1,4 +1,4 @@
-"""The recorded results: one JSON line a trained student."""
+"""Recorded results: reading, appending and identifying JSON lines, one per trained student or measurement."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent
 
 
 def key(recipe: RunRecipe, arm: str, seed: int) -> str:
-    """What identifies a line: everything that was asked and matters to the student, the arm and the seed."""
+    """Identity of a line: a digest of everything in the recipe that affects the student, of the arm and the seed."""
     asked = recipe.model_dump(mode="json", exclude={"arms", "seeds", "name", "summary"})
     asked |= {"arm": recipe.arms[arm].model_dump(mode="json"), "name": arm, "seed": seed}
     start = recipe.arms[arm].start
@@ -28,12 +28,12 @@ def key(recipe: RunRecipe, arm: str, seed: int) -> str:
 
 
 def key_of(line: dict[str, Any]) -> str:
-    """The key of a recorded line, from what it says that it was asked."""
+    """Key of a recorded line, from the recipe that it holds."""
     return key(RunRecipe.model_validate(line["recipe"]), line["arm"], line["seed"])
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file; a last one that was cut short by a kill is left out."""
+    """Lines of a file; a last one that was cut short when its process was killed is left out."""
     if not path.exists():
         return []
     lines = path.read_text().splitlines(keepends=True)
@@ -53,7 +53,7 @@ def last_in_words(name: str, sentence: Callable[[dict[str, Any]], str]) -> str:
 
 
 def machine(line: dict[str, Any]) -> str:
-    """Where a line was measured.
+    """Machine on which a line was measured.
 
     >>> machine({"machine": {"processor": "AMD EPYC", "cores": 2}})
     'AMD EPYC, 2 cores'
@@ -62,14 +62,14 @@ def machine(line: dict[str, Any]) -> str:
 
 
 def machine_and_versions(line: dict[str, Any]) -> str:
-    """Where a line was measured, and with what; PyTorch too where the line has it."""
+    """Machine and versions with which a line was measured; PyTorch too where the line has it."""
     versions = line["versions"]
     other = f", PyTorch {line['torch']}" if "torch" in line else ""
     return f"{machine(line)}; TensorFlow {versions['tensorflow']}, Keras {versions['keras']}{other}"
 
 
 def by_arm(found: list[dict[str, Any]], variant: str) -> dict[str, list[dict[str, Any]]]:
-    """Arm → its lines of a variant, one a seed.
+    """Arm → its lines of a variant, one per seed.
 
     >>> by_arm([{"variant": "a", "arm": "x"}, {"variant": "b", "arm": "x"}], "a")
     {'x': [{'variant': 'a', 'arm': 'x'}]}
@@ -82,7 +82,7 @@ def by_arm(found: list[dict[str, Any]], variant: str) -> dict[str, list[dict[str
 
 
 def teacher_accuracy(found: list[dict[str, Any]]) -> float:
-    """Of the teachers of some lines on the test split, in the mean: each seed may have fitted its own bridge.
+    """Mean test accuracy of the teachers of some lines: each seed may have fitted its own bridge.
 
     >>> teacher_accuracy([{"teacher": {"accuracy": 0.75}}, {"teacher": {"accuracy": 0.5}}])
     0.625
@@ -101,7 +101,7 @@ def append(path: Path, lines: list[dict[str, Any]]) -> None:
 def lines_of(
     report: dict[str, Any], recipe: RunRecipe, experiment: str, variant: str, recorded: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """One line a student of a run, from its `report.json` and its `run.json` (`recorded`)."""
+    """One line per student of a run, from its `report.json` and its `run.json` (`recorded`)."""
     found = []
     for student in report["students"]:
         name, seed = student["name"], student["seed"]

@@ -1,1 +1,1 @@
-"""What a step of training costs, of ours and of others, and what saves time and memory."""
+"""Time and memory of training: the cost of a step beside other implementations, caching, parallel runs, start-up."""

@@ -1,8 +1,8 @@
-"""What stored answers of a teacher save in a run of several seeds: the same run with and without them, in turn.
+"""Wall time saved by caching teacher outputs in a run of several seeds: the same run with and without a cache, in turn.
 
     python -m benchmarks.speed.cache_saving --data-dir DIR
 
-The first student makes the answers for all. One JSON line a run is added to `results/cache_saving.jsonl`.
+The first student fills the cache for all. One JSON line per run is added to `results/cache_saving.jsonl`.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""How far a frozen teacher's answers are from the teacher's in float32, and how much sooner they are there.
+"""Accuracy and speed of a frozen teacher: its outputs and its forward pass beside those of the teacher in float32.
 
     python -m benchmarks.speed.frozen_teacher --data-dir DIR
 
-The packaged teacher, and what `teachers.frozen` makes of it, answer the validation images of its own recipe. Batches of
-both take turns to be timed. One JSON line is added to `results/frozen_teacher.jsonl`.
+The packaged teacher, and the result of `teachers.frozen`, predict the validation images of its own recipe. Forward
+passes of both are timed in turn. One JSON line is added to `results/frozen_teacher.jsonl`.
 """
 
 import argparse
@@ -16,12 +16,12 @@ from benchmarks.results import lines
 from benchmarks.shell import Line, batch, command, data_dir, option, positive, rounds
 
 NAME = "frozen_teacher.jsonl"
-# What is asked of outputs that stand for those in float32, fixed before they were looked at.
+# Tolerances for outputs in place of those in float32, fixed before they were measured.
 AGREEMENT, DIVERGENCE, TEMPERATURE = 0.99, 1e-3, 4.0
 
 
 def measured(args: argparse.Namespace) -> dict[str, Any]:
-    """The line of a run."""
+    """Line of a run."""
     import tensorflow as tf
 
     from benchmarks.speed.measuring import timing
@@ -35,7 +35,7 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
     images, labels = held.images[: args.images].astype("float32"), held.labels[: args.images]
     teacher = models.load(args.teacher)
     networks = {"teacher": models.fuse(teacher), "frozen": teachers.frozen(teacher)}
-    answers = {
+    outputs = {
         kind: network.predict(images, batch_size=args.batch, verbose=0).astype("float32")
         for kind, network in networks.items()
     }
@@ -51,15 +51,15 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
         "teacher": args.teacher,
         "data": data.model_dump(mode="json"),
         "images": len(images),
-        "accuracy": {kind: float((answer.argmax(-1) == labels).mean()) for kind, answer in answers.items()},
-        **dataclasses.asdict(closeness(answers["teacher"], answers["frozen"], temperature=TEMPERATURE)),
+        "accuracy": {kind: float((output.argmax(-1) == labels).mean()) for kind, output in outputs.items()},
+        **dataclasses.asdict(closeness(outputs["teacher"], outputs["frozen"], temperature=TEMPERATURE)),
         "seconds": seconds,
         "ratio": dataclasses.asdict(timing.ratio(seconds["frozen"], seconds["teacher"])),
     }
 
 
 def sentence(line: dict[str, Any]) -> str:
-    """The recorded figures in words, and whether they stay within the tolerance."""
+    """Recorded figures in words, with the verdict on the tolerance."""
     within = line["agreement"] >= AGREEMENT and line["divergence"] <= DIVERGENCE
     exact, rounded = (f"{100 * line['accuracy'][kind]:.2f} %" for kind in ("teacher", "frozen"))
     ratio, name = line["ratio"], line["teacher"].replace("_", " ")

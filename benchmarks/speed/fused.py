@@ -1,9 +1,9 @@
-"""How much faster networks train, and answer, with `models.fuse` than as Keras computes them.
+"""Training and inference with `models.fuse` beside Keras's own layers.
 
     python -m benchmarks.speed.fused
 
-Plain training on hard labels and the forward pass in inference mode, on batches in memory. The network with fast
-kernels and its clone without them take turns. One JSON line a network and a precision is added to
+Plain training on hard labels and the forward pass in inference mode, on batches in memory. The network with fused
+kernels and its clone without them take turns. One JSON line per network and precision is added to
 `results/fused.jsonl`.
 """
 
@@ -26,7 +26,7 @@ _PARTS = {"training": "a training step", "forward": "a forward pass"}
 
 
 def check(networks: Sequence[str]) -> None:
-    """Raise InputError where the backend has no such kernels, or a network is unknown."""
+    """Raise InputError where the backend has no fused kernels, or a network is unknown."""
     import keras
 
     from distiller import models
@@ -41,7 +41,7 @@ def check(networks: Sequence[str]) -> None:
 
 
 def measured(network: str, precision: str, args: argparse.Namespace) -> dict[str, Any]:
-    """The line of a network in a precision: seconds a step of both kinds, and how many times as fast the fused is."""
+    """Line of a network in a precision: seconds per step of both kinds, and the speed-up of the fused network."""
     from benchmarks.speed.measuring import timing
     from benchmarks.speed.workloads import keras_distillation
     from benchmarks.speed.workloads.setting import Setting
@@ -69,13 +69,13 @@ def measured(network: str, precision: str, args: argparse.Namespace) -> dict[str
 
 
 def table() -> str:
-    """The last line of every network and precision, in Markdown."""
+    """Markdown table of the last line of every network and precision."""
     recorded = lines.read(lines.RESULTS / NAME)
     return of_lines(list({(line["network"], line["precision"]): line for line in recorded}.values()))
 
 
 def of_lines(found: list[dict[str, Any]]) -> str:
-    """A row a line, and how and where they were made."""
+    """Markdown table with a row per line, and how and where they were measured."""
     return markdown_table(
         ("network", "precision", *(f"{part}, × Keras" for part in _PARTS.values()), "images/s, training"),
         [_row(line) for line in found],

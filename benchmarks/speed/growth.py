@@ -1,9 +1,9 @@
-"""How the cost of a step grows with the number of classes, the size of the images, the batch and the data.
+"""Growth of the cost of a step with the number of classes, the image size, the batch size and the data.
 
     python -m benchmarks.speed.growth
 
-A plain step of the student, one with a live teacher, and a batch of the input pipeline, each beside the same with the
-usual setting: they take turns, in rounds. One JSON line a contestant is added to `results/growth.jsonl`.
+A plain step of the student, one with a live teacher, and a batch of the input pipeline, each beside the same in the
+usual setting, timed in turn. One JSON line per workload is added to `results/growth.jsonl`.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _IMAGES = (4_096, 409_600)
 
 
 def growing(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Callable[[], Any]]]]:
-    """The step, the setting in words, images a step, and what makes the step; of each step the usual setting first."""
+    """Step, setting in words, images per step, and builder of the step; of each step the usual setting first."""
     from functools import partial
 
     from benchmarks.speed.workloads import input_pipeline, training_steps

@@ -1,7 +1,7 @@
-"""Times of whole trainings of a run, of two kinds that differ in one thing, in turn.
+"""Wall time of whole runs of two kinds that differ in one setting, in turn.
 
-The recipe is `ten_of_cifar100` with its distilled students alone. The time is of all trainings together with what they
-need before them: the making of stored answers, the start of processes.
+The recipe is `ten_of_cifar100` with its distilled students alone. The time is that of all trainings and their
+preparation: filling the cache, starting processes.
 """
 
 import argparse
@@ -19,7 +19,7 @@ RECIPE = "ten_of_cifar100"
 
 
 class Kind(NamedTuple):
-    """A kind of run: what it changes of the recipe, and how many students it trains at a time."""
+    """Kind of run: changes of the recipe, and number of students that are trained at a time."""
 
     changes: list[str]
     processes: int = 1
@@ -37,7 +37,7 @@ OPTIONS = (
 
 
 def measured(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
-    """A line a run: its kind, its processes, and the seconds of all its trainings together."""
+    """One line per run: its kind, its processes, and the seconds of all its trainings together."""
     from distiller import recipes
     from distiller.folder import RunFolder
     from distiller.progress import Reporter
@@ -67,12 +67,12 @@ def measured(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[s
 
 
 def median(found: list[dict[str, Any]], kind: str) -> float:
-    """The median of a kind's seconds over the rounds."""
+    """Median of the seconds of a kind over the rounds."""
     return statistics.median(line["seconds"] for line in found if line["kind"] == kind)
 
 
 def setting(found: list[dict[str, Any]]) -> tuple[str, str]:
-    """What was trained, and how often and where, in words for before and after the figures."""
+    """Students and epochs, and rounds and machine, in words for before and after the figures."""
     recipe, rounds = found[0]["recipe"], len(found) // 2
     where = f"medians over {rounds} round{'s' if rounds > 1 else ''}. {lines.machine(found[0])}."
     return f"{len(recipe['seeds'])} students of {recipe['training']['epochs']} epochs each", where

@@ -1,8 +1,8 @@
-"""What it saves to train the students of a run several at a time: the same run in one process and in several, in turn.
+"""Wall time of training the students of a run in parallel: the same run in one process and in several, in turn.
 
     python -m benchmarks.speed.side_by_side_saving --seeds 4 --epochs 16 --data-dir DIR
 
-One JSON line a run is added to `results/side_by_side_saving.jsonl`.
+One JSON line per run is added to `results/side_by_side_saving.jsonl`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ ALONE, BESIDE = "one at a time", "side by side"
 
 
 def kinds(args: argparse.Namespace) -> dict[str, Kind]:
-    """Both kinds of run; the students of both learn from stored answers."""
+    """Both kinds of run; the students of both learn from cached teacher outputs."""
     return {ALONE: Kind(["cache={}"]), BESIDE: Kind(["cache={}"], args.processes)}
 
 

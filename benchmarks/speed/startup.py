@@ -1,8 +1,8 @@
-"""How long `import distiller` and `distiller --help` take.
+"""Start-up time of `import distiller` and `distiller --help`.
 
     python -m benchmarks.speed.startup
 
-Each starts a process of its own, in turn. The goal is half a second, and TensorFlow is not to be loaded. One JSON line
+Each starts a process of its own, in turn. The goal is half a second without loading TensorFlow. One JSON line
 is added to `results/startup.jsonl`.
 """
 

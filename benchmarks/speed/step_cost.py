@@ -1,10 +1,11 @@
-"""What a step of distillation costs: every objective, the teacher alone and `keras.distillation`, in one run.
+"""Cost of a distillation step: every objective, the teacher alone and `keras.distillation`, in one run.
 
     taskset -c 0,1 python -m benchmarks.speed.step_cost
     python -m benchmarks.speed.step_cost --precision mixed_bfloat16
 
-All contestants are compiled first and take turns then, in rounds, so that the machine's moods fall on all of them
-alike. Times are of the function that `fit` calls for each batch, on batches in memory: no input pipeline, no callbacks.
+All workloads are compiled first and then timed in rounds, in a random order, so that disturbances of the machine affect
+all of them alike. Times are of the function that `fit` calls for each batch, on batches in memory: no input
+pipeline, no callbacks.
 """
 
 import argparse
@@ -22,11 +23,11 @@ NAME = "step_cost.jsonl"
 
 
 def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The lines of a run: one a contestant, with its times, and one a goal.
+    """Lines of a run: one per workload, with its times, and one per goal.
 
     Raises:
-        InputError: the backend, the networks or the objectives args for do not fit.
-        WorkError: a step returned something that is no number.
+        InputError: the backend, the networks or the objectives do not fit.
+        WorkError: a step returned a number that is not finite.
     """
     import keras
 

@@ -1,9 +1,9 @@
-"""Where the time of a step goes: TensorFlow's own profile of plain training, with a live teacher, quantization-aware.
+"""Profile of a training step by operator, by TensorFlow: plain, with a live teacher, and quantization-aware.
 
     python -m benchmarks.speed.step_profile --precision mixed_bfloat16
 
-One JSON line a step is added to `results/step_profile.jsonl`: for each kind of operator its runs a step and how long
-they take, from begin to end; an operator may use all cores, and several may run at a time.
+One JSON line per step is added to `results/step_profile.jsonl`: for each kind of operator its runs per step and their
+duration from begin to end; an operator may use all cores, and several may run at a time.
 """
 
 import argparse
@@ -25,7 +25,7 @@ _PLANE = "/host:CPU"
 
 
 def profile(step: Callable[[], Any], steps: int) -> dict[str, dict[str, float]]:
-    """Kind of operator → `runs` and `ms` a step; the step is warm before."""
+    """Kind of operator → `runs` and `ms` per step; the step is warmed up before."""
     import tensorflow as tf
 
     for _ in range(3):
@@ -39,7 +39,7 @@ def profile(step: Callable[[], Any], steps: int) -> dict[str, dict[str, float]]:
 
 
 def operators(content: bytes, steps: int) -> dict[str, dict[str, float]]:
-    """The operators of a profile in TensorFlow's XSpace format, the longest first.
+    """Operators of a profile in TensorFlow's XSpace format, the longest first.
 
     An event of an operator is called "name:kind"; everything else holds operators, waits for them or makes batches.
     """

@@ -1,4 +1,4 @@
-"""Memory of a training that streams more images than the machine has memory.
+"""Memory of a training that streams more images than fit in memory.
 
     python -m benchmarks.speed.streaming_memory
 
@@ -37,12 +37,12 @@ def measured(times: float, size: int, points: int) -> dict[str, Any]:
         labels = np.arange(count, dtype="int32") % _CLASSES
         steps = count // _BATCH // points
         batches = data.Batches(data.Split(images, labels), _BATCH, steps=steps)
-        taught, student = _network(size, 8), _network(size, 4)
-        learner = Distiller(teacher=taught, student=student, objectives={"soft": objectives.get("hinton")})
-        learner.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        teacher, student = _network(size, 8), _network(size, 4)
+        distiller = Distiller(teacher=teacher, student=student, objectives={"soft": objectives.get("hinton")})
+        distiller.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         own: list[int] = []
         meter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: own.append(own_bytes()))
-        learner.fit(batches, epochs=points, shuffle=False, callbacks=[meter], verbose=2)
+        distiller.fit(batches, epochs=points, shuffle=False, callbacks=[meter], verbose=2)
     return {
         "data_bytes": images.nbytes,
         "memory_bytes": memory,
@@ -53,7 +53,7 @@ def measured(times: float, size: int, points: int) -> dict[str, Any]:
 
 
 def _network(size: int, channels: int):
-    """A network that is small beside the reading of its images."""
+    """Network whose cost is small beside reading its images."""
     import keras
 
     inputs = keras.Input((size, size, 3))
@@ -74,7 +74,7 @@ def own_bytes(status: str | None = None) -> int:
 
 
 def sentence(line: dict[str, Any]) -> str:
-    """The recorded figures in words; a GB is 10⁹ bytes, an MB 10⁶."""
+    """Recorded figures in words; a GB is 10⁹ bytes, an MB 10⁶."""
     own = [f"{size / 1e6:.0f} MB" for size in (line["own_bytes"][0], max(line["own_bytes"]), line["own_bytes"][-1])]
     images = f"{line['images']:,} of {line['image'][0]}×{line['image'][1]}"
     return (

@@ -3,9 +3,9 @@
     pip install torch --index-url https://download.pytorch.org/whl/cpu
     python -m benchmarks.speed.torch_peers
 
-The same networks, batch, loss and optimiser: alone, with a live teacher, and on its stored answers. Each framework has
-a process of its own and each precision and memory format is tried; they take turns. What is compared is the fastest of
-each. One JSON line a contestant is added to `results/torch_peers.jsonl`.
+The same networks, batch, loss and optimizer: alone, with a live teacher, and on cached teacher outputs. Each framework
+has a process of its own and each precision and memory format is tried, in turn. The fastest of each framework are
+compared. One JSON line per workload is added to `results/torch_peers.jsonl`.
 """
 
 import argparse
@@ -29,10 +29,10 @@ HEAD: Row = ("step", "× PyTorch", "interval", "ms", "PyTorch, ms", "way", "PyTo
 
 
 def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The lines of a run: one a contestant.
+    """Lines of a run: one per workload.
 
     Raises:
-        InputError: PyTorch is not there.
+        InputError: PyTorch is not installed.
         WorkError: a step failed, or the networks of the two frameworks are not the same.
     """
     from benchmarks.speed.measuring.workers import Worker, in_turn
@@ -53,7 +53,7 @@ def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def torch_version() -> str:
-    """Of PyTorch; InputError where it is not installed."""
+    """Version of PyTorch; InputError where it is not installed."""
     from distiller.errors import InputError
 
     try:
@@ -114,7 +114,7 @@ def theirs(student: str, teacher: str, batch: int) -> dict[str, Any]:
 def compared(run: list[dict[str, Any]]) -> list[tuple[str, Any, dict[str, Any], dict[str, Any]]]:
     """(Loop, ratio of our times to theirs, our line, their line), where each line is the fastest of its framework.
 
-    A loop with a live teacher is there twice: whichever is fastest, and with the teacher as it is, which PyTorch's is.
+    A loop with a live teacher is there twice: the fastest way, and without freezing the teacher, as in PyTorch.
     """
 
     def fastest(framework: str, loop: str, *, frozen: bool = True) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def compared(run: list[dict[str, Any]]) -> list[tuple[str, Any, dict[str, Any], 
 
 
 def table(path: Path | None = None) -> str:
-    """The last run of each pair of networks on each machine in `path`, the recorded results by default, in Markdown."""
+    """Markdown tables of the last run of each pair of networks on each machine in `path`, by default the results."""
     recorded = lines.read(lines.RESULTS / NAME if path is None else path)
     last = {
         (line["machine"]["processor"], line["arguments"]["student"], line["arguments"]["teacher"]): line["run"]

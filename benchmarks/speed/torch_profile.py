@@ -1,11 +1,11 @@
-"""What PyTorch's lead or lag is made of: a student's own step in both frameworks, profiled side by side.
+"""Profile of a student's step in PyTorch and here, by kind of work.
 
     pip install torch --index-url https://download.pytorch.org/whl/cpu
     python -m benchmarks.speed.torch_profile
 
-Each framework has a process of its own and its own profiler; they take turns. Operators are summed by what they are
-for; what a step takes and no operator accounts for is between them. Both leave the convolutions to oneDNN, which tells
-what it runs. One JSON line a framework is added to `results/torch_profile.jsonl`.
+Each framework has a process of its own and its own profiler; they take turns. Operators are summed by kind of
+work; time of a step that no operator accounts for is between them. Both call oneDNN for the convolutions, whose verbose
+output names its kernels. One JSON line per framework is added to `results/torch_profile.jsonl`.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tflite.benchmark.intervals import median_interval
 NAME = "torch_profile.jsonl"
 WAYS = {"float32": "float32, channels_last", "mixed_bfloat16": "bfloat16, channels_last"}
 HEAD: Row = ("work", "here, ms", "PyTorch, ms", "difference, ms", "interval")
-# Operators of both frameworks by what they are for. TensorFlow has a ReLU within a normalisation where it can.
+# Operators of both frameworks by kind of work. TensorFlow fuses a ReLU into a normalization where it can.
 WORK = {
     "convolutions": {"Conv2D", "FusedConv2D", "mkldnn_convolution"},
     "gradients of convolutions": {"Conv2DBackpropFilter", "Conv2DBackpropInput", "convolution_backward"},
@@ -52,11 +52,11 @@ def in_turn(
     *,
     done: Callable[[int], None] = lambda n: None,
 ) -> dict[str, dict[str, Any]]:
-    """Framework → `seconds` of a step, one number a round, and `operators`: kind → `runs` and `ms`, a list of rounds.
+    """Framework → `seconds` of a step, one number per round, and `operators`: kind → `runs` and `ms`, a list of rounds.
 
     Args:
         frameworks: name → a function of the precision, the batch and the number of steps that is called in a process
-            of the framework's own and returns the seconds of a step and what its profile says.
+            of the framework's own and returns the seconds of a step and its profile.
         args: `precision`, `batch`, `steps` and `rounds`.
         done: called with the number of measurements so far.
 
@@ -131,13 +131,13 @@ def theirs(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
     return seconds, {
         event.key.removeprefix("aten::"): {"runs": event.count / steps, "ms": event.self_cpu_time_total / 1000 / steps}
         for event in recorded.key_averages()
-        if event.key.startswith("aten::")  # the others lead from one operator to the next
+        if event.key.startswith("aten::")  # the others are wrappers around operators
     }
 
 
 @functools.cache
 def their_step(precision: str, batch: int) -> Callable[[], Any]:
-    """The same in PyTorch."""
+    """A step of the student alone in PyTorch."""
     from benchmarks.speed.workloads import torch_loops
     from benchmarks.speed.workloads.setting import Setting
 
@@ -155,7 +155,7 @@ def _seconds(step: Callable[[], Any], steps: int) -> float:
 
 
 def work(line: dict[str, Any]) -> dict[str, list[float]]:
-    """Work → ms a step, one number a round, of a recorded line; the parts are as long as the step in sum."""
+    """Kind of work → ms per step, one number per round, of a recorded line; the parts add up to the step."""
     step = [1000 * seconds for seconds in line["seconds"]]
     operators = {kind: own["ms"] for kind, own in line["operators"].items()}
     found = {name: _sum(len(step), [operators.pop(kind, []) for kind in kinds]) for name, kinds in WORK.items()}
@@ -169,7 +169,7 @@ def _sum(rounds: int, several: list[list[float]]) -> list[float]:
 
 
 def table(path: Path | None = None) -> str:
-    """The last run of each precision on each machine in `path`, the recorded results by default, in Markdown."""
+    """Markdown tables of the last run of each precision on each machine in `path`, the recorded results by default."""
     recorded = lines.read(lines.RESULTS / NAME if path is None else path)
     last = {(line["machine"]["processor"], line["arguments"]["precision"]): line["run"] for line in recorded}
     return "\n\n".join(table_of_run([line for line in recorded if line["run"] == run]) for run in last.values())

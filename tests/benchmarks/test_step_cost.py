@@ -166,7 +166,7 @@ def test_compiled_steps_train_and_predict_what_the_networks_do():
 def test_a_stage_is_compared_before_its_activation(last, expected):
     inputs = keras.Input((4,))
     network = keras.Model(inputs, keras.layers.Dense(2, name=last)(inputs))
-    assert training_steps.taps(network, "stage3_add") == expected
+    assert training_steps.layers_at(network, "stage3_add") == expected
 
 
 def test_a_goal_is_judged_by_its_interval():

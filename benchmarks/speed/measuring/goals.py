@@ -1,4 +1,4 @@
-"""What a step of the Distiller may cost, and whether it does."""
+"""Goals for the cost of a step of the Distiller, and verdicts on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from benchmarks.speed.workloads.keras_distillation import FEATURES, FEATURES_BAR
 
 @dataclass(frozen=True)
 class Goal:
-    """`contestant` takes at most `limit` times as long as `others` together."""
+    """`workload` takes at most `limit` times as long as `others` together."""
 
     text: str
-    contestant: str
+    workload: str
     others: tuple[str, ...]
     limit: float
 
@@ -57,7 +57,7 @@ GOALS = (
 
 
 def verdict(found: Ratio, limit: float) -> str:
-    """In a word: "met" or "missed" where the whole interval is on one side of the limit, else "open".
+    """ "met" or "missed" where the whole interval is on one side of the limit, else "open".
 
     >>> verdict(Ratio(0.98, 0.97, 1.0), limit=1.0), verdict(Ratio(0.98, 0.97, 1.01), limit=1.0)
     ('met', 'open')
@@ -66,9 +66,9 @@ def verdict(found: Ratio, limit: float) -> str:
 
 
 def judged(seconds: Mapping[str, Sequence[float]]) -> list[tuple[Goal, Ratio]]:
-    """The goals whose contestants were timed, and how they stand; `seconds` as of `timing.in_turn`."""
+    """Goals whose workloads were timed, with the measured ratio; `seconds` as of `timing.in_turn`."""
     return [
-        (goal, ratio(seconds[goal.contestant], *(seconds[other] for other in goal.others)))
+        (goal, ratio(seconds[goal.workload], *(seconds[other] for other in goal.others)))
         for goal in GOALS
-        if {goal.contestant, *goal.others} <= seconds.keys()
+        if {goal.workload, *goal.others} <= seconds.keys()
     ]

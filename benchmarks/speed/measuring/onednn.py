@@ -1,4 +1,4 @@
-"""Which kernels of oneDNN a step runs: two frameworks may leave the same work to it, in other versions."""
+"""Kernels of oneDNN that a step runs: two frameworks may call different versions of it."""
 
 import collections
 import ctypes
@@ -18,7 +18,7 @@ def of_step(make: Callable[..., Callable[[], Any]], *arguments: Any) -> dict[str
     """`version` of oneDNN and the `kernels` of one step: "primitive, implementation, direction" → runs.
 
     Args:
-        make: returns the step; it is called in a process of its own, in which oneDNN tells what it does.
+        make: returns the step; it is called in a process of its own, with oneDNN's verbose output.
         arguments: of `make`.
 
     Raises:
@@ -50,7 +50,7 @@ def _verbose(make: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...])
 
 
 def told(first: str, step: str) -> dict[str, Any]:
-    """What `of_step` returns, from what oneDNN says at first and during a step.
+    """Result of `of_step`, parsed from oneDNN's verbose output before and during a step.
 
     >>> told("onednn_verbose,v1,info,oneDNN v3.7.3", "onednn_verbose,v1,primitive,exec,cpu,sum,ref,undef,")
     {'version': '3.7.3', 'kernels': {'sum, ref, undef': 1}}

@@ -1,4 +1,4 @@
-"""Times of several contestants that share a machine: in turn, in rounds, each compared with the others of its round."""
+"""Times of several workloads on one machine: in turn, in rounds, each compared with the others of its round."""
 
 import gc
 import random
@@ -18,7 +18,7 @@ from tflite.benchmark.intervals import median_interval
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long something takes: the median over rounds, and an interval that holds the true median.
+    """Ratio of two times: the median over rounds, and an interval that holds the true median.
 
     `low` to `high` covers it with at least 95 %, whatever the distribution; with fewer than six rounds no interval
     does, and it is that of all rounds.
@@ -37,20 +37,20 @@ def in_turn(
     seed: int = 0,
     done: Callable[[int], None] = lambda measured: None,
 ) -> dict[str, list[float]]:
-    """Seconds of one step, by contestant, one number a round.
+    """Seconds per step by workload, one number per round.
 
-    In every round each contestant makes `count` steps. The order is drawn anew each round, so that whatever else the
-    machine does falls on all of them alike.
+    In every round each workload runs `count` steps. The order is drawn anew each round, so that disturbances of the
+    machine affect all of them alike.
 
     Args:
-        steps: contestant → one step of it, which returns arrays; compiled and warm.
+        steps: workload → one step of it, which returns arrays; compiled and warm.
         rounds: at least 1.
-        count: steps timed a round, at least 1.
+        count: steps per measurement, at least 1.
         seed: of the orders.
         done: called with the number of measurements so far.
 
     Raises:
-        WorkError: a step returned something that is no number.
+        WorkError: a step returned a number that is not finite.
     """
     order, draw = list(steps), random.Random(seed)
     seconds: dict[str, list[float]] = {name: [] for name in order}
@@ -108,12 +108,12 @@ def _seconds(step: Callable[[], Any], count: int) -> tuple[float, list[np.ndarra
 
 
 def wait(result: Any) -> list[np.ndarray]:
-    """The arrays that a step returned, when they are computed: an accelerator may still be at it."""
+    """Arrays that a step returned, once they are computed: accelerators work asynchronously."""
     return [keras.ops.convert_to_numpy(array) for array in keras.tree.flatten(result)]
 
 
 def ratio(seconds: Sequence[float], *others: Sequence[float]) -> Ratio:
-    """Times of a contestant over the sum of those of `others`, round by round.
+    """Times of a workload over the sum of those of `others`, round by round.
 
     >>> ratio([2.0, 6.0, 9.0], [1.0, 2.0, 2.0], [1.0, 1.0, 1.0])
     Ratio(median=2.0, low=1.0, high=3.0)

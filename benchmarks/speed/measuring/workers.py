@@ -1,4 +1,4 @@
-"""Contestants in processes of their own, which take turns: two frameworks' threads never share a process."""
+"""Workloads in processes of their own, which take turns: the threads of two frameworks never share a process."""
 
 import multiprocessing
 import random
@@ -13,7 +13,7 @@ Steps = Mapping[str, Callable[[], Any]]
 
 
 class Worker:
-    """A process that holds steps and times them when asked; a context manager.
+    """Process that holds steps and times them on request; a context manager.
 
     Args:
         make: returns steps by name, of which each returns numbers; it is called in the process.
@@ -35,11 +35,11 @@ class Worker:
         self._process.join()
 
     def names(self) -> list[str]:
-        """Of the steps, once they are made and warm; the first call waits for that."""
+        """Names of the steps, once they are built and warm; the first call waits for that."""
         return self._ask(None)
 
     def seconds(self, name: str, count: int) -> float:
-        """Of one step, the mean over `count`."""
+        """Seconds of one step, the mean over `count`."""
         return self._ask((name, count))
 
     def _ask(self, what: Any) -> Any:
@@ -103,12 +103,12 @@ def in_turn(
     seed: int = 0,
     done: Callable[[int], None] = lambda n: None,
 ) -> dict[str, list[float]]:
-    """Seconds of one step by "worker: step", one number a round; the order is drawn anew each round.
+    """Seconds of one step by "worker: step", one number per round; the order is drawn anew each round.
 
     Args:
         workers: by name.
         rounds: at least 1.
-        count: steps timed a round, at least 1.
+        count: steps per measurement, at least 1.
         seed: of the orders.
         done: called with the number of measurements so far.
     """

@@ -1,4 +1,4 @@
-"""What feeds a training in the benchmarks: the batches of the input pipeline, alone."""
+"""Input pipeline as a workload: its batches alone, without training."""
 
 import itertools
 import shutil
@@ -19,7 +19,7 @@ _VIEWS = data.Augmentation(crop=2, flip=True)
 
 
 def feeding() -> list[Workload]:
-    """A batch of `data.Batches` in host memory, without and with the answers of a `teachers.Cache`."""
+    """A batch of `data.Batches` in host memory, without and with the teacher outputs of a `teachers.Cache`."""
     return [
         Workload(BATCHES, "pipeline", None, pipeline),
         Workload(STORED_BATCHES, "pipeline", None, lambda setting: pipeline(setting, taught=_stored(setting))),

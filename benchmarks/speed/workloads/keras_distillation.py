@@ -1,4 +1,4 @@
-"""`keras.distillation` on the networks that the Distiller gets, and on the same in Keras's own kernels."""
+"""`keras.distillation` as a workload, on the networks of the Distiller and on the same with Keras's own kernels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ FEATURES, FEATURES_BARE = "keras.distillation, features", "keras.distillation, f
 
 
 def peers(setting: Setting) -> list[Workload]:
-    """Those that can run: features only where the two networks' agree in shape, for Keras has no adapter."""
+    """Workloads that can run: features only where those of both networks agree in shape, since Keras has no adapter."""
     # The loss as an object: by its name, Keras compares logits without a softmax.
     logits = keras.distillation.LogitsDistillation(temperature=4.0, loss=keras.losses.KLDivergence())
     features = keras.distillation.FeatureDistillation("mse", teacher_layer_name=MIDDLE, student_layer_name=MIDDLE)
@@ -33,14 +33,14 @@ def peers(setting: Setting) -> list[Workload]:
 
 
 def agree(setting: Setting) -> bool:
-    """Whether the features in the middle of teacher and student have one shape."""
+    """True where the features in the middle of teacher and student have one shape."""
     teacher, student = (network.get_layer(MIDDLE) for network in (setting.shared_teacher, setting.new_student()))
     return teacher.output.shape == student.output.shape
 
 
 def _distilling(loss: Any, prepare: Callable[[keras.Model], keras.Model]) -> Callable[[Setting], Callable[[], Any]]:
     def make(setting: Setting) -> Callable[[], Any]:
-        # It freezes its teacher, so it has one of its own.
+        # keras.distillation freezes its teacher, so it has one of its own.
         teacher, student = prepare(setting.new_teacher()), prepare(setting.new_student())
         return setting.training(keras.distillation.Distiller(teacher, student, loss, student_loss_weight=0.1))
 
@@ -53,7 +53,7 @@ def as_built(network: keras.Model) -> keras.Model:
 
 
 def bare(network: keras.Model) -> keras.Model:
-    """The same network as every user of Keras has it: a clone is not fused."""
+    """Network with Keras's own kernels: a clone is not fused."""
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())
     return clone

@@ -1,4 +1,4 @@
-"""The networks, the batches and the optimiser that all contestants of a benchmark share."""
+"""Networks, batches and optimizer that all workloads of a benchmark share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ SAMPLES = 50_000
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, from whom, on what.
+    """Networks, batches and precision of the workloads.
 
     Args:
         student: name in the zoo.
         teacher: name in the zoo.
-        batch: images a step.
+        batch: images per step.
         precision: Keras policy of both networks.
         size: height and width of the images.
         classes: their number.
         options: of both networks.
-        momentum: of the student's optimiser; 0 has no variables of its own.
-        eager: run a step operation by operation, which starts sooner and runs slower: for trying out, not to measure.
+        momentum: of the student's optimizer; 0 has no variables of its own.
+        eager: run a step without compiling it: starts sooner and runs slower, for trials and not for measurements.
     """
 
     student: str = "resnet8"
@@ -47,16 +47,16 @@ class Setting:
         return cls("wide", "wide", batch=4, size=8, options=options, momentum=0.0, eager=True)
 
     def new_student(self) -> keras.Model:
-        """A student of its own, with the same first weights as every other."""
+        """New student, with the same initial weights as every other."""
         return self._built(self.student)
 
     def new_teacher(self) -> keras.Model:
-        """A teacher of its own, for who would change the shared one."""
+        """New teacher, for workloads that would change the shared one."""
         return self._built(self.teacher)
 
     @cached_property
     def shared_teacher(self) -> keras.Model:
-        """The teacher of all who leave it as it is."""
+        """Teacher of all workloads that do not change it."""
         return self.new_teacher()
 
     def _built(self, name: str) -> keras.Model:
@@ -81,11 +81,11 @@ class Setting:
         ]
 
     def batches(self, *, ids: bool = False, stored: bool = False):
-        """An endless iterator of images and labels, the same for all; beside the labels ids or the teacher's answers.
+        """Endless iterator of images and labels, the same for all; with the labels ids or teacher outputs.
 
         Args:
             ids: the samples' ids, for objectives that remember samples.
-            stored: the shared teacher's logits, as a `teachers.Cache` hands them out.
+            stored: the shared teacher's logits, as a `teachers.Cache` provides them.
         """
         import tensorflow as tf
 
@@ -107,7 +107,7 @@ class Setting:
         `targets` are those of `batches`.
         """
         model.compile(
-            # What is timed is not what is learned: at this rate every objective's loss stays a number.
+            # The result of the training does not matter: at this learning rate every objective's loss stays finite.
             keras.optimizers.SGD(1e-6, momentum=self.momentum, nesterov=self.momentum > 0),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],

@@ -56,7 +56,7 @@ def _conv(before: int, after: int, kernel: int, stride: int) -> nn.Sequential:
 
 
 def size(depth: int, side: int = 32) -> tuple[int, int]:
-    """Parameters, with the statistics of batch normalisation, and multiply-adds of one image."""
+    """Parameters, with the statistics of batch normalization, and multiply-adds of one image."""
     network = ResNet(depth).eval()
     parameters = sum(p.numel() for p in network.parameters())
     parameters += sum(b.numel() for b in network.buffers() if b.ndim)  # without the counters of batches
@@ -66,18 +66,18 @@ def size(depth: int, side: int = 32) -> tuple[int, int]:
 
 
 def steps(student: int, teacher: int, batch: int) -> dict[str, Step]:
-    """Every loop in every way, by "loop; way": alone, with the teacher, and with its answers stored.
+    """Every loop in every way, by "loop; way": alone, with a live teacher, and on stored teacher outputs.
 
     Args:
         student: depth of its residual network.
         teacher: depth of its residual network.
-        batch: images a step.
+        batch: images per step.
     """
     made = {}
     for way in WAYS:
         cast = torch.autocast("cpu", torch.bfloat16, enabled=way.startswith("bfloat16"))
         form = torch.channels_last if "channels_last" in way else torch.contiguous_format
-        makers = {"student": _alone, "logits": _with_teacher, "logits, stored answers": _with_answers}
+        makers = {"student": _alone, "logits": _with_teacher, "logits, stored answers": _with_stored_outputs}
         for name, make in makers.items():
             torch.manual_seed(0)
             pupil, tutor = (ResNet(depth).to(memory_format=form) for depth in (student, teacher))
@@ -139,12 +139,12 @@ def _with_teacher(student: nn.Module, teacher: nn.Module, cast: Any, batches: It
     return _step(student, cast, loss)
 
 
-def _with_answers(student: nn.Module, teacher: nn.Module, cast: Any, batches: Iterator[Any]) -> Step:
+def _with_stored_outputs(student: nn.Module, teacher: nn.Module, cast: Any, batches: Iterator[Any]) -> Step:
     def loss() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         images, labels = next(batches)
         logits = student(images)
-        return _soft(logits, answers, labels), logits, labels
+        return _soft(logits, outputs, labels), logits, labels
 
     first, _ = next(batches)
-    answers = teacher.eval()(first).detach()
+    outputs = teacher.eval()(first).detach()
     return _step(student, cast, loss)

@@ -1,4 +1,4 @@
-"""What the step-cost benchmark times: plain training, the teacher alone, and the Distiller with every objective."""
+"""Training steps as workloads: plain training, the teacher alone, and the Distiller with every objective."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ Places = str | list[str] | None
 
 @dataclass(frozen=True)
 class Workload:
-    """Who takes part.
+    """Something that is timed.
 
     `kind` is "reference", "objective" or "peer"; `places` the layers of both networks that are compared, None for the
-    logits or nothing; `make` gives its step for a setting, a function without arguments that returns arrays.
+    logits or nothing; `make` builds its step for a setting, a function without arguments that returns arrays.
     """
 
     name: str
@@ -82,7 +82,7 @@ def distillers(wanted: Sequence[str] | None = None) -> list[Workload]:
 
 
 def stored() -> Workload:
-    """The Distiller on answers of its teacher that a cache hands out with the batch."""
+    """The Distiller on teacher outputs from a cache."""
     return Workload(STORED, "objective", None, _distilling({"name": "hinton"}, None, stored=True))
 
 
@@ -109,15 +109,15 @@ def _distilling(
     def make(setting: Setting) -> Callable[[], Any]:
         teacher = teachers.frozen(setting.shared_teacher) if frozen else setting.shared_teacher
         networks = {"teacher": teacher, "student": setting.new_student()}
-        compared = {f"{role}_layer": taps(network, places) for role, network in networks.items()}
+        compared = {f"{role}_layer": layers_at(network, places) for role, network in networks.items()}
         objective = objectives.get({**form, **compared})
-        learner = Distiller(**networks, objectives={"it": objective})
-        return setting.training(learner, ids=objective.needs_ids, stored=stored)
+        distiller = Distiller(**networks, objectives={"it": objective})
+        return setting.training(distiller, ids=objective.needs_ids, stored=stored)
 
     return make
 
 
-def taps(network: keras.Model, places: Places) -> Places:
+def layers_at(network: keras.Model, places: Places) -> Places:
     """The layers of `network` at `places`; where a stage has no activation, what comes before it is the stage."""
     if isinstance(places, str) and places.endswith("_add") and places not in {layer.name for layer in network.layers}:
         return places.removesuffix("_add")
