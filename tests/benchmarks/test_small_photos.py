@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from benchmarks import lines, small_photos, small_photos_table
+from benchmarks import small_photos
+from benchmarks.documents import small_photos as small_photos_table
+from benchmarks.results import lines
 from distiller import models
 
 HARD, TAUGHT = [0.60, 0.62], [0.66, 0.70]
