@@ -18,15 +18,13 @@ def network():
 
 
 def moved(made):
-    """How far each layer's weights are after two steps with these gradients."""
+    """How far each layer's weights are after three steps, each with gradients of its own."""
     model, rng = network(), np.random.default_rng(0)
     before = {layer.name: layer.get_weights() for layer in model.layers[1:]}
-    gradients = [
-        keras.ops.convert_to_tensor(rng.normal(size=v.shape).astype("float32")) for v in model.trainable_variables
-    ]
     made.build(model.trainable_variables)
-    for _ in range(2):
-        made.apply(gradients, model.trainable_variables)
+    for _ in range(3):
+        drawn = [rng.normal(size=v.shape).astype("float32") for v in model.trainable_variables]
+        made.apply([keras.ops.convert_to_tensor(gradient) for gradient in drawn], model.trainable_variables)
     return {
         layer.name: [after - start for after, start in zip(layer.get_weights(), before[layer.name], strict=True)]
         for layer in model.layers[1:]
@@ -55,10 +53,16 @@ def test_the_steps_of_a_layer_have_its_factor(plan):
             assert np.abs(without).max() > 1e-5
 
 
-def test_adamw_is_that_of_keras():
-    """Beta 1 is the plan's momentum; vectors do not decay, as with SGD."""
-    plan = Training(epochs=1, optimizer="adamw", learning_rate=0.01, momentum=0.8, warmup=0, weight_decay=0.3)
-    reference = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(0.01, 50), beta_1=0.8, weight_decay=0.3)
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+def test_it_is_that_of_keras(kind):
+    """Beta 1 is the plan's momentum, and SGD's is Nesterov's; vectors do not decay."""
+    plan = Training(epochs=1, optimizer=kind, learning_rate=0.01, momentum=0.8, warmup=0, weight_decay=0.3)
+    rate = keras.optimizers.schedules.CosineDecay(0.01, 50)
+    reference = (
+        keras.optimizers.AdamW(rate, beta_1=0.8, weight_decay=0.3)
+        if kind == "adamw"
+        else keras.optimizers.SGD(rate, momentum=0.8, nesterov=True, weight_decay=0.3)
+    )
     reference.exclude_from_weight_decay(var_names=["bias"])
     ours, theirs = moved(optimizer(plan, 50)), moved(reference)
     for name in ours:

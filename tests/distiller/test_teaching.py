@@ -1,5 +1,6 @@
 """What the bridges of a run are shown."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -11,10 +12,10 @@ from distiller.teaching import Teaching
 
 
 class Kept:
-    """In place of the bridges of a run: keeps the images that one would be fitted to."""
+    """In place of the bridges of a run: keeps the images that one would be fitted to, and the seed."""
 
-    def fit(self, section, teacher, labelled, *others):
-        self.labelled = labelled
+    def fit(self, section, teacher, labelled, held_out, seed, train, stage):
+        self.labelled, self.seed, self.drawn = labelled, seed, np.asarray(keras.random.normal((3,)))
         return {}
 
 
@@ -25,7 +26,11 @@ def test_a_second_copy_sees_no_label_that_the_student_does_not(own_seed, tmp_pat
     dataset, kept = load_data(recipe.data, None), Kept()
     teaching = Teaching(recipe, dataset, None, kept, Reporter())
     section = FineTuneBridge.model_validate({"name": "fine_tune", "seed": own_seed, "training": {"epochs": 1}})
-    teaching._fit_bridge("bridge-fine_tune", section, 0, tmp_path)
-    student = only_labelled(teaching.few_labels(0))
+    keras.utils.set_random_seed(99)
+    teaching._fit_bridge("bridge-fine_tune", section, 3, tmp_path)
+    student = only_labelled(teaching.few_labels(3))
     assert len(student) == 25
     np.testing.assert_array_equal(np.asarray(kept.labelled.images), np.asarray(student.images))
+    assert kept.seed == 3 + own_seed
+    keras.utils.set_random_seed(kept.seed)
+    np.testing.assert_array_equal(kept.drawn, np.asarray(keras.random.normal((3,))))
