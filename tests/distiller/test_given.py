@@ -39,12 +39,16 @@ arms:
   inner:
     objectives:
       soft: {name: standardized, objective: {name: hinton, temperature: {start: 5.0, end: 1.0, epochs: 3}}}
-    training: {batch_size: 50, optimizer: adamw, learning_rate: 0.001}
-  labelled_alone: {objectives: {soft: {name: hinton}}, unlabelled: false}
+    training: {batch_size: 50, optimizer: adamw, learning_rate: 0.001, momentum: 0.8, weight_decay: 0.1}
+  labelled_alone:
+    objectives: {soft: {name: hinton}}
+    unlabelled: false
+    training: {dot: 0.05, momentum: 0.8, crop: 1, flip: true}
+  mixed: {training: {mixing: {name: cutmix, alpha: 0.5}, label_smoothing: 0.2, precision: mixed_bfloat16}}
   aware:
     start: soft
     objectives: {soft: {name: hinton}}
-    quantize: {freeze: 0.25}
+    quantize: {freeze: 0.75}
     training: {epochs: 2, learning_rate: 0.01}
   aware_on_labels: {start: hard_labels, quantize: {}, training: {epochs: 1}}
   adapted:
@@ -55,7 +59,7 @@ arms:
 """
 # Stages of students that see images without labels, and of what learns from labels alone.
 TAUGHT = ["soft", "inner", "aware", "adapted", "probe", "transport"]
-LABELLED = ["hard_labels", "labelled_alone", "aware_on_labels", "bridge-fine_tune"]
+LABELLED = ["hard_labels", "mixed", "labelled_alone", "aware_on_labels", "bridge-fine_tune"]
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +119,7 @@ class TestLabels:
             seen[int(name[-1])].append(labelled_places(each.batches.split, digits.train))
         for place, (_, train, _) in enumerate(solved):
             seen[1 + place // 2].append(labelled_places(train, digits.train))
-        assert {seed: len(of) for seed, of in seen.items()} == {1: 12, 2: 12}
+        assert {seed: len(of) for seed, of in seen.items()} == {1: 13, 2: 13}
         for of in seen.values():
             assert all(one == of[0] for one in of)
             np.testing.assert_array_equal(np.bincount(digits.train.labels[of[0]]), [4] * 5)
@@ -184,6 +188,7 @@ BUDGET = {
     "soft": (4, 100, 6, 0.05, 0.0),
     "inner": (4, 50, 12, 0.001, 0.25),
     "labelled_alone": (4, 100, 6, 0.05, 0.25),
+    "mixed": (4, 100, 6, 0.05, 0.25),
     "aware": (2, 100, 6, 0.01, 0.25),
     "aware_on_labels": (1, 100, 6, 0.05, 0.25),
     "adapted": (4, 100, 6, 0.05, 0.25),
@@ -222,3 +227,74 @@ def test_ramps_go_by_epochs_of_their_own_arm(given):
     step = np.arange(49)
     found = [temperature(inner.at(k), "soft") for k in step]
     np.testing.assert_allclose(found, np.interp(step, [0, 36], [5, 1]), rtol=1e-5)
+
+
+def optimizer_of(given):
+    """Its kind, momentum or beta 1, decay and, of DOT, delta."""
+    made = given.model.optimizer.get_config()
+    numbers = (made.get(name) for name in ("momentum", "beta_1", "weight_decay", "delta"))
+    return type(given.model.optimizer).__name__, *(number for number in numbers if number is not None)
+
+
+def test_optimizers_are_those_of_the_arms(given):
+    _, recorded, _ = given
+    asked = {"hard_labels": ("SGD", 0.9, 0.005), "inner": ("AdamW", 0.8, 0.1)}
+    asked["labelled_alone"] = ("DOT", 0.8, 0.005, 0.05)
+    for name, expected in asked.items():
+        kind, *numbers = optimizer_of(recorded[f"{name}-2"])
+        assert (kind, numbers) == (expected[0], pytest.approx(expected[1:], rel=1e-6)), name
+
+
+def test_views_are_those_of_the_arm_and_the_seed(given):
+    _, recorded, _ = given
+    for name, each in students(recorded).items():
+        batches, plain = each.batches, name[:-2] not in ("labelled_alone", "mixed")
+        assert (batches.seed, batches.views) == (int(name[-1]),) * 2
+        assert (batches.augmentation, batches.mixing) == (data.Augmentation(), None) or not plain
+        assert each.options["shuffle"] is False
+    viewed, mixed = recorded["labelled_alone-1"].batches, recorded["mixed-1"].batches
+    assert (viewed.augmentation, viewed.mixing) == (data.Augmentation(1, flip=True), None)
+    assert isinstance(mixed.mixing, data.CutMix)
+    assert (mixed.augmentation, mixed.mixing.alpha) == (data.Augmentation(), 0.5)
+
+
+def test_labels_of_mixed_images_are_smoothed_and_held_against_rows(given):
+    """Shares of five classes, of which a fifth is spread over all: 0.84 and four times 0.04 for one class alone."""
+    each = given[1]["mixed-1"]
+    _, rows = each.held_out[0]
+    np.testing.assert_array_equal(rows, np.eye(5)[each.held_out.split.labels[: len(rows)]])
+    shares = np.array([[0, 1, 0, 0, 0], [0.5, 0, 0, 0.5, 0]])
+    z = np.array([[1.0, 2.0, 0.5, -1.0, 0.0], [0.0, 1.0, -2.0, 0.5, 3.0]])
+    expected = -((0.8 * shares + 0.04) * (z - np.log(np.exp(z).sum(-1, keepdims=True)))).sum(-1).mean()
+    assert float(each.model.loss(shares, z)) == pytest.approx(expected, rel=1e-5)
+    assert each.model.get_layer("stage1").compute_dtype == "bfloat16"
+
+
+def test_students_of_a_seed_begin_alike(given):
+    """Whatever was made before; and one that goes on with another's student begins with that of its own seed."""
+    _, recorded, _ = given
+
+    def kernel(name):
+        return student(recorded[name].model).get_layer("logits").get_weights()[0]
+
+    for seed in (1, 2):
+        for name in ("soft", "inner", "labelled_alone", "adapted", "probe", "transport"):
+            np.testing.assert_array_equal(kernel(f"{name}-{seed}"), kernel(f"hard_labels-{seed}"))
+        before, after = (student(recorded[f"{name}-{seed}"].model).get_weights() for name in ("soft", "aware"))
+        assert all(any(part.shape == one.shape and np.allclose(part, one) for one in after) for part in before)
+    assert not np.allclose(kernel("soft-1"), kernel("soft-2"))
+
+
+def student(model):
+    return getattr(model, "student", model)
+
+
+def test_ranges_are_held_for_the_last_part_of_a_quantization_aware_training(given):
+    """From the tenth of the twelve steps of one arm on, and from the fourth of the six of the other."""
+    held = {
+        name: [callback._from_step for callback in each.options["callbacks"] if hasattr(callback, "_from_step")]
+        for name, each in students(given[1]).items()
+    }
+    assert {name: steps for name, steps in held.items() if steps} == {
+        f"{name}-{seed}": [step] for name, step in (("aware", 9), ("aware_on_labels", 3)) for seed in (1, 2)
+    }
