@@ -23,7 +23,8 @@ class Given:
 
     def at(self, step: int) -> "Given":
         """This training, its optimiser at a step."""
-        self.model.optimizer.iterations.assign(step)
+        optimizer = self.model.optimizer
+        getattr(optimizer, "inner_optimizer", optimizer).iterations.assign(step)
         return self
 
     @property

@@ -44,7 +44,7 @@ arms:
     objectives: {soft: {name: hinton}}
     unlabelled: false
     training: {dot: 0.05, momentum: 0.8, crop: 1, flip: true}
-  mixed: {training: {mixing: {name: cutmix, alpha: 0.5}, label_smoothing: 0.2, precision: mixed_bfloat16}}
+  mixed: {training: {mixing: {name: cutmix, alpha: 0.5}, label_smoothing: 0.2, precision: mixed_float16}}
   aware:
     start: soft
     objectives: {soft: {name: hinton}}
@@ -229,6 +229,11 @@ def test_ramps_go_by_epochs_of_their_own_arm(given):
     np.testing.assert_allclose(found, np.interp(step, [0, 36], [5, 1]), rtol=1e-5)
 
 
+def test_a_training_in_float16_alone_scales_its_loss(given):
+    scaled = [name for name, each in given[1].items() if hasattr(each.model.optimizer, "inner_optimizer")]
+    assert scaled == ["mixed-1", "mixed-2"]
+
+
 def optimizer_of(given):
     """Its kind, momentum or beta 1, decay and, of DOT, delta."""
     made = given.model.optimizer.get_config()
@@ -267,7 +272,7 @@ def test_labels_of_mixed_images_are_smoothed_and_held_against_rows(given):
     z = np.array([[1.0, 2.0, 0.5, -1.0, 0.0], [0.0, 1.0, -2.0, 0.5, 3.0]])
     expected = -((0.8 * shares + 0.04) * (z - np.log(np.exp(z).sum(-1, keepdims=True)))).sum(-1).mean()
     assert float(each.model.loss(shares, z)) == pytest.approx(expected, rel=1e-5)
-    assert each.model.get_layer("stage1").compute_dtype == "bfloat16"
+    assert each.model.get_layer("stage1").compute_dtype == "float16"
 
 
 def test_students_of_a_seed_begin_alike(given):
