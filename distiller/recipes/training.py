@@ -89,9 +89,11 @@ class Training(Section):
     )
 
     @model_validator(mode="after")
-    def _momenta(self) -> "Training":
+    def _optimizer(self) -> "Training":
         if self.dot is not None and self.optimizer != "sgd":
             raise ValueError(f"expected one of dot and optimizer {self.optimizer}: DOT is an optimiser in place of SGD")
+        if self.optimizer == "adamw" and "learning_rate" not in self.model_fields_set:
+            raise ValueError("expected a learning_rate with optimizer adamw, such as 0.001: the default is one of SGD")
         if self.dot is not None and not self.dot <= self.momentum < 1 - self.dot:
             raise ValueError(
                 f"expected dot of momentum at most, and the sum of both below 1; they are {self.dot} and "

@@ -87,6 +87,13 @@ def test_a_factor_of_one_changes_nothing():
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_dot_with_adamw_is_refused():
-    with pytest.raises(ValueError, match="expected one of dot and optimizer adamw"):
-        Training(epochs=1, optimizer="adamw", dot=0.05)
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        ({"dot": 0.05, "learning_rate": 0.1}, "expected one of dot and optimizer adamw"),
+        ({}, r"expected a learning_rate with optimizer adamw, such as 0\.001"),
+    ],
+)
+def test_what_adamw_cannot_be_is_refused(plan, message):
+    with pytest.raises(ValueError, match=message):
+        Training(epochs=1, optimizer="adamw", **plan)
