@@ -1,5 +1,6 @@
 """What trainings are given, recorded in place of them: the recipe's way to a training costs no training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +38,18 @@ class Given:
         return float(keras.ops.convert_to_numpy(self.model.term_weights[name].now()))
 
 
-def record(monkeypatch) -> dict[str, Given]:
-    """Record every training by the name of its stage, from now on, in place of it; its log has invented numbers."""
+def record(monkeypatch, then: Callable[[Given], None] | None = None) -> dict[str, Given]:
+    """Record every training by the name of its stage, from now on, in place of it; its log has invented numbers.
+
+    `then` is called with each, and may change the model.
+    """
     recorded: dict[str, Given] = {}
 
     def fit(model, x=None, y=None, *, callbacks, validation_data, **options):
         (log,) = (each for each in callbacks if hasattr(each, "rows"))
         recorded[log.path.parent.name] = Given(model, x, validation_data, {**options, "callbacks": callbacks})
+        if then:
+            then(recorded[log.path.parent.name])
         for epoch in range(options["epochs"]):
             log.on_epoch_begin(epoch)
             log.on_epoch_end(epoch, {"loss": 1.0, "val_accuracy": 0.5})
