@@ -41,7 +41,7 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
 
     experiment, found = experiments.read(name), []
     for variant in experiment.variants:
-        recipe, folder = experiment.asked(variant, tiny=False), run.folder(work, name, variant)
+        recipe, folder = experiment.recipe_of(variant, tiny=False), run.run_folder(work, name, variant)
         dataset = load_data(recipe.data, data_dir)
         for stage, section in Bridging(recipe, dataset.classes, lambda: None).to_fit.items():
             if not isinstance(section, FineTuneBridge):

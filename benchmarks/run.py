@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distiller.recipes import RunRecipe
 
 
-def missing_lines(
+def train_missing(
     recipe: "RunRecipe",
     out: Path,
     results: Path,
@@ -43,8 +43,8 @@ def missing_lines(
     if not missing:
         print(f"{experiment}, {variant}: recorded already")
         return []
-    arms, begun_seeds = begun(out)
-    arms |= started(recipe, {arm for arm, _ in missing})
+    arms, begun_seeds = arms_and_seeds(out)
+    arms |= with_starts(recipe, {arm for arm, _ in missing})
     recipe = recipe.model_copy(
         update={
             "arms": {name: arm for name, arm in recipe.arms.items() if name in arms},
@@ -57,26 +57,26 @@ def missing_lines(
     return [line for line in made if lines.key_of(line) in missing.values()]
 
 
-def folder(work: Path, experiment: str, variant: str) -> Path:
+def run_folder(work: Path, experiment: str, variant: str) -> Path:
     """Folder of the run of a variant, with all of its seeds.
 
-    >>> folder(Path("runs"), "demo", "5 labels a class").as_posix()
+    >>> run_folder(Path("runs"), "demo", "5 labels a class").as_posix()
     'runs/demo/5-labels-a-class'
     """
     return work / experiment / "".join(c if c.isalnum() else "-" for c in variant)
 
 
-def begun(out: Path) -> tuple[set[str], list[int]]:
+def arms_and_seeds(out: Path) -> tuple[set[str], list[int]]:
     """Arms and seeds with which the run in a folder was started, if there is one."""
     path = out / "run.json"
     recipe = json.loads(path.read_text())["recipe"] if path.exists() else {"arms": {}, "seeds": []}
     return set(recipe["arms"]), recipe["seeds"]
 
 
-def started(recipe: "RunRecipe", arms: set[str]) -> set[str]:
+def with_starts(recipe: "RunRecipe", arms: set[str]) -> set[str]:
     """Arms together with those from whose students they start."""
     before = {start for name in arms if (start := recipe.arms[name].start) is not None}
-    return arms | started(recipe, before) if before else arms
+    return arms | with_starts(recipe, before) if before else arms
 
 
 @command(
@@ -95,10 +95,10 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
     """Train the students that have no line yet, one variant after another; the lines of a variant at a time."""
     experiment = experiments.read(args.experiment)
     for variant in args.variant or experiment.variants:
-        recipe = experiment.asked(variant, tiny=args.tiny, seeds=args.seeds)
-        yield missing_lines(
+        recipe = experiment.recipe_of(variant, tiny=args.tiny, seeds=args.seeds)
+        yield train_missing(
             recipe,
-            folder(args.work, args.experiment, variant),
+            run_folder(args.work, args.experiment, variant),
             args.results,
             experiment=args.experiment,
             variant=variant,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.run import missing_lines
+from benchmarks.run import train_missing
 from benchmarks.shell import Line, command, data_dir, option, positive, seeds, work
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
         folder = args.work / name
         if not (folder / "teacher.keras").exists():
             prepare(name, folder, data.load("cifar10", data_dir=args.data_dir))
-        yield missing_lines(
+        yield train_missing(
             recipe_of(folder, list(args.seeds), {**BEFORE} if args.before else {}, args.epochs),
             folder / ("before" if args.before else "run"),
             args.results,

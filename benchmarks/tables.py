@@ -50,7 +50,7 @@ _MARK = re.compile(
 )
 
 
-def filled(document: str) -> str:
+def fill_in(document: str) -> str:
     """Document with every marked table and verdict made anew."""
 
     def make(match: re.Match[str]) -> str:
@@ -64,7 +64,7 @@ def table(name: str) -> str:
     """Markdown table of a benchmark or of an experiment."""
     made: dict[str, Callable[[], str]] = {
         "step_cost": step_cost.table,
-        "faster": step_cost.faster,
+        "faster": step_cost.speedup_table,
         "cache_saving": cache_saving.table,
         "side_by_side_saving": side_by_side_saving.table,
         "litert_agreement": litert_agreement.table,
@@ -107,13 +107,13 @@ def main(args: argparse.Namespace) -> int:
         for place, name in enumerate(DOCUMENTS, start=1):
             path = ROOT / name
             old = path.read_text()
-            new = filled(old)
+            new = fill_in(old)
             if new != old:
                 stale.append(name)
                 if not args.check:
                     path.write_text(new)
             task.advance_to(place)
-        late = figures.stale() if args.check else figures.write()
+        late = figures.find_stale() if args.check else figures.draw_stale()
     stale += [f"benchmarks/figures/{name}.png" for name in late]
     for name in stale:
         print(f"{name} {'is out of date: run python -m benchmarks.tables' if args.check else 'written'}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distiller.stages import Stages
 
 
-class Asked(NamedTuple):
+class Variant(NamedTuple):
     """Variant of an experiment, with the folders of its data and its runs."""
 
     experiment: str
@@ -38,10 +38,10 @@ class Asked(NamedTuple):
         """Validated recipe."""
         from benchmarks import experiments
 
-        return experiments.read(self.experiment).asked(self.variant, tiny=self.tiny, seeds=self.seeds)
+        return experiments.read(self.experiment).recipe_of(self.variant, tiny=self.tiny, seeds=self.seeds)
 
 
-def asked_for(given: argparse.Namespace) -> list[Asked]:
+def variants_of(given: argparse.Namespace) -> list[Variant]:
     """Variants of the experiments on the command line.
 
     Raises:
@@ -52,7 +52,7 @@ def asked_for(given: argparse.Namespace) -> list[Asked]:
     from distiller.nearest import unknown
 
     every = [
-        Asked(name, variant, given.tiny, given.data_dir, given.work, tuple(given.seeds))
+        Variant(name, variant, given.tiny, given.data_dir, given.work, tuple(given.seeds))
         for name in given.experiment
         for variant in experiments.read(name).variants
     ]
@@ -64,7 +64,7 @@ def asked_for(given: argparse.Namespace) -> list[Asked]:
     return [asked for asked in every if not given.variant or asked.variant in given.variant]
 
 
-def train(wanted: list[Asked], workers: Executor) -> int:
+def train(wanted: list[Variant], workers: Executor) -> int:
     """Train the students that are not trained yet, in order; returns the number of failures."""
     failed = 0
     prepared = [(asked, workers.submit(prepare, asked)) for asked in wanted]
@@ -89,27 +89,27 @@ def _succeeded(title: str, work: Future[None]) -> bool:
     return error is None
 
 
-def prepare(asked: Asked) -> None:
+def prepare(asked: Variant) -> None:
     """Train the teacher of a variant, where the recipe says so, and fit its bridges."""
     _stages(asked)
 
 
-def _train(asked: Asked, chain: list[str], seed: int) -> None:
+def _train(asked: Variant, chain: list[str], seed: int) -> None:
     stages = _stages(asked)
     for name in chain:
         stages.train_student(name, seed)
 
 
 @lru_cache(maxsize=1)
-def _stages(asked: Asked) -> "Stages":
+def _stages(asked: Variant) -> "Stages":
     """Stages of a variant, with its teacher and bridges fitted; cached, since a process mostly keeps to one."""
-    from benchmarks.run import folder
+    from benchmarks.run import run_folder
     from distiller.folder import RunFolder
     from distiller.progress import Reporter
     from distiller.stages import Stages
 
     recipe = asked.recipe()
-    out = folder(asked.work, asked.experiment, asked.variant)
+    out = run_folder(asked.work, asked.experiment, asked.variant)
     stages = Stages(recipe, asked.data_dir, Reporter())
     stages.prepare(RunFolder.open(out, recipe, resume=(out / "run.json").exists(), force=False))
     return stages
@@ -127,7 +127,7 @@ def _stages(asked: Asked) -> "Stages":
 )
 def main(args: argparse.Namespace) -> int:
     """Train the students; the exit code is 1 where one of them failed."""
-    wanted = asked_for(args)
+    wanted = variants_of(args)
     with pool(args.processes) as workers:
         return int(train(wanted, workers) > 0)
 

@@ -4,10 +4,18 @@ import math
 from typing import Any
 
 from benchmarks import experiments
-from benchmarks.documents.comparison import BASELINE, accuracies, beside, in_words, standings, wall_time
+from benchmarks.documents.comparison import (
+    BASELINE,
+    accuracies,
+    gain_with_interval,
+    interval_in_words,
+    standings,
+    wall_time,
+)
 from benchmarks.results import lines
 from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
+from distiller.report.table import label
 
 # The deviation of three seeds is not known well enough to tell more deviations apart.
 _MOST = 10
@@ -59,10 +67,10 @@ def gain(found: list[dict[str, Any]], alone: list[dict[str, Any]]) -> tuple[floa
     return difference, difference / combined if combined else None
 
 
-def how_sure(deviations: float | None) -> str:
+def deviations_in_words(deviations: float | None) -> str:
     """A difference's combined deviations in words.
 
-    >>> how_sure(5.04), how_sure(12.3), how_sure(None)
+    >>> deviations_in_words(5.04), deviations_in_words(12.3), deviations_in_words(None)
     ('5.0 combined deviations', 'more than 10 combined deviations', 'one seed')
     """
     if deviations is None:
@@ -70,10 +78,10 @@ def how_sure(deviations: float | None) -> str:
     return f"{f'{deviations:.1f}' if abs(deviations) <= _MOST else f'more than {_MOST}'} combined deviations"
 
 
-def in_deviations(deviations: float | None) -> str:
+def deviations_cell(deviations: float | None) -> str:
     """A difference's combined deviations as a cell.
 
-    >>> in_deviations(5.04), in_deviations(12.3), in_deviations(-12.3), in_deviations(None)
+    >>> deviations_cell(5.04), deviations_cell(12.3), deviations_cell(-12.3), deviations_cell(None)
     ('+5.0', '> 10', '< -10', '')
     """
     if deviations is None:
@@ -91,11 +99,11 @@ def _row(
     seconds = Measure.of([line["seconds"] for line in found]).mean
     return (
         variant,
-        arm.replace("_", " "),
+        label(arm),
         percent(Measure.of([line["last_validation_accuracy"] for line in found])),
         percent(Measure.of([line["test_accuracy"] for line in found])),
-        "" if difference is None or not alone else beside(accuracies(found), accuracies(alone)),
-        in_deviations(deviations),
+        "" if difference is None or not alone else gain_with_interval(accuracies(found), accuracies(alone)),
+        deviations_cell(deviations),
         percent(Measure.of(files)) if files else "",
         f"{seconds / 60:.1f}" if timed else "",
         str(len(found)),
@@ -121,7 +129,8 @@ def _best(variant: str, arms: dict[str, list[dict[str, Any]]]) -> str:
     budget = arms[best][0]["budget"]
     return (
         f"- {variant} ({arms[BASELINE][0]['data']['labelled']:,} labelled images): best on the validation split is "
-        f"{best.replace('_', ' ')}, on the test split {100 * difference:+.2f} points over hard labels "
-        f"({in_words(arms[best], arms[BASELINE])}{how_sure(deviations)}){_to_teacher(best, arms[best])}."
+        f"{label(best)}, on the test split {100 * difference:+.2f} points over hard labels "
+        f"({interval_in_words(arms[best], arms[BASELINE])}{deviations_in_words(deviations)})"
+        f"{_to_teacher(best, arms[best])}."
         f"{standings(arms)} Every student: {budget['steps']:,} steps of {budget['batch_size']} images.{wall_time(arms)}"
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distiller.report.intervals import in_points, signed, welch
+from distiller.report.table import label
 
 BASELINE = "hard_labels"
 
@@ -21,10 +22,10 @@ def interval(found: Lines, alone: Lines) -> tuple[float, float] | None:
     return welch(accuracies(found), accuracies(alone))
 
 
-def beside(found: Sequence[float], base: Sequence[float]) -> str:
+def gain_with_interval(found: Sequence[float], base: Sequence[float]) -> str:
     """Difference of means in points with its 95 % interval, where there are several seeds.
 
-    >>> beside([0.93, 0.95], [0.90, 0.92]), beside([0.93], [0.90])
+    >>> gain_with_interval([0.93, 0.95], [0.90, 0.92]), gain_with_interval([0.93], [0.90])
     ('+3.00 (−3.08 to +9.08)', '+3.00')
     """
     difference = sum(found) / len(found) - sum(base) / len(base)
@@ -32,7 +33,7 @@ def beside(found: Sequence[float], base: Sequence[float]) -> str:
     return signed(difference) + (f" ({in_points(bounds)})" if bounds else "")
 
 
-def in_words(found: Lines, alone: Lines) -> str:
+def interval_in_words(found: Lines, alone: Lines) -> str:
     """The interval as a sentence has it, with a comma after; nothing with one seed."""
     bounds = interval(found, alone)
     return f"95 % interval {in_points(bounds)}; " if bounds else ""
@@ -45,7 +46,7 @@ def standings(arms: Arms) -> str:
         bounds = interval(found, arms[BASELINE]) if arm != BASELINE else None
         if bounds:
             place = "ahead of hard labels" if bounds[0] > 0 else "behind them" if bounds[1] < 0 else None
-            groups[place or "not told apart from them"].append(arm.replace("_", " "))
+            groups[place or "not told apart from them"].append(label(arm))
     said = "; ".join(f"{words}: {', '.join(names)}" for words, names in groups.items() if names)
     return f" By the interval {said}." if said else ""
 

@@ -16,6 +16,7 @@ from benchmarks.documents.comparison import BASELINE
 from benchmarks.documents.grid import grid, validation
 from benchmarks.results import lines
 from distiller.report.measure import Measure
+from distiller.report.table import label
 
 FOLDER = Path(__file__).parent.parent / "figures"
 _SOURCE = "Source"
@@ -23,10 +24,10 @@ _SOURCE = "Source"
 Numbers = dict[str, Any]
 
 
-def write(folder: Path = FOLDER) -> list[str]:
+def draw_stale(folder: Path = FOLDER) -> list[str]:
     """Draw every figure that is out of date; returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    late = stale(folder)
+    late = find_stale(folder)
     for name in late:
         numbers, draw = FIGURES[name]
         found = numbers()
@@ -35,7 +36,7 @@ def write(folder: Path = FOLDER) -> list[str]:
     return late
 
 
-def stale(folder: Path = FOLDER) -> list[str]:
+def find_stale(folder: Path = FOLDER) -> list[str]:
     """Names of figures that are missing or were drawn from other numbers; those without results are left out."""
     wanted = {name: found for name, (numbers, _) in FIGURES.items() if (found := numbers())}
     return [name for name, found in wanted.items() if source(_file(folder, name)) != digest(found)]
@@ -60,7 +61,7 @@ def _file(folder: Path, name: str) -> Path:
     return folder / f"{name}.png"
 
 
-def by_labels(name: str) -> Numbers:
+def accuracy_by_labels(name: str) -> Numbers:
     """Hard labels, the best arm that all variants have, and its "teacher" → [images with labels, accuracy, deviation].
 
     Accuracies are on the test split, in percent; the best arm is that of the validation split.
@@ -68,7 +69,7 @@ def by_labels(name: str) -> Numbers:
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     found: dict[str, dict[int, list[dict[str, Any]]]] = {}
     for line in recorded:
-        found.setdefault(line["arm"], {}).setdefault(_labelled(line), []).append(line)
+        found.setdefault(line["arm"], {}).setdefault(_label_count(line), []).append(line)
     if BASELINE not in found:
         return {}
     everywhere = {
@@ -85,9 +86,9 @@ def by_labels(name: str) -> Numbers:
     return numbers
 
 
-def _labelled(line: dict[str, Any]) -> int:
+def _label_count(line: dict[str, Any]) -> int:
     """Images with labels in a line's variant."""
-    fraction = experiments.read(line["experiment"]).asked(line["variant"], tiny=False).labels.fraction
+    fraction = experiments.read(line["experiment"]).recipe_of(line["variant"], tiny=False).labels.fraction
     return round((fraction or 1.0) * line["data"]["train"])
 
 
@@ -103,7 +104,7 @@ def draw_by_labels(numbers: Numbers) -> Any:
     from distiller.report import canvas
 
     looks = canvas.looks(list(numbers))
-    seen = {arm.replace("_", " "): look for arm, look in looks.items()}
+    seen = {label(arm): look for arm, look in looks.items()}
     figure, axes = canvas.blank("Few labels", "CIFAR-10, test accuracy of a ResNet-8; bars are deviations", key=seen)
     for arm, points in numbers.items():
         x, mean, deviation = zip(*points, strict=True)
@@ -122,7 +123,7 @@ def draw_by_labels(numbers: Numbers) -> Any:
     return figure
 
 
-def by_arm(name: str, variant: str) -> Numbers:
+def accuracy_by_arm(name: str, variant: str) -> Numbers:
     """Arm → [test accuracy in percent, deviation] of one variant."""
     arms = lines.by_arm(lines.read(lines.RESULTS / f"{name}.jsonl"), variant)
     return {arm: list(_percent([line["test_accuracy"] for line in found])) for arm, found in arms.items()}
@@ -139,12 +140,12 @@ def draw_by_arm(title: str, numbers: Numbers) -> Any:
         colour = canvas.PALETTE[1 if arm == BASELINE else 0]
         axes.errorbar(mean, place, xerr=deviation or 0.0, color=colour, marker="o", capsize=4)
     axes.axvline(numbers[BASELINE][0], color=canvas.PALETTE[1], linewidth=1)
-    axes.set_yticks(range(len(arms)), [arm.replace("_", " ") for arm in arms])
+    axes.set_yticks(range(len(arms)), [label(arm) for arm in arms])
     axes.set_xlabel("test accuracy (%)", size=canvas.TEXT)
     return figure
 
 
-def by_temperature(name: str) -> Numbers:
+def accuracy_by_temperature(name: str) -> Numbers:
     """Weight of the soft targets → [temperature, validation accuracy in percent]."""
     found: Numbers = {}
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
@@ -180,10 +181,10 @@ def draw_by_temperature(numbers: Numbers) -> Any:
 
 
 FIGURES: dict[str, tuple[Callable[[], Numbers], Callable[[Numbers], Any]]] = {
-    "few_labels": (partial(by_labels, "label_spaces"), draw_by_labels),
+    "few_labels": (partial(accuracy_by_labels, "label_spaces"), draw_by_labels),
     "label_spaces": (
-        partial(by_arm, "label_spaces", "20 % of the labels"),
+        partial(accuracy_by_arm, "label_spaces", "20 % of the labels"),
         partial(draw_by_arm, "Bridges, a fifth of the labels"),
     ),
-    "temperature_and_weight": (partial(by_temperature, "temperature_and_weight"), draw_by_temperature),
+    "temperature_and_weight": (partial(accuracy_by_temperature, "temperature_and_weight"), draw_by_temperature),
 }

@@ -16,15 +16,17 @@ _LONGEST = 160
 def table() -> str:
     """One row per network and way, one sentence per way on how many were integer files, and the errors."""
     recorded = lines.read(lines.RESULTS / NAME)
-    found = Counter((line["way"], kind(line)) for line in recorded)
+    found = Counter((line["way"], result_kind(line)) for line in recorded)
     ways = [way for way in WAYS if any(line["way"] == way for line in recorded)]
     sentences = [
-        f"- {words(way)}: {found[way, 'integer']} integer files, {found[way, 'float inside']} with operators in "
+        f"- {way_in_words(way)}: {found[way, 'integer']} integer files, {found[way, 'float inside']} with operators in "
         f"floating point inside, {found[way, 'error']} errors."
         for way in ways
     ]
     errors = [
-        f"- {line['network']}, {words(line['way'])}: {_short(line['error'])}" for line in recorded if "error" in line
+        f"- {line['network']}, {way_in_words(line['way'])}: {_shorten(line['error'])}"
+        for line in recorded
+        if "error" in line
     ]
     note = (
         f"Agreement: of {ASKED:,} held-out images, the file with the model that rounds as it does, or, where it is "
@@ -37,10 +39,10 @@ def table() -> str:
     return markdown_table(HEAD, [_row(line) for line in recorded], [*sentences, *errors, "", note], text=(0, 2, 3))
 
 
-def kind(line: dict[str, Any]) -> str:
+def result_kind(line: dict[str, Any]) -> str:
     """Result of converting a network.
 
-    >>> kind({"error": "no"}), kind({"float_operators": 0}), kind({"float_operators": 2})
+    >>> result_kind({"error": "no"}), result_kind({"float_operators": 0}), result_kind({"float_operators": 2})
     ('error', 'integer', 'float inside')
     """
     if "error" in line:
@@ -48,19 +50,19 @@ def kind(line: dict[str, Any]) -> str:
     return "float inside" if line["float_operators"] else "integer"
 
 
-def words(way: str) -> str:
+def way_in_words(way: str) -> str:
     """Name of a way in words."""
     return _WORDS.get(way, f"{way} engine")
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     """Beginning of an error message, for a cell of a table or an item of a list."""
     text = " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
-    start = (line["network"], str(line["size"]), words(line["way"]), kind(line))
+    start = (line["network"], str(line["size"]), way_in_words(line["way"]), result_kind(line))
     if "error" in line:
         return (*start, *[""] * 5)
     return (

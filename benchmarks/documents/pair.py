@@ -3,11 +3,12 @@
 from typing import Any
 
 from benchmarks import experiments
-from benchmarks.documents.arms import gain, how_sure
-from benchmarks.documents.comparison import BASELINE, in_words, wall_time
+from benchmarks.documents.arms import deviations_in_words, gain
+from benchmarks.documents.comparison import BASELINE, interval_in_words, wall_time
 from benchmarks.results import lines
 from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, milliseconds, percent
+from distiller.report.table import label
 
 HEAD: Row = ("labels", "student", "test, float", "test, int8", "its teacher", "bytes, int8", "ms, int8", "seeds")
 
@@ -42,7 +43,7 @@ def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, 
     to_teacher, of_int8 = _mean(taught) - lines.teacher_accuracy(taught), Measure.of(int8).mean - _mean(taught)
     return (
         f"- {variant} ({labelled:,} labelled images): against hard labels the distilled student has "
-        f"{100 * difference:+.2f} points ({in_words(taught, alone)}{how_sure(deviations)}), "
+        f"{100 * difference:+.2f} points ({interval_in_words(taught, alone)}{deviations_in_words(deviations)}), "
         f"against its teacher {100 * to_teacher:+.2f}, "
         f"and as int8 against itself {100 * of_int8:+.2f}. "
         f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
@@ -64,7 +65,7 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]]) -> Row:
     taught = bool(found[0]["recipe"]["arms"][arm]["objectives"])
     return (
         variant,
-        arm.replace("_", " "),
+        label(arm),
         percent(Measure.of([line["test_accuracy"] for line in found])),
         percent(Measure.of([file["accuracy"] for file in files])),
         percent(Measure.of([lines.teacher_accuracy(found)])) if taught else "",

@@ -3,11 +3,12 @@
 from typing import Any
 
 from benchmarks import experiments
-from benchmarks.documents.arms import gain, in_deviations
-from benchmarks.documents.comparison import BASELINE, accuracies, beside, standings, wall_time
+from benchmarks.documents.arms import deviations_cell, gain
+from benchmarks.documents.comparison import BASELINE, accuracies, gain_with_interval, standings, wall_time
 from benchmarks.results import lines
 from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
+from distiller.report.table import label
 
 HEAD = ("arm", "validation", "test, float", "over hard labels", "deviations", "test, int8", "minutes", "seeds")
 HEAD_PUBLISHED = ("published", "over hard labels, published")
@@ -46,11 +47,11 @@ def _row(arm: str, found: list[dict[str, Any]], alone: list[dict[str, Any]], pub
     over = None if arm == BASELINE or elsewhere is None else elsewhere - published[BASELINE]
     files = [file["accuracy"] for line in found for file in line["tflite"] if file["scheme"] == "int8"]
     return (
-        arm.replace("_", " "),
+        label(arm),
         percent(Measure.of([line["last_validation_accuracy"] for line in found])),
         percent(Measure.of([line["test_accuracy"] for line in found])),
-        "" if difference is None else beside(accuracies(found), accuracies(alone)),
-        in_deviations(deviations),
+        "" if difference is None else gain_with_interval(accuracies(found), accuracies(alone)),
+        deviations_cell(deviations),
         percent(Measure.of(files)) if files else "",
         f"{Measure.of([line['seconds'] for line in found]).mean / 60:.1f}",
         str(len(found)),

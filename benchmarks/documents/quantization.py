@@ -36,7 +36,7 @@ def table() -> str:
         if FLOAT not in found:
             continue
         cells: list[Row] = []
-        for arm in experiments.read(NAME).asked(variant, tiny=False).arms:
+        for arm in experiments.read(NAME).recipe_of(variant, tiny=False).arms:
             for scheme in sorted({f["scheme"] for line in found.get(arm, ()) for f in line["tflite"]}, key=_order):
                 cells.append(_row(arm, scheme, found[arm], _files(found[FLOAT], "float32")))
         budget, data = found["distilled"][0]["budget"], found["distilled"][0]["data"]

@@ -6,6 +6,7 @@ from benchmarks.results import lines
 from distiller.report.intervals import in_points, signed, welch
 from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, percent
+from distiller.report.table import label
 
 NAME = "small_photos"
 HEAD: Row = (
@@ -40,7 +41,7 @@ def _row(variant: str, arm: str, found: list[dict[str, Any]], alone: list[dict[s
     gain = Measure.of(_accuracies(found)).mean - Measure.of(_accuracies(alone)).mean
     return (
         f"{variant}, {found[0]['data']['train']} for training",
-        arm.replace("_", " "),
+        label(arm),
         f"{budget['steps']:,} of {budget['batch_size']}",
         f"{plan['learning_rate']:.3g}",
         percent(Measure.of(_accuracies(found))),

@@ -6,18 +6,18 @@ from typing import Any
 from benchmarks.results import lines
 from benchmarks.speed.measuring.goals import verdict
 from benchmarks.speed.measuring.timing import Ratio, ratio
-from benchmarks.speed.workloads import keras_distillation, training_steps
+from benchmarks.speed.workloads import names
 from benchmarks.speed.workloads.setting import Setting
 from distiller.report.markdown_table import markdown_table
 
 RESULTS = "step_cost.jsonl"
 HEAD = ("step", "compares", "× student", "interval", "ms")
 FASTER = (
-    ("plain training", training_steps.STUDENT, keras_distillation.PLAIN_BARE),
-    ("logits", "hinton", keras_distillation.LOGITS_BARE),
-    ("logits, frozen teacher", training_steps.FROZEN, keras_distillation.LOGITS_BARE),
-    ("a pair of features", "hint", keras_distillation.FEATURES_BARE),
-    ("a pair of features, frozen teacher", training_steps.FROZEN_HINT, keras_distillation.FEATURES_BARE),
+    ("plain training", names.STUDENT, names.PLAIN_BARE),
+    ("logits", "hinton", names.LOGITS_BARE),
+    ("logits, frozen teacher", names.FROZEN, names.LOGITS_BARE),
+    ("a pair of features", "hint", names.FEATURES_BARE),
+    ("a pair of features, frozen teacher", names.FROZEN_HINT, names.FEATURES_BARE),
 )
 _SETTING = ("student", "teacher", "batch", "precision")
 
@@ -26,10 +26,10 @@ def table(path: Path | None = None) -> str:
     """Markdown tables of the last run of each setting in `path`, the recorded results by default."""
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
     last = {tuple(line["arguments"][key] for key in _SETTING): line["run"] for line in recorded}
-    return "\n\n".join(of_run([line for line in recorded if line["run"] == run]) for run in last.values())
+    return "\n\n".join(table_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
 
 
-def faster(path: Path | None = None) -> str:
+def speedup_table(path: Path | None = None) -> str:
     """Speed-up of a step over Keras, from the last run of each precision on each machine."""
     recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
     usual = Setting()
@@ -64,7 +64,7 @@ def _times(run: dict[str, list[float]], one: str, peer: str) -> str:
     return f"{found.median:.2f} ({_interval(found)})"
 
 
-def of_run(run: list[dict[str, Any]]) -> str:
+def table_of_run(run: list[dict[str, Any]]) -> str:
     """Table of a run: a row per workload, a sentence per goal, and how it was measured."""
     return markdown_table(HEAD, rows(run), [f"- {note}" for note in notes(run)])
 
@@ -72,13 +72,13 @@ def of_run(run: list[dict[str, Any]]) -> str:
 def rows(run: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     """One row per workload, with its times against plain training of the student in the same rounds."""
     timed = [line for line in run if line["kind"] != "goal"]
-    student = next(line["seconds"] for line in timed if line["contestant"] == training_steps.STUDENT)
+    student = next(line["seconds"] for line in timed if line["contestant"] == names.STUDENT)
     return [_row(line, student) for line in timed]
 
 
 def notes(run: list[dict[str, Any]]) -> list[str]:
     """One sentence per goal, and one on how and where the run was made."""
-    return [*(_goal(line) for line in run if line["kind"] == "goal"), _made(run[0])]
+    return [*(_goal(line) for line in run if line["kind"] == "goal"), _setting(run[0])]
 
 
 def _row(line: dict[str, Any], student: list[float]) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def _goal(line: dict[str, Any]) -> str:
     return f"{verdict(found, line['limit'])}: {line['goal']}: {found.median:.3f} ({found.low:.3f} to {found.high:.3f})."
 
 
-def _made(line: dict[str, Any]) -> str:
+def _setting(line: dict[str, Any]) -> str:
     asked = line["arguments"]
     size, rounds = asked["size"], asked["rounds"]
     return (

@@ -8,10 +8,11 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.documents.comparison import BASELINE, accuracies, beside, interval
+from benchmarks.documents.comparison import BASELINE, accuracies, gain_with_interval, interval
 from benchmarks.results import lines
 from distiller.report.intervals import in_points, signed, welch
 from distiller.report.measure import Measure
+from distiller.report.table import label
 
 WIDTH = 120
 SHARES = {
@@ -49,17 +50,17 @@ def mean(found: Lines) -> float:
     return Measure.of(accuracies(found)).mean
 
 
-def to_teacher(found: Lines) -> str:
+def gap_to_teacher(found: Lines) -> str:
     """Points to the teacher's accuracy; a copy that was fitted again is named as such."""
     again = " to a copy of the teacher that was fitted again" if found[0]["teacher"].get("fitted_again") else ""
     return f"{signed(mean(found) - lines.teacher_accuracy(found))}{again}"
 
 
-def called(difference: float, bounds: tuple[float, float] | None) -> str:
+def difference_in_words(difference: float, bounds: tuple[float, float] | None) -> str:
     """Difference in words, as far as its interval supports them.
 
-    >>> called(0.02, (0.01, 0.03)), called(0.02, (-0.01, 0.05)), called(0.02, None)
-    ('ahead by 2.00 points', 'not told apart', 'ahead by 2.00 points with one seed')
+    >>> [difference_in_words(0.02, bounds) for bounds in ((0.01, 0.03), (-0.01, 0.05), None)]
+    ['ahead by 2.00 points', 'not told apart', 'ahead by 2.00 points with one seed']
     """
     if bounds and bounds[0] <= 0 <= bounds[1]:
         return "not told apart"
@@ -67,9 +68,9 @@ def called(difference: float, bounds: tuple[float, float] | None) -> str:
     return side if bounds else f"{side} with one seed"
 
 
-def words(arm: str) -> str:
-    """Name of an arm in words."""
-    return arm.replace("_", " ")
+def compare(arm: str, own: Lines, base: Lines) -> str:
+    """Name of an arm, and its difference from other lines in words."""
+    return f"{label(arm)} {difference_in_words(mean(own) - mean(base), interval(own, base))}"
 
 
 def settings() -> str:
@@ -81,15 +82,15 @@ def settings() -> str:
         pairs.setdefault(next((one for one in pairs if arm.startswith(f"{one}_")), arm.rpartition("_w")[0] or arm), [])
         pairs[next(one for one in pairs if arm == one or arm.startswith(f"{one}_"))].append(arm)
     chosen = {kind: max(two, key=lambda arm: validation(tried[arm])) for kind, two in pairs.items()}
-    kept = [words(kind) for kind, arm in chosen.items() if arm in used]
+    kept = [label(kind) for kind, arm in chosen.items() if arm in used]
     others = [kind for kind, arm in chosen.items() if arm not in used]
-    said = f"The settings of {listed(kept)} are those that the validation split chose between two."
+    said = f"The settings of {join_words(kept)} are those that the validation split chose between two."
     for kind in others:
         images = tried[kind][0]["data"]["validation"] if kind in tried else 0
         gap = validation(tried[chosen[kind]]) - max(validation(tried[a]) for a in pairs[kind] if a != chosen[kind])
         said += (
-            f" For {words(kind)} that trial, repeated after the students were trained, chose the other one, "
-            f"{words(chosen[kind])}, by {round(gap * images)} of {images:,} validation images; the table has the first."
+            f" For {label(kind)} that trial, repeated after the students were trained, chose the other one, "
+            f"{label(chosen[kind])}, by {round(gap * images)} of {images:,} validation images; the table has the first."
         )
     return said
 
@@ -112,12 +113,14 @@ def few_labels() -> str:
         if ahead
         else "The distilled student does not beat the same one on hard labels everywhere"
     )
-    over = [[beside(accuracies(own), accuracies(base)) for own, base in group] for group in (compared, chosen)]
-    gaps = [[to_teacher(own) for own, _ in group] for group in (compared, chosen)]
+    over = [
+        [gain_with_interval(accuracies(own), accuracies(base)) for own, base in group] for group in (compared, chosen)
+    ]
+    gaps = [[gap_to_teacher(own) for own, _ in group] for group in (compared, chosen)]
     shares = [[SHARES[variant] for variant in group] for group in (long, short)]
     told = [
         [
-            listed([f"{number} {share}" for number, share in zip(numbers, names, strict=True)])
+            join_words([f"{number} {share}" for number, share in zip(numbers, names, strict=True)])
             for numbers in (first, second)
         ]
         for first, second, names in zip(over, gaps, shares, strict=True)
@@ -137,9 +140,9 @@ def larger(where: str = "") -> str:
         parts = []
         for arm in (a for a in arms if a != BASELINE):
             bounds = interval(arms[arm], arms[BASELINE])
-            verdict = called(mean(arms[arm]) - mean(arms[BASELINE]), bounds)
+            verdict = difference_in_words(mean(arms[arm]) - mean(arms[BASELINE]), bounds)
             inside = f" ({in_points(bounds)})" if bounds else ""
-            parts.append(f"{words(arm)} {verdict}{inside}, {to_teacher(arms[arm])} to its teacher")
+            parts.append(f"{label(arm)} {verdict}{inside}, {gap_to_teacher(arms[arm])} to its teacher")
         said.append(f"{network}, {'; '.join(parts if not where else parts[:1])}")
     teacher = " and ".join(
         f"{100 * lines.teacher_accuracy(arms_of('larger_students', f'{network}, 16 epochs')[BASELINE]):.2f}"
@@ -157,15 +160,11 @@ def family_table() -> str:
     for variant, epochs in (("all labels", "four"), ("all labels, 16 epochs", "sixteen")):
         arms = arms_of("families", variant)
         best = best_of(arms)
-        rest = [
-            f"{words(arm)} {called(mean(arms[arm]) - mean(arms[BASELINE]), interval(arms[arm], arms[BASELINE]))}"
-            for arm in arms
-            if arm not in (BASELINE, best)
-        ]
-        gain = beside(accuracies(arms[best]), accuracies(arms[BASELINE]))
+        rest = [compare(arm, arms[arm], arms[BASELINE]) for arm in arms if arm not in (BASELINE, best)]
+        gain = gain_with_interval(accuracies(arms[best]), accuracies(arms[BASELINE]))
         parts.append(
-            f"At {epochs} epochs {words(best)}, best on the validation split, has {gain} points over hard labels and "
-            f"{to_teacher(arms[best])} to its teacher. Against hard labels {'; '.join(rest)}."
+            f"At {epochs} epochs {label(best)}, best on the validation split, has {gain} points over hard labels "
+            f"and {gap_to_teacher(arms[best])} to its teacher. Against hard labels {'; '.join(rest)}."
         )
     return " ".join(parts)
 
@@ -175,11 +174,7 @@ def bridges() -> str:
     parts = []
     for variant, share in SHARES.items():
         arms = arms_of("label_spaces", variant)
-        each = [
-            f"{words(arm)} {called(mean(arms[arm]) - mean(arms[BASELINE]), interval(arms[arm], arms[BASELINE]))}"
-            for arm in arms
-            if arm != BASELINE
-        ]
+        each = [compare(arm, arms[arm], arms[BASELINE]) for arm in arms if arm != BASELINE]
         parts.append(f"{share[0].upper()}{share[1:]}: {'; '.join(each)}.")
     return f"Against hard labels, as far as the 95 % interval over seeds tells: {' '.join(parts)}"
 
@@ -191,13 +186,13 @@ def smoothing() -> str:
     for temperature in (4, 1):
         smoothed, plain = arms[f"smoothed_t{temperature}"], arms[f"plain_t{temperature}"]
         bounds = interval(smoothed, plain)
-        verdict = called(mean(smoothed) - mean(plain), bounds)
+        verdict = difference_in_words(mean(smoothed) - mean(plain), bounds)
         parts.append(f"at temperature {temperature} {verdict}{f' ({in_points(bounds)})' if bounds else ''}")
     diagnoses = lines.read(lines.RESULTS / "label_smoothing_diagnoses.jsonl")
     teachers = {line["arms"][0]: line["diagnosis"]["accuracy"] for line in diagnoses}
     gap = teachers["smoothed_t4"] - teachers["plain_t4"]
     return (
-        f"Against those of the plain teacher, the students of the smoothed one are {listed(parts)}; the smoothed "
+        f"Against those of the plain teacher, the students of the smoothed one are {join_words(parts)}; the smoothed "
         f"teacher itself has {signed(gap)} points on the validation split. Its accuracy on the test split was "
         "not recorded."
     )
@@ -217,10 +212,10 @@ def integers() -> str:
         difference = sum(aware) / len(aware) - sum(plain) / len(plain)
         inside = f" ({in_points(bounds)})" if bounds else ""
         parts.append(
-            f"At {scheme} the quantization-aware student is {called(difference, bounds)}{inside}: "
+            f"At {scheme} the quantization-aware student is {difference_in_words(difference, bounds)}{inside}: "
             f"{signed(difference)} points in the mean of {len(aware)} seeds, whose files from images alone have "
-            f"{listed([f'{100 * one:.1f}' for one in sorted(plain)])} % and whose aware ones "
-            f"{listed([f'{100 * one:.1f}' for one in sorted(aware)])} %."
+            f"{join_words([f'{100 * one:.1f}' for one in sorted(plain)])} % and whose aware ones "
+            f"{join_words([f'{100 * one:.1f}' for one in sorted(aware)])} %."
         )
     return f"On a student of equal epochs, labels alone, against files from images: {' '.join(parts)}"
 
@@ -232,11 +227,7 @@ def published() -> str:
         arms = arms_of("published_pair", variant)
         over = [mean(found) - mean(arms[BASELINE]) for arm, found in arms.items() if arm != BASELINE]
         teacher = lines.teacher_accuracy(arms[BASELINE])
-        others = [
-            f"{words(arm)} {called(mean(found) - mean(arms['logits']), interval(found, arms['logits']))}"
-            for arm, found in arms.items()
-            if arm not in (BASELINE, "logits")
-        ]
+        others = [compare(arm, found, arms["logits"]) for arm, found in arms.items() if arm not in (BASELINE, "logits")]
         epochs = arms[BASELINE][0]["recipe"]["training"]["epochs"]
         parts.append(
             f"At {epochs} epochs, with a teacher of {100 * teacher:.2f} %, hard labels reach "
@@ -258,10 +249,10 @@ def exactness() -> str:
     )
 
 
-def listed(parts: Sequence[str]) -> str:
+def join_words(parts: Sequence[str]) -> str:
     """Parts as a sentence lists them.
 
-    >>> listed(["a", "b", "c"]), listed(["a"])
+    >>> join_words(["a", "b", "c"]), join_words(["a"])
     ('a, b and c', 'a')
     """
     return " and ".join(", ".join(parts).rsplit(", ", 1)) if len(parts) > 1 else "".join(parts)

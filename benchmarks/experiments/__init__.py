@@ -33,7 +33,7 @@ class Experiment(BaseModel):
     published: dict[str, float] = {}
     tiny: list[str]
 
-    def asked(self, variant: str, *, tiny: bool, seeds: Sequence[int] = ()) -> recipes.RunRecipe:
+    def recipe_of(self, variant: str, *, tiny: bool, seeds: Sequence[int] = ()) -> recipes.RunRecipe:
         """The checked recipe of a variant, with its own seeds where none are given."""
         if variant not in self.variants:
             raise InputError(unknown("variant", variant, self.variants))

@@ -41,13 +41,13 @@ theirs.main()
 """
 
 
-def measured(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+def measure(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """Lines of a run, one per file.
 
     Raises:
         WorkError: the other benchmark failed.
     """
-    paths = [_converted(name, options, scheme, folder) for name, options, scheme in FILES]
+    paths = [_convert(name, options, scheme, folder) for name, options, scheme in FILES]
     ours: list[list[float]] = [[] for _ in FILES]
     theirs: list[list[float]] = [[] for _ in FILES]
     with progress("agreement", args.rounds * len(FILES)) as task:
@@ -67,16 +67,16 @@ def measured(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
             "runs": args.runs,
             "ours_ms": ours[i],
             "theirs_ms": theirs[i],
-            **compared(ours[i], theirs[i]),
+            **compare_medians(ours[i], theirs[i]),
         }
         for i, ((name, options, scheme), path) in enumerate(zip(FILES, paths, strict=True))
     ]
 
 
-def compared(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+def compare_medians(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
     """Median of the ratios of each round, its interval, and the verdict.
 
-    >>> compared([1.0, 1.0, 1.0], [1.0, 0.8, 1.25])
+    >>> compare_medians([1.0, 1.0, 1.0], [1.0, 0.8, 1.25])
     {'ratio': 1.0, 'interval': None, 'limit': 0.05, 'agree': True}
     """
     from tflite.benchmark.intervals import median_interval
@@ -133,7 +133,7 @@ def their_median(path: Path, args: argparse.Namespace) -> float:
     return float(json.loads(out.read_text())["latency"]["median_ms"])
 
 
-def _converted(name: str, options: dict[str, Any], scheme: str, folder: Path) -> Path:
+def _convert(name: str, options: dict[str, Any], scheme: str, folder: Path) -> Path:
     """File of an untrained network: latency does not depend on the weights."""
     import keras
     import numpy as np
@@ -180,7 +180,7 @@ def _trial(args: argparse.Namespace) -> str:
 def main(args: argparse.Namespace) -> list[Line]:
     """One line per file; the exit code is 1 where the two do not agree."""
     with tempfile.TemporaryDirectory() as folder:
-        return measured(args, Path(folder))
+        return measure(args, Path(folder))
 
 
 if __name__ == "__main__":

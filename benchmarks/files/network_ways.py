@@ -49,12 +49,12 @@ ZOO = ("resnet8", "resnet20", "mobilenet_v2", "wrn_16_2")
 _RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt")
 
 
-def size(name: str) -> int:
+def image_size(name: str) -> int:
     """Height and width of a network's images."""
     return APPLICATIONS.get(name, 32)
 
 
-def built(name: str) -> "keras.Model":
+def build(name: str) -> "keras.Model":
     """A network of raw pixels with ten logits, by its name here or in `keras.applications`."""
     import keras
 
@@ -63,7 +63,7 @@ def built(name: str) -> "keras.Model":
     keras.utils.set_random_seed(0)
     if name in ZOO:
         return models.build(name, CLASSES)
-    pixels = keras.Input((size(name), size(name), 3), name="pixels")
+    pixels = keras.Input((image_size(name), image_size(name), 3), name="pixels")
     own = name.startswith(_RESCALING)
     scaled = pixels if own else keras.layers.Rescaling(1 / 127.5, -1, name="scale")(pixels)
     make = getattr(keras.applications, name)
@@ -71,14 +71,14 @@ def built(name: str) -> "keras.Model":
     return keras.Model(pixels, keras.layers.Dense(CLASSES, name="logits")(body.output), name=name.lower())
 
 
-def trained(name: str, images: np.ndarray, labels: np.ndarray) -> "keras.Model":
+def train(name: str, images: np.ndarray, labels: np.ndarray) -> "keras.Model":
     """Network trained for one epoch on images (n, height, width, 3), AdamW with a peak rate of 0.002; float32."""
     import keras
 
     steps = -(-len(images) // BATCH)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = built(name)
+        model = build(name)
     finally:
         keras.config.set_dtype_policy("float32")
     rate = keras.optimizers.schedules.CosineDecay(
@@ -89,13 +89,13 @@ def trained(name: str, images: np.ndarray, labels: np.ndarray) -> "keras.Model":
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0)
-    whole = built(name)
+    whole = build(name)
     whole.set_weights(model.get_weights())
-    settle(whole, images[:IMAGES])
+    set_batch_statistics(whole, images[:IMAGES])
     return whole
 
 
-def settle(model: "keras.Model", images: np.ndarray) -> None:
+def set_batch_statistics(model: "keras.Model", images: np.ndarray) -> None:
     """Give a network the batch statistics of these images: those of a short training lag behind its weights."""
     import keras
 
@@ -160,17 +160,17 @@ WAYS: dict[str, Callable[["keras.Model", Path, np.ndarray], "keras.Model"]] = {
 }
 
 
-def made(name: str, way: str, folder: Path, model: "keras.Model", dataset: "Dataset") -> dict[str, Any]:
+def convert_and_compare(name: str, way: str, folder: Path, model: "keras.Model", dataset: "Dataset") -> dict[str, Any]:
     """Properties of the file made of a network, or the error in `error`."""
     import tflite
 
     path = folder / f"{name}-{way}.tflite"
     try:
-        reference = WAYS[way](model, path, fitting(name, dataset.train.images[:IMAGES]))
+        reference = WAYS[way](model, path, resize(name, dataset.train.images[:IMAGES]))
         inspection = tflite.inspect(path)
         held_out = dataset.validation
         compared = tflite.compare(
-            reference, path, fitting(name, held_out.images[:ASKED]), labels=held_out.labels[:ASKED]
+            reference, path, resize(name, held_out.images[:ASKED]), labels=held_out.labels[:ASKED]
         )
         latency = tflite.benchmark(path, threads=1, runs=RUNS)
     # An error of a tool is a result.
@@ -193,12 +193,16 @@ def accuracy(model: "keras.Model", images: np.ndarray, labels: np.ndarray) -> fl
     return float((model.predict(images, verbose=0).argmax(axis=-1) == labels).mean())
 
 
-def fitting(name: str, images: np.ndarray) -> np.ndarray:
+def resize(name: str, images: np.ndarray) -> np.ndarray:
     """Images resized for a network, float32."""
     import keras
 
     images = images.astype("float32")
-    return images if size(name) == 32 else np.asarray(keras.ops.image.resize(images, (size(name), size(name))))
+    return (
+        images
+        if image_size(name) == 32
+        else np.asarray(keras.ops.image.resize(images, (image_size(name), image_size(name))))
+    )
 
 
 @command(
@@ -214,11 +218,11 @@ def main(args: argparse.Namespace) -> None:
 
     dataset = data.load("cifar10", data_dir=args.data_dir)
     seen = STEPS * BATCH
-    model = trained(args.network, fitting(args.network, dataset.train.images[:seen]), dataset.train.labels[:seen])
-    held_out = fitting(args.network, dataset.validation.images[:ASKED]), dataset.validation.labels[:ASKED]
+    model = train(args.network, resize(args.network, dataset.train.images[:seen]), dataset.train.labels[:seen])
+    held_out = resize(args.network, dataset.validation.images[:ASKED]), dataset.validation.labels[:ASKED]
     common = {"network": args.network, "parameters": model.count_params(), "accuracy": accuracy(model, *held_out)}
     for way in args.ways:
-        found = made(args.network, way, args.folder, model, dataset)
+        found = convert_and_compare(args.network, way, args.folder, model, dataset)
         print(json.dumps({**common, "way": way, **found}), flush=True)
 
 

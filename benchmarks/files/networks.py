@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.files.network_ways import APPLICATIONS, WAYS, ZOO, size
+from benchmarks.files.network_ways import APPLICATIONS, WAYS, ZOO, image_size
 from benchmarks.results import lines
 from benchmarks.shell import Line, command, data_dir, option, progress
 
@@ -25,7 +25,7 @@ NETWORKS = (*ZOO, *APPLICATIONS)
 SECONDS = 1800  # that a network may take
 
 
-def results_of(name: str, ways: list[str], data_dir: Path | None, seconds: float) -> list[dict[str, Any]]:
+def convert_in_process(name: str, ways: list[str], data_dir: Path | None, seconds: float) -> list[dict[str, Any]]:
     """One line per way; a way during which the process ended has an `error`, those after it have no line."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.files.network_ways", name, *ways, "--folder", folder]
@@ -37,16 +37,16 @@ def results_of(name: str, ways: list[str], data_dir: Path | None, seconds: float
             output, end = (late.stdout or b"").decode(), f"not done after {seconds:g} s"
         except OSError as error:
             return [{"network": name, "way": ways[0], "error": str(error)}]
-    found = told(output)
+    found = parse_lines(output)
     if len(found) < len(ways):
         found.append({"network": name, "way": ways[len(found)], "error": end})
     return found
 
 
-def told(output: str) -> list[dict[str, Any]]:
+def parse_lines(output: str) -> list[dict[str, Any]]:
     """JSON lines in the output of a process.
 
-    >>> told('a warning\\n{"network": "resnet8", "way": "native"}\\n{"cut')
+    >>> parse_lines('a warning\\n{"network": "resnet8", "way": "native"}\\n{"cut')
     [{'network': 'resnet8', 'way': 'native'}]
     """
     found = []
@@ -77,7 +77,10 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
             recorded = {(line["network"], line["way"]) for line in lines.read(args.results)}
             missing = [way for way in WAYS if (name, way) not in recorded]
             if missing:
-                yield [{**line, "size": size(name)} for line in results_of(name, missing, args.data_dir, SECONDS)]
+                yield [
+                    {**line, "size": image_size(name)}
+                    for line in convert_in_process(name, missing, args.data_dir, SECONDS)
+                ]
             task.advance_to(place)
 
 

@@ -24,7 +24,7 @@ SCHEMES = ("int8", "int4")
 HEAD = ("student", "file", "accuracy of the file", "agreement", "steps of the output", "agreement, as trained", "steps")
 
 
-def agreement(name: str, epochs: int) -> list[dict[str, Any]]:
+def measure_agreement(name: str, epochs: int) -> list[dict[str, Any]]:
     """Lines of a student's files: agreement and mean output difference in steps, with biases rounded and as trained."""
     import keras
     import numpy as np
@@ -38,22 +38,22 @@ def agreement(name: str, epochs: int) -> list[dict[str, Any]]:
     unseen_labels = np.concatenate([digits.validation.labels, digits.test.labels])
     keras.utils.set_random_seed(0)
     student = models.build(name, len(digits.classes), digits.image_shape)
-    trained(student, images, labels, epochs, 2e-3)
+    train(student, images, labels, epochs, 2e-3)
     found = []
     for scheme in SCHEMES:
         aware = tflite.quantize_aware(student, scheme=scheme)
-        trained(aware, images, labels, FURTHER, 2e-4)
+        train(aware, images, labels, FURTHER, 2e-4)
         line = {"student": name, "scheme": scheme, "images": len(unseen), "epochs": epochs, "further": FURTHER}
-        before = compared(aware, scheme, unseen, unseen_labels)
+        before = compare_with_file(aware, scheme, unseen, unseen_labels)
         tflite.match_runtime(aware)
-        after = compared(aware, scheme, unseen, unseen_labels)
+        after = compare_with_file(aware, scheme, unseen, unseen_labels)
         line |= {"unrounded_agreement": before.agreement, "unrounded_mean_lsb": before.mean_lsb}
         line |= {"agreement": after.agreement, "mean_lsb": after.mean_lsb, "accuracy": after.accuracy}
         found.append(line)
     return found
 
 
-def compared(aware: Any, scheme: str, images: Any, labels: Any) -> Any:
+def compare_with_file(aware: Any, scheme: str, images: Any, labels: Any) -> Any:
     """Comparison of a quantization-aware model with its file."""
     import tempfile
 
@@ -65,7 +65,7 @@ def compared(aware: Any, scheme: str, images: Any, labels: Any) -> Any:
         return tflite.compare(aware, path, images, labels=labels)
 
 
-def trained(model: Any, images: Any, labels: Any, epochs: int, rate: float) -> None:
+def train(model: Any, images: Any, labels: Any, epochs: int, rate: float) -> None:
     """Train with hard labels."""
     import keras
 
@@ -124,7 +124,7 @@ def main(args: argparse.Namespace) -> list[Line]:
     with progress("agreement", len(chosen)) as task:
         for place, name in enumerate(chosen, start=1):
             task.say(name)
-            found += agreement(name, args.epochs)
+            found += measure_agreement(name, args.epochs)
             task.advance_to(place)
     return found
 

@@ -35,7 +35,7 @@ def table() -> str:
 @command(*run_times.OPTIONS, results=NAME, show=sentence)
 def main(args: argparse.Namespace) -> list[Line]:
     """One line per run."""
-    return run_times.measured(args, KINDS)
+    return run_times.measure(args, KINDS)
 
 
 if __name__ == "__main__":

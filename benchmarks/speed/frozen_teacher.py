@@ -20,7 +20,7 @@ NAME = "frozen_teacher.jsonl"
 AGREEMENT, DIVERGENCE, TEMPERATURE = 0.99, 1e-3, 4.0
 
 
-def measured(args: argparse.Namespace) -> dict[str, Any]:
+def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Line of a run."""
     import tensorflow as tf
 
@@ -90,7 +90,7 @@ def table() -> str:
 )
 def main(args: argparse.Namespace) -> list[Line]:
     """One line."""
-    return [measured(args)]
+    return [measure(args)]
 
 
 if __name__ == "__main__":

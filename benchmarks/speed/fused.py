@@ -40,7 +40,7 @@ def check(networks: Sequence[str]) -> None:
             raise InputError(unknown("network", network, models.ZOO))
 
 
-def measured(network: str, precision: str, args: argparse.Namespace) -> dict[str, Any]:
+def measure(network: str, precision: str, args: argparse.Namespace) -> dict[str, Any]:
     """Line of a network in a precision: seconds per step of both kinds, and the speed-up of the fused network."""
     from benchmarks.speed.measuring import timing
     from benchmarks.speed.workloads import keras_distillation
@@ -49,7 +49,7 @@ def measured(network: str, precision: str, args: argparse.Namespace) -> dict[str
     setting = Setting(network, batch=args.batch, precision=precision)
     makers: dict[str, Callable[[], Callable[[], Any]]] = {}
     for way in ("fused", "bare"):
-        prepare = keras_distillation.bare if way == "bare" else keras_distillation.as_built
+        prepare = keras_distillation.without_fusing if way == "bare" else keras_distillation.as_built
         networks = [prepare(setting.new_student()) for _ in _PARTS]
         makers[f"training {way}"] = functools.partial(setting.training, networks[0])
         makers[f"forward {way}"] = functools.partial(setting.forward, networks[1])
@@ -79,7 +79,7 @@ def of_lines(found: list[dict[str, Any]]) -> str:
     return markdown_table(
         ("network", "precision", *(f"{part}, × Keras" for part in _PARTS.values()), "images/s, training"),
         [_row(line) for line in found],
-        [f"- {note}" for note in dict.fromkeys(_made(line) for line in found)],
+        [f"- {note}" for note in dict.fromkeys(_setting(line) for line in found)],
         text=(0, 1),
     )
 
@@ -90,7 +90,7 @@ def _row(line: dict[str, Any]) -> tuple[str, ...]:
     return line["network"], line["precision"], *times, f"{line['batch'] / seconds[len(seconds) // 2]:.0f}"
 
 
-def _made(line: dict[str, Any]) -> str:
+def _setting(line: dict[str, Any]) -> str:
     return (
         f"Batches of {line['batch']}, medians over {line['rounds']} rounds of {line['steps']} steps each, in turn, "
         f"with intervals. {lines.machine_and_versions(line)}."
@@ -116,7 +116,7 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
     check(args.networks)
     for network in args.networks:
         for precision in args.precisions:
-            yield [measured(network, precision, args)]
+            yield [measure(network, precision, args)]
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ _GROWN: dict[str, tuple[int, ...]] = {"classes": (100, 1000), "size": (64, 96), 
 _IMAGES = (4_096, 409_600)
 
 
-def growing(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Callable[[], Any]]]]:
+def growing_workloads(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Callable[[], Any]]]]:
     """Step, setting in words, images per step, and builder of the step; of each step the usual setting first."""
     from functools import partial
 
@@ -61,7 +61,7 @@ def table_of_run(run: list[Line]) -> str:
     for line in run:
         own = usual[line["step"]]
         if line is own:
-            rows.append((line["step"], _in_words(line), f"{1000 * statistics.median(own['seconds']):.1f} ms", "", ""))
+            rows.append((line["step"], _setting(line), f"{1000 * statistics.median(own['seconds']):.1f} ms", "", ""))
             continue
         ratio = timing.ratio(line["seconds"], own["seconds"])
         interval = f"{ratio.low:.2f}–{ratio.high:.2f}"
@@ -70,7 +70,7 @@ def table_of_run(run: list[Line]) -> str:
     return markdown_table(HEAD, rows, [f"- {lines.machine_and_versions(run[0])}."])
 
 
-def _in_words(line: dict[str, Any]) -> str:
+def _setting(line: dict[str, Any]) -> str:
     asked = line["arguments"]
     return f"usual: classes {asked['classes']}, size {asked['size']}, batch {asked['batch']}"
 
@@ -82,7 +82,9 @@ def main(args: argparse.Namespace) -> list[Line]:
     from benchmarks.speed.workloads.setting import Setting
 
     base, count, per_round = (Setting.tiny(), 1, 1) if args.tiny else (Setting(), args.rounds, args.steps)
-    workloads = {f"{step}, {setting}": (step, setting, images, make) for step, setting, images, make in growing(base)}
+    workloads = {
+        f"{step}, {setting}": (step, setting, images, make) for step, setting, images, make in growing_workloads(base)
+    }
     makers = {name: make for name, (*_, make) in workloads.items()}
     seconds = timing.compile_and_time("growth", makers, rounds=count, count=per_round)
     asked = {**dataclasses.asdict(base), "rounds": count, "steps": per_round}

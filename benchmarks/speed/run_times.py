@@ -36,7 +36,7 @@ OPTIONS = (
 )
 
 
-def measured(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
+def measure(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """One line per run: its kind, its processes, and the seconds of all its trainings together."""
     from distiller import recipes
     from distiller.folder import RunFolder

@@ -41,7 +41,7 @@ def table() -> str:
 @command(processes(2), *run_times.OPTIONS, results=NAME, show=sentence)
 def main(args: argparse.Namespace) -> list[Line]:
     """One line per run."""
-    return run_times.measured(args, kinds(args))
+    return run_times.measure(args, kinds(args))
 
 
 if __name__ == "__main__":

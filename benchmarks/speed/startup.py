@@ -33,7 +33,7 @@ def _start(code: str) -> tuple[float, bool]:
     return time.perf_counter() - started, ended.stdout.split()[-1] == "True"
 
 
-def measured(rounds: int) -> Line:
+def measure(rounds: int) -> Line:
     """Line of a run; a start before the first round warms the disk."""
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     loaded = {name: _start(code)[1] for name, code in WAYS.items()}
@@ -69,7 +69,7 @@ def table() -> str:
 @command(rounds(11), results=NAME, show=lambda found: sentence(found[-1]), backend=False)
 def main(args: argparse.Namespace) -> list[Line]:
     """One line."""
-    return [measured(args.rounds)]
+    return [measure(args.rounds)]
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "step_cost.jsonl"
 
 
-def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Lines of a run: one per workload, with its times, and one per goal.
 
     Raises:
@@ -47,8 +47,13 @@ def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
     ours = [*training_steps.references(), *training_steps.distillers(args.objectives)]
     if any(one.name == "hinton" for one in ours):
         ours += [training_steps.stored(), *training_steps.frozen()]
-    field = [*ours, training_steps.aware(), *input_pipeline.feeding(), *keras_distillation.peers(setting)]
-    if not keras_distillation.agree(setting):
+    field = [
+        *ours,
+        training_steps.aware(),
+        *input_pipeline.input_pipelines(),
+        *keras_distillation.keras_workloads(setting),
+    ]
+    if not keras_distillation.features_agree(setting):
         Reporter().say(f"keras.distillation has no line for features: those of {training_steps.MIDDLE} differ in shape")
     makers = {one.name: functools.partial(one.make, setting) for one in field}
     seconds = timing.compile_and_time("step cost", makers, rounds=rounds, count=steps)
@@ -56,7 +61,7 @@ def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
         {"kind": one.kind, "contestant": one.name, "places": one.places, "seconds": seconds[one.name], **here}
         for one in field
     ]
-    for goal, found in goals.judged(seconds):
+    for goal, found in goals.judge(seconds):
         ratio = dataclasses.asdict(found)
         lines_of.append({"kind": "goal", "goal": goal.text, "limit": goal.limit, "ratio": ratio, **here})
     return lines_of
@@ -66,7 +71,7 @@ def show(run: list[Line]) -> str:
     """Markdown table of a run, and the state of the goals."""
     from benchmarks.documents import step_cost
 
-    return step_cost.of_run(run)
+    return step_cost.table_of_run(run)
 
 
 def _trial(args: argparse.Namespace) -> str:
@@ -88,7 +93,7 @@ def _trial(args: argparse.Namespace) -> str:
 )
 def main(args: argparse.Namespace) -> list[Line]:
     """One line per workload and one per goal."""
-    return measured(args)
+    return measure(args)
 
 
 if __name__ == "__main__":

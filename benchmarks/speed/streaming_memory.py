@@ -22,7 +22,7 @@ NAME = "streaming_memory.jsonl"
 _BATCH, _CLASSES = 32, 10
 
 
-def measured(times: float, size: int, points: int) -> dict[str, Any]:
+def measure(times: float, size: int, points: int) -> dict[str, Any]:
     """Sizes in bytes: of the data, of the machine's memory, and of the process after each of `points` equal parts."""
     import keras
     import numpy as np
@@ -98,7 +98,7 @@ def table() -> str:
 )
 def main(args: argparse.Namespace) -> list[Line]:
     """One line."""
-    return [measured(args.times, args.size, args.points)]
+    return [measure(args.times, args.size, args.points)]
 
 
 if __name__ == "__main__":

@@ -28,14 +28,14 @@ FROZEN = "frozen teacher"
 HEAD: Row = ("step", "× PyTorch", "interval", "ms", "PyTorch, ms", "way", "PyTorch's way")
 
 
-def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Lines of a run: one per workload.
 
     Raises:
         InputError: PyTorch is not installed.
         WorkError: a step failed, or the networks of the two frameworks are not the same.
     """
-    from benchmarks.speed.measuring.workers import Worker, in_turn
+    from benchmarks.speed.measuring.workers import Worker, time_in_rounds
 
     here = {
         "torch": torch_version(),
@@ -48,7 +48,9 @@ def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
         Worker(theirs, *networks) as second,
     ):
         task.say("compiling")
-        seconds = in_turn({OURS: first, THEIRS: second}, rounds=args.rounds, count=args.steps, done=task.advance_to)
+        seconds = time_in_rounds(
+            {OURS: first, THEIRS: second}, rounds=args.rounds, count=args.steps, done=task.advance_to
+        )
     return [{"contestant": name, "seconds": found, **here} for name, found in seconds.items()]
 
 
@@ -111,7 +113,7 @@ def theirs(student: str, teacher: str, batch: int) -> dict[str, Any]:
     return torch_loops.steps(DEPTHS[student], DEPTHS[teacher], batch)
 
 
-def compared(run: list[dict[str, Any]]) -> list[tuple[str, Any, dict[str, Any], dict[str, Any]]]:
+def compare_fastest(run: list[dict[str, Any]]) -> list[tuple[str, Any, dict[str, Any], dict[str, Any]]]:
     """(Loop, ratio of our times to theirs, our line, their line), where each line is the fastest of its framework.
 
     A loop with a live teacher is there twice: the fastest way, and without freezing the teacher, as in PyTorch.
@@ -146,7 +148,7 @@ def table(path: Path | None = None) -> str:
 
 def table_of_run(run: list[Line]) -> str:
     """Markdown table of one run: a row per loop."""
-    rows = [_row(*one) for one in compared(run)]
+    rows = [_row(*one) for one in compare_fastest(run)]
     args = run[0]["arguments"]
     note = (
         f"- {args['batch']} images a step, {args['student']} from {args['teacher']}; medians over {args['rounds']} "
@@ -169,12 +171,12 @@ def _row(loop: str, found: Any, own: dict[str, Any], other: dict[str, Any]) -> R
     steps(8),
     results=NAME,
     show=table_of_run,
-    passed=lambda run: all(found.median <= 1 for _, found, *_ in compared(run)),
+    passed=lambda run: all(found.median <= 1 for _, found, *_ in compare_fastest(run)),
     backend=False,
 )
 def main(args: argparse.Namespace) -> list[Line]:
     """One line per workload; the exit code is 1 where PyTorch is ahead."""
-    return measured(args)
+    return measure(args)
 
 
 if __name__ == "__main__":

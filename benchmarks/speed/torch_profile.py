@@ -46,7 +46,7 @@ OTHERS, BETWEEN, STEP = "all other operators", "between operators", "a step, not
 Operators = dict[str, dict[str, float]]
 
 
-def in_turn(
+def profile_in_rounds(
     frameworks: dict[str, Callable[[str, int, int], tuple[float, Operators]]],
     args: argparse.Namespace,
     *,
@@ -154,7 +154,7 @@ def _seconds(step: Callable[[], Any], steps: int) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def work(line: dict[str, Any]) -> dict[str, list[float]]:
+def time_by_work(line: dict[str, Any]) -> dict[str, list[float]]:
     """Kind of work → ms per step, one number per round, of a recorded line; the parts add up to the step."""
     step = [1000 * seconds for seconds in line["seconds"]]
     operators = {kind: own["ms"] for kind, own in line["operators"].items()}
@@ -178,7 +178,7 @@ def table(path: Path | None = None) -> str:
 def table_of_run(run: list[Line]) -> str:
     """Markdown table of one run: a row per kind of work."""
     by_name = {line["framework"]: line for line in run}
-    here, there = (work(by_name[name]) for name in (OURS, THEIRS))
+    here, there = (time_by_work(by_name[name]) for name in (OURS, THEIRS))
     args = run[0]["arguments"]
     note = (
         f"- {args['precision']}; {WAYS[args['precision']]} in PyTorch. Medians over {args['rounds']} rounds of "
@@ -187,7 +187,7 @@ def table_of_run(run: list[Line]) -> str:
     return markdown_table(
         HEAD,
         [_row(name, here[name], there[name]) for name in here],
-        [f"- {onednn.compared(by_name[OURS]['onednn'], by_name[THEIRS]['onednn'], 'PyTorch')}", note],
+        [f"- {onednn.compare_convolutions(by_name[OURS]['onednn'], by_name[THEIRS]['onednn'], 'PyTorch')}", note],
         text=(0,),
     )
 
@@ -218,8 +218,8 @@ def main(args: argparse.Namespace) -> list[Line]:
     with progress("PyTorch", 2 * args.rounds) as task:
         task.say("compiling")
         makers = {OURS: our_step, THEIRS: their_step}
-        kernels = {name: onednn.of_step(make, args.precision, args.batch) for name, make in makers.items()}
-        found = in_turn({OURS: ours, THEIRS: theirs}, args, done=task.advance_to)
+        kernels = {name: onednn.kernels_of_step(make, args.precision, args.batch) for name, make in makers.items()}
+        found = profile_in_rounds({OURS: ours, THEIRS: theirs}, args, done=task.advance_to)
     return [{"framework": name, **measured, "onednn": kernels[name], **here} for name, measured in found.items()]
 
 

@@ -40,7 +40,7 @@ def same_answer(folder, label, probability):
 
 def test_a_line_a_teacher_with_its_arms(arguments, tmp_path, monkeypatch):
     for stage, answer in SURE.items():
-        same_answer(run.folder(tmp_path / "work", "demo", VARIANT) / "stages" / stage, *answer)
+        same_answer(run.run_folder(tmp_path / "work", "demo", VARIANT) / "stages" / stage, *answer)
     assert diagnoses.main(arguments) == 0
     found = lines.read(tmp_path / "results" / "demo_diagnoses.jsonl")
     assert [line["arms"] for line in found] == [["distilled"], ["smoothed"]]

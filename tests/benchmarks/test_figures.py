@@ -38,7 +38,7 @@ def results(tmp_path, monkeypatch):
 
 
 def test_accuracy_is_drawn_against_the_number_of_labels(results):
-    found = figures.by_labels("label_spaces")
+    found = figures.accuracy_by_labels("label_spaces")
     # A deviation of two values is their difference over √2.
     assert found["hard_labels"] == [[1800, 52.0, pytest.approx(2.8284)], [45000, 82.0, pytest.approx(2.8284)]]
     assert found.keys() == {"hard_labels", "fine_tune", "teacher"}
@@ -48,13 +48,13 @@ def test_accuracy_is_drawn_against_the_number_of_labels(results):
 
 def test_a_figure_of_other_numbers_is_stale(results):
     folder = results / "figures"
-    assert figures.stale(folder) == ["few_labels"]
-    assert figures.write(folder) == ["few_labels"]
-    assert figures.stale(folder) == figures.write(folder) == []
+    assert figures.find_stale(folder) == ["few_labels"]
+    assert figures.draw_stale(folder) == ["few_labels"]
+    assert figures.find_stale(folder) == figures.draw_stale(folder) == []
     more = {**STUDENT, "variant": "all labels", "arm": "fine_tune", "test_accuracy": 0.83, "seed": 2}
     more["last_validation_accuracy"] = 0.8
     lines.append(lines.RESULTS / "label_spaces.jsonl", [more])
-    assert figures.stale(folder) == ["few_labels"]
+    assert figures.find_stale(folder) == ["few_labels"]
 
 
 def test_a_grid_is_a_curve_a_weight(tmp_path, monkeypatch):
@@ -67,10 +67,10 @@ def test_a_grid_is_a_curve_a_weight(tmp_path, monkeypatch):
     alone = {"arm": "hard_labels", "recipe": {"arms": {"hard_labels": {"objectives": {}}}}}
     found = [line(4.0, 0.9, 0.75), line(1.0, 0.9, 0.7), line(1.0, 0.5, 0.65)]
     lines.append(tmp_path / "grid.jsonl", [*found, {**alone, "last_validation_accuracy": 0.6}])
-    assert figures.by_temperature("grid") == {
+    assert figures.accuracy_by_temperature("grid") == {
         "weight 0.5": [[1.0, 65.0]],
         "weight 0.9": [[1.0, 70.0], [4.0, 75.0]],
         "hard labels": 60.0,
     }
-    figures.draw_by_temperature(figures.by_temperature("grid")).savefig(tmp_path / "grid.png")
+    figures.draw_by_temperature(figures.accuracy_by_temperature("grid")).savefig(tmp_path / "grid.png")
     assert (tmp_path / "grid.png").stat().st_size > 10_000

@@ -36,9 +36,9 @@ def test_ratios_are_of_the_same_round_and_step(tmp_path):
 
 def test_each_setting_grows_in_one_respect():
     base = Setting.tiny()
-    found = [(step, setting) for step, setting, *_ in growth.growing(base)]
+    found = [(step, setting) for step, setting, *_ in growth.growing_workloads(base)]
     assert len(set(found)) == len(found) == 2 * (1 + 6) + 2
-    make = next(make for step, setting, _, make in growth.growing(base) if setting == "classes 100")
+    make = next(make for step, setting, _, make in growth.growing_workloads(base) if setting == "classes 100")
     assert make.args[0].classes == 100
     assert make.args[0].size == base.size
 

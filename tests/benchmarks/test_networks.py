@@ -17,12 +17,12 @@ def images():
 def test_a_trained_network_is_in_float32_and_has_the_statistics_of_the_images(images):
     bright = images.mean(axis=(1, 2, 3))
     labels = (bright > np.median(bright)).astype("int64")
-    model = network_ways.trained("resnet8", images, labels)
+    model = network_ways.train("resnet8", images, labels)
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
     first = next(layer for layer in model.layers if "BatchNormalization" in type(layer).__name__)
     before = keras.Model(model.input, first.input)(images)
     np.testing.assert_allclose(first.moving_mean, np.mean(before, axis=(0, 1, 2)), rtol=1e-3, atol=1e-3)
-    untrained = network_ways.built("resnet8")
+    untrained = network_ways.build("resnet8")
     assert not np.allclose(model.layers[-1].get_weights()[0], untrained.layers[-1].get_weights()[0])
 
 
@@ -35,14 +35,14 @@ def test_accuracy_counts_first_choices():
 def test_a_network_becomes_an_integer_file(way, images, tmp_path):
     import tflite
 
-    model = network_ways.built("resnet8")
+    model = network_ways.build("resnet8")
     network_ways.WAYS[way](model, tmp_path / "a.tflite", images)
     assert tflite.inspect(tmp_path / "a.tflite").is_integer
 
 
 def test_a_process_that_ends_early_is_told(monkeypatch):
     monkeypatch.setattr(networks.sys, "executable", "/bin/false")
-    [line] = networks.results_of("resnet8", ["native", "tfmot"], None, 60)
+    [line] = networks.convert_in_process("resnet8", ["native", "tfmot"], None, 60)
     assert line == {"network": "resnet8", "way": "native", "error": "the process ended with exit status 1"}
 
 
@@ -53,7 +53,7 @@ def test_what_is_recorded_is_not_run_again(monkeypatch, tmp_path):
         asked.append((name, ways))
         return [{"network": name, "way": way, "error": "no"} for way in ways[:3]]
 
-    monkeypatch.setattr(networks, "results_of", found)
+    monkeypatch.setattr(networks, "convert_in_process", found)
     for _ in range(2):
         assert networks.main(["resnet8", "--results", str(tmp_path)]) == 0
     assert asked == [("resnet8", list(network_ways.WAYS)), ("resnet8", list(network_ways.WAYS)[3:])]

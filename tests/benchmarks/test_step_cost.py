@@ -101,7 +101,7 @@ def test_contestants_take_turns(monkeypatch):
         return {"loss": np.float32(1.0)}
 
     steps = {name: lambda name=name: step(name) for name in lasting}
-    seconds = timing.in_turn(steps, rounds=8, count=2, done=done.append)
+    seconds = timing.time_in_rounds(steps, rounds=8, count=2, done=done.append)
     turns = made[::2]
     assert made[1::2] == turns
     rounds = [turns[start : start + 3] for start in range(0, 24, 3)]
@@ -115,13 +115,15 @@ def test_contestants_take_turns(monkeypatch):
 def test_a_step_whose_loss_is_no_number_is_named():
     steps = {"fine": lambda: {"loss": np.float32(1.0)}, "wild": lambda: {"loss": np.float32("nan")}}
     with pytest.raises(WorkError, match="wild: a step of round 1"):
-        timing.in_turn(steps, rounds=1, count=1)
+        timing.time_in_rounds(steps, rounds=1, count=1)
 
 
 def test_the_distiller_and_its_peer_compute_the_same_loss():
     setting = Setting.tiny()
     ours = {one.name: one for one in training_steps.distillers(["hinton"])}["hinton"].make(setting)()
-    peer = {one.name: one for one in keras_distillation.peers(setting)}[keras_distillation.LOGITS].make(setting)()
+    peer = {one.name: one for one in keras_distillation.keras_workloads(setting)}[keras_distillation.LOGITS].make(
+        setting
+    )()
     assert float(ours["labels"]) == pytest.approx(float(peer["student_loss"]), rel=1e-5)
     assert float(ours["it"]) == pytest.approx(float(peer["distillation_loss"]), rel=1e-3)
 
@@ -137,7 +139,7 @@ def test_bare_layers_are_the_same_network_without_the_fused_normalisation(monkey
     setting = Setting.tiny()
     seen = []
     monkeypatch.setattr(Setting, "training", lambda self, model: seen.append(model))
-    {one.name: one for one in keras_distillation.peers(setting)}[keras_distillation.PLAIN_BARE].make(setting)
+    {one.name: one for one in keras_distillation.keras_workloads(setting)}[keras_distillation.PLAIN_BARE].make(setting)
     (bare,), fused = seen, setting.new_student()
     images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3))
     np.testing.assert_allclose(bare(images), fused(images), rtol=1e-5, atol=1e-6)
@@ -149,8 +151,8 @@ def test_bare_layers_are_the_same_network_without_the_fused_normalisation(monkey
 
 def test_keras_has_no_line_for_features_of_different_shapes():
     setting = Setting("resnet8", "wide", batch=2, size=8)
-    assert not keras_distillation.agree(setting)
-    names = {one.name for one in keras_distillation.peers(setting)}
+    assert not keras_distillation.features_agree(setting)
+    names = {one.name for one in keras_distillation.keras_workloads(setting)}
     assert not {keras_distillation.FEATURES, keras_distillation.FEATURES_BARE} & names
 
 
@@ -174,7 +176,7 @@ def test_a_goal_is_judged_by_its_interval():
     assert goals.verdict(timing.Ratio(0.9, 0.8, 1.1), 1.0) == "open"
     assert goals.verdict(timing.Ratio(1.2, 1.1, 1.3), 1.0) == "missed"
     seconds = {"hinton": [3.0, 4.0, 6.0], "student": [1.0, 2.0, 2.0], "teacher, forward": [1.0, 2.0, 4.0]}
-    ((goal, found),) = goals.judged(seconds)
+    ((goal, found),) = goals.judge(seconds)
     assert goal.limit == 1.05
     assert found == timing.Ratio(1.0, 1.0, 1.5)
 
@@ -214,7 +216,7 @@ def test_how_much_faster_a_step_is_comes_from_the_last_run_of_each_precision_and
         own = [line("objective", one, [0.1, 0.2, 0.1], **made) for one in peer_of]
         bare = [line("peer", peer, [0.1 * times, 0.2 * times, 0.3 * times], **made) for peer in {*peer_of.values()}]
         lines.append(path, [*own, *bare])
-    rows = step_cost_table.faster(path).splitlines()
+    rows = step_cost_table.speedup_table(path).splitlines()
     assert rows[0] == "| step | float32, A processor | mixed_bfloat16, A processor |"
     assert rows[2] == "| plain training | 2.00 (2.00 to 6.00) | 4.00 (4.00 to 12.00) |"
     assert len(rows) == 2 + len(step_cost_table.FASTER)

@@ -28,7 +28,7 @@ def missing():
 def test_steps_in_processes_take_turns():
     counted = []
     with workers.Worker(sleepers, 0.005) as one, workers.Worker(sleepers, 0.01) as two:
-        found = workers.in_turn({"one": one, "two": two}, rounds=3, count=2, done=counted.append)
+        found = workers.time_in_rounds({"one": one, "two": two}, rounds=3, count=2, done=counted.append)
     assert found.keys() == {"one: short", "one: long", "two: short", "two: long"}
     assert all(len(seconds) == 3 for seconds in found.values())
     assert min(found["one: short"]) >= 0.005

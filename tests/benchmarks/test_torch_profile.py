@@ -45,7 +45,7 @@ THEIRS = {
 
 
 def test_operators_are_summed_by_work_and_the_rest_is_between_them():
-    found = torch_profile.work(OURS)
+    found = torch_profile.time_by_work(OURS)
     assert found["convolutions"] == [5.0, 6.0, 7.0]
     assert found["gradients of convolutions"] == [8.0, 8.0, 8.0]
     assert found["normalisation, ReLU"] == [0.0, 0.0, 0.0]
@@ -81,7 +81,7 @@ def asked(**other):
 
 def test_each_framework_has_a_process_of_its_own():
     counted = []
-    found = torch_profile.in_turn({"one": process, "two": process}, asked(), done=counted.append)
+    found = torch_profile.profile_in_rounds({"one": process, "two": process}, asked(), done=counted.append)
     assert found["one"]["seconds"] == [0.005] * 3
     assert found["one"]["operators"]["X"] == {"runs": 2.0, "ms": [4.0] * 3}
     processes = [set(found[name]["operators"]["float32"]["ms"]) for name in ("one", "two")]
@@ -92,11 +92,11 @@ def test_each_framework_has_a_process_of_its_own():
 
 def test_what_goes_wrong_in_a_process_is_told():
     with pytest.raises(WorkError, match="RuntimeError: no such operator"):
-        torch_profile.in_turn({"one": process, "two": failing}, asked())
+        torch_profile.profile_in_rounds({"one": process, "two": failing}, asked())
 
 
 def test_onednn_tells_the_kernels_of_a_step():
-    found = onednn.of_step(torch_profile.our_step, "float32", 2)
+    found = onednn.kernels_of_step(torch_profile.our_step, "float32", 2)
     assert found["version"].split(".")[0].isdigit()
     runs = dict.fromkeys(("forward_training", "backward_weights", "backward_data"), 0)
     for kernel, number in found["kernels"].items():

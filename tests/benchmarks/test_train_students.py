@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import experiments, run, train_students
 from benchmarks.results import lines
-from benchmarks.train_students import Asked
+from benchmarks.train_students import Variant
 from distiller.stages import Stages
 from distiller.teaching import Teaching
 
@@ -18,7 +18,7 @@ def asked(tmp_path, monkeypatch):
     one = experiments.read("demo").model_copy(update={"arms": {"5 labels a class": ["hard_labels"]}})
     monkeypatch.setattr(experiments, "read", lambda _: one)
     train_students._stages.cache_clear()
-    yield Asked("demo", "5 labels a class", True, None, tmp_path / "work")
+    yield Variant("demo", "5 labels a class", True, None, tmp_path / "work")
     train_students._stages.cache_clear()
 
 
@@ -86,4 +86,4 @@ def test_a_variant_is_of_one_of_the_experiments(tmp_path):
         data_dir=None,
         work=tmp_path,
     )
-    assert [asked.experiment for asked in train_students.asked_for(given)] == ["demo"]
+    assert [asked.experiment for asked in train_students.variants_of(given)] == ["demo"]

@@ -66,7 +66,7 @@ def test_a_verdict_that_the_lines_do_not_say_is_found(tmp_path, monkeypatch, exp
     results = tmp_path / "results"
     shutil.copytree(lines.RESULTS, results)
     monkeypatch.setattr(lines, "RESULTS", results)
-    monkeypatch.setattr(tables.figures, "stale", list)
+    monkeypatch.setattr(tables.figures, "find_stale", list)
     found = lines.read(results / f"{experiment}.jsonl")
     for line in found[::2]:
         change(line)

@@ -182,14 +182,14 @@ def test_figure_of_operators(tmp_path):
 
 class TestAgreement:
     def test_verdict(self):
-        line = litert_agreement.compared([1.0, 1.1, 1.2, 1.1, 1.0, 1.1], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+        line = litert_agreement.compare_medians([1.0, 1.1, 1.2, 1.1, 1.0, 1.1], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
         assert line == {"ratio": pytest.approx(1.1), "interval": [1.0, 1.2], "limit": 0.05, "agree": False}
-        assert litert_agreement.compared([1.04] * 6, [1.0] * 6)["agree"]
-        assert not litert_agreement.compared([0.94] * 6, [1.0] * 6)["agree"]
+        assert litert_agreement.compare_medians([1.04] * 6, [1.0] * 6)["agree"]
+        assert not litert_agreement.compare_medians([0.94] * 6, [1.0] * 6)["agree"]
 
     def test_sentence(self):
         line = {"network": "resnet8", "scheme": "int8", "ours_ms": [0.1], "theirs_ms": [0.2]}
-        said = litert_agreement.sentence({**line, **litert_agreement.compared([0.1] * 6, [0.2] * 6)})
+        said = litert_agreement.sentence({**line, **litert_agreement.compare_medians([0.1] * 6, [0.2] * 6)})
         assert said == (
             "resnet8 int8: ours 0.1000 ms, theirs 0.2000 ms, ratio 0.500, from 0.500 to 0.500: NOT within 5%"
         )

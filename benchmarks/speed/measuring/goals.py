@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.speed.measuring.timing import Ratio, ratio
-from benchmarks.speed.workloads import input_pipeline, training_steps
-from benchmarks.speed.workloads.keras_distillation import FEATURES, FEATURES_BARE, LOGITS, LOGITS_BARE, PLAIN_BARE
+from benchmarks.speed.workloads import names
 
 
 @dataclass(frozen=True)
@@ -23,34 +22,34 @@ _LOGITS = "a step on logits ≤ 1.00 × that of keras.distillation"
 _HALF = "a step on logits ≤ 1 / 2 of that of keras.distillation, bare layers"
 _TWO_FIFTHS = "a step on one pair of features ≤ 1 / 2.5 of that of keras.distillation, bare layers"
 GOALS = (
-    Goal(_LOGITS, "hinton", (LOGITS,), 1.0),
-    Goal(f"{_LOGITS}, bare layers", "hinton", (LOGITS_BARE,), 1.0),
-    Goal(_FEATURES, "hint", (FEATURES,), 0.75),
-    Goal(f"{_FEATURES}, bare layers", "hint", (FEATURES_BARE,), 0.75),
+    Goal(_LOGITS, "hinton", (names.LOGITS,), 1.0),
+    Goal(f"{_LOGITS}, bare layers", "hinton", (names.LOGITS_BARE,), 1.0),
+    Goal(_FEATURES, "hint", (names.FEATURES,), 0.75),
+    Goal(f"{_FEATURES}, bare layers", "hint", (names.FEATURES_BARE,), 0.75),
     Goal(
         "plain training ≤ 1 / 1.6 of that of bare layers",
-        training_steps.STUDENT,
-        (PLAIN_BARE,),
+        names.STUDENT,
+        (names.PLAIN_BARE,),
         1 / 1.6,
     ),
-    Goal(_HALF, "hinton", (LOGITS_BARE,), 1 / 2),
-    Goal(_TWO_FIFTHS, "hint", (FEATURES_BARE,), 1 / 2.5),
-    Goal(f"{_HALF}, frozen teacher", training_steps.FROZEN, (LOGITS_BARE,), 1 / 2),
-    Goal(f"{_TWO_FIFTHS}, frozen teacher", training_steps.FROZEN_HINT, (FEATURES_BARE,), 1 / 2.5),
-    Goal("a step on stored answers ≤ 1.05 × the student's own", training_steps.STORED, (training_steps.STUDENT,), 1.05),
-    Goal("a quantization-aware step ≤ 1.3 × the student's own", training_steps.AWARE, (training_steps.STUDENT,), 1.3),
-    Goal("a quantization-aware step ≤ 1.2 × the student's own", training_steps.AWARE, (training_steps.STUDENT,), 1.2),
-    Goal("a batch ≤ 1 / 3 of the student's own step", input_pipeline.BATCHES, (training_steps.STUDENT,), 1 / 3),
+    Goal(_HALF, "hinton", (names.LOGITS_BARE,), 1 / 2),
+    Goal(_TWO_FIFTHS, "hint", (names.FEATURES_BARE,), 1 / 2.5),
+    Goal(f"{_HALF}, frozen teacher", names.FROZEN, (names.LOGITS_BARE,), 1 / 2),
+    Goal(f"{_TWO_FIFTHS}, frozen teacher", names.FROZEN_HINT, (names.FEATURES_BARE,), 1 / 2.5),
+    Goal("a step on stored answers ≤ 1.05 × the student's own", names.STORED, (names.STUDENT,), 1.05),
+    Goal("a quantization-aware step ≤ 1.3 × the student's own", names.AWARE, (names.STUDENT,), 1.3),
+    Goal("a quantization-aware step ≤ 1.2 × the student's own", names.AWARE, (names.STUDENT,), 1.2),
+    Goal("a batch ≤ 1 / 3 of the student's own step", names.BATCHES, (names.STUDENT,), 1 / 3),
     Goal(
         "a batch with stored answers ≤ 1 / 3 of the student's own step",
-        input_pipeline.STORED_BATCHES,
-        (training_steps.STUDENT,),
+        names.STORED_BATCHES,
+        (names.STUDENT,),
         1 / 3,
     ),
     Goal(
         "a step on logits ≤ 1.05 × (the student's own + the teacher's forward)",
         "hinton",
-        (training_steps.STUDENT, training_steps.TEACHER),
+        (names.STUDENT, names.TEACHER),
         1.05,
     ),
 )
@@ -65,7 +64,7 @@ def verdict(found: Ratio, limit: float) -> str:
     return "met" if found.high <= limit else "missed" if found.low > limit else "open"
 
 
-def judged(seconds: Mapping[str, Sequence[float]]) -> list[tuple[Goal, Ratio]]:
+def judge(seconds: Mapping[str, Sequence[float]]) -> list[tuple[Goal, Ratio]]:
     """Goals whose workloads were timed, with the measured ratio; `seconds` as of `timing.in_turn`."""
     return [
         (goal, ratio(seconds[goal.workload], *(seconds[other] for other in goal.others)))

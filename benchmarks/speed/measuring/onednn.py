@@ -14,7 +14,7 @@ from typing import Any
 from distiller.errors import WorkError
 
 
-def of_step(make: Callable[..., Callable[[], Any]], *arguments: Any) -> dict[str, Any]:
+def kernels_of_step(make: Callable[..., Callable[[], Any]], *arguments: Any) -> dict[str, Any]:
     """`version` of oneDNN and the `kernels` of one step: "primitive, implementation, direction" → runs.
 
     Args:
@@ -46,13 +46,13 @@ def _verbose(make: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...])
         step()
         flush(None)
         said.seek(0)
-        return told(said.read(before), said.read())
+        return parse_verbose(said.read(before), said.read())
 
 
-def told(first: str, step: str) -> dict[str, Any]:
+def parse_verbose(first: str, step: str) -> dict[str, Any]:
     """Result of `of_step`, parsed from oneDNN's verbose output before and during a step.
 
-    >>> told("onednn_verbose,v1,info,oneDNN v3.7.3", "onednn_verbose,v1,primitive,exec,cpu,sum,ref,undef,")
+    >>> parse_verbose("onednn_verbose,v1,info,oneDNN v3.7.3", "onednn_verbose,v1,primitive,exec,cpu,sum,ref,undef,")
     {'version': '3.7.3', 'kernels': {'sum, ref, undef': 1}}
     """
     fields = [line.split(",") for line in step.splitlines() if line.startswith("onednn_verbose,")]
@@ -61,13 +61,13 @@ def told(first: str, step: str) -> dict[str, Any]:
     return {"version": version[1] if version else None, "kernels": dict(sorted(runs.items()))}
 
 
-def compared(here: dict[str, Any], there: dict[str, Any], name: str) -> str:
+def compare_convolutions(here: dict[str, Any], there: dict[str, Any], name: str) -> str:
     """The convolutions and their gradients of a step here and of one in the framework `name`, in a sentence.
 
     >>> one = {"version": "3.7", "kernels": {"convolution, a, backward_data": 2, "sum, ref, undef": 1}}
-    >>> compared(one, {**one, "version": "3.9"}, "X")
+    >>> compare_convolutions(one, {**one, "version": "3.9"}, "X")
     'Convolutions and their gradients: oneDNN 3.7 here, 3.9 in X; 2 runs of the same kernels in both.'
-    >>> compared(one, {"version": "3.9", "kernels": {"convolution, b, backward_data": 2}}, "X")
+    >>> compare_convolutions(one, {"version": "3.9", "kernels": {"convolution, b, backward_data": 2}}, "X")
     'Convolutions and their gradients: oneDNN 3.7 here, 3.9 in X; a (backward_data, 2) here, b (backward_data, 2) in X.'
     """
     versions = f"oneDNN {here['version']} here, {there['version']} in {name}"
@@ -75,7 +75,7 @@ def compared(here: dict[str, Any], there: dict[str, Any], name: str) -> str:
     if own == other:
         said = f"{own.total()} runs of the same kernels in both"
     else:
-        said = f"{_named(own - other)} here, {_named(other - own)} in {name}"
+        said = f"{_kernel_names(own - other)} here, {_kernel_names(other - own)} in {name}"
     return f"Convolutions and their gradients: {versions}; {said}."
 
 
@@ -84,7 +84,7 @@ def _convolutions(found: dict[str, Any]) -> collections.Counter[str]:
     return collections.Counter(runs)
 
 
-def _named(runs: collections.Counter[str]) -> str:
+def _kernel_names(runs: collections.Counter[str]) -> str:
     parts = [(*kernel.split(", ")[1:], number) for kernel, number in runs.items()]
     return (
         ", ".join(f"{implementation} ({direction}, {number})" for implementation, direction, number in parts) or "none"

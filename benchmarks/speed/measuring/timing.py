@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 
 from benchmarks.shell import progress
@@ -29,7 +28,7 @@ class Ratio:
     high: float
 
 
-def in_turn(
+def time_in_rounds(
     steps: Mapping[str, Callable[[], Any]],
     *,
     rounds: int,
@@ -96,7 +95,7 @@ def compile_and_time(
             task.advance_to(place)
         task.say("taking turns")
         done = len(makers)
-        return in_turn(ready, rounds=rounds, count=count, done=lambda number: task.advance_to(done + number))
+        return time_in_rounds(ready, rounds=rounds, count=count, done=lambda number: task.advance_to(done + number))
 
 
 def _seconds(step: Callable[[], Any], count: int) -> tuple[float, list[np.ndarray]]:
@@ -109,6 +108,8 @@ def _seconds(step: Callable[[], Any], count: int) -> tuple[float, list[np.ndarra
 
 def wait(result: Any) -> list[np.ndarray]:
     """Arrays that a step returned, once they are computed: accelerators work asynchronously."""
+    import keras
+
     return [keras.ops.convert_to_numpy(array) for array in keras.tree.flatten(result)]
 
 

@@ -67,7 +67,7 @@ def _serve(theirs: Connection, make: Callable[..., Steps], arguments: tuple[Any,
             asked = theirs.recv()
         except EOFError:
             return
-        theirs.send(("names", list(steps)) if asked is None else _timed(steps[asked[0]], asked[1]))
+        theirs.send(("names", list(steps)) if asked is None else _time(steps[asked[0]], asked[1]))
 
 
 def _answer(theirs: Connection, answer: tuple[str, Any]) -> None:
@@ -75,7 +75,7 @@ def _answer(theirs: Connection, answer: tuple[str, Any]) -> None:
     theirs.send(answer)
 
 
-def _timed(step: Callable[[], Any], count: int) -> tuple[str, Any]:
+def _time(step: Callable[[], Any], count: int) -> tuple[str, Any]:
     start = time.perf_counter()
     for _ in range(count):
         returned = step()
@@ -95,7 +95,7 @@ def _check(returned: Any) -> None:
         raise WorkError(f"Expected finite numbers of a step. Received: {values}")
 
 
-def in_turn(
+def time_in_rounds(
     workers: Mapping[str, Worker],
     *,
     rounds: int,

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.speed.workloads.names import BATCHES, STORED_BATCHES
 from benchmarks.speed.workloads.setting import Setting
 from benchmarks.speed.workloads.training_steps import Workload
 from distiller import data, teachers
 
-BATCHES, STORED_BATCHES = "batches, crop and flip", "batches, crop and flip, stored answers"
 _IMAGES = 4096
 _VIEWS = data.Augmentation(crop=2, flip=True)
 
 
-def feeding() -> list[Workload]:
+def input_pipelines() -> list[Workload]:
     """A batch of `data.Batches` in host memory, without and with the teacher outputs of a `teachers.Cache`."""
     return [
         Workload(BATCHES, "pipeline", None, pipeline),

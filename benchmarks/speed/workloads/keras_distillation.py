@@ -5,34 +5,31 @@ from typing import Any
 
 import keras
 
+from benchmarks.speed.workloads.names import FEATURES, FEATURES_BARE, LOGITS, LOGITS_BARE, PLAIN_BARE
 from benchmarks.speed.workloads.setting import Setting
 from benchmarks.speed.workloads.training_steps import MIDDLE, Workload
 
-PLAIN_BARE = "student, bare layers"
-LOGITS, LOGITS_BARE = "keras.distillation, logits", "keras.distillation, logits, bare layers"
-FEATURES, FEATURES_BARE = "keras.distillation, features", "keras.distillation, features, bare layers"
 
-
-def peers(setting: Setting) -> list[Workload]:
+def keras_workloads(setting: Setting) -> list[Workload]:
     """Workloads that can run: features only where those of both networks agree in shape, since Keras has no adapter."""
     # The loss as an object: by its name, Keras compares logits without a softmax.
     logits = keras.distillation.LogitsDistillation(temperature=4.0, loss=keras.losses.KLDivergence())
     features = keras.distillation.FeatureDistillation("mse", teacher_layer_name=MIDDLE, student_layer_name=MIDDLE)
     found = [
-        Workload(PLAIN_BARE, "peer", None, lambda setting: setting.training(bare(setting.new_student()))),
+        Workload(PLAIN_BARE, "peer", None, lambda setting: setting.training(without_fusing(setting.new_student()))),
         Workload(LOGITS, "peer", None, _distilling(logits, as_built)),
-        Workload(LOGITS_BARE, "peer", None, _distilling(logits, bare)),
+        Workload(LOGITS_BARE, "peer", None, _distilling(logits, without_fusing)),
     ]
-    if not agree(setting):
+    if not features_agree(setting):
         return found
     return [
         *found,
         Workload(FEATURES, "peer", MIDDLE, _distilling(features, as_built)),
-        Workload(FEATURES_BARE, "peer", MIDDLE, _distilling(features, bare)),
+        Workload(FEATURES_BARE, "peer", MIDDLE, _distilling(features, without_fusing)),
     ]
 
 
-def agree(setting: Setting) -> bool:
+def features_agree(setting: Setting) -> bool:
     """True where the features in the middle of teacher and student have one shape."""
     teacher, student = (network.get_layer(MIDDLE) for network in (setting.shared_teacher, setting.new_student()))
     return teacher.output.shape == student.output.shape
@@ -52,7 +49,7 @@ def as_built(network: keras.Model) -> keras.Model:
     return network
 
 
-def bare(network: keras.Model) -> keras.Model:
+def without_fusing(network: keras.Model) -> keras.Model:
     """Network with Keras's own kernels: a clone is not fused."""
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
-from distiller import models
-from distiller.taps import LOGITS
+if TYPE_CHECKING:
+    import keras
 
 # Ids of samples are below this, the number of CIFAR's images.
 SAMPLES = 50_000
@@ -46,20 +44,24 @@ class Setting:
         options = {"widths": (2, 2, 2), "stem": 2}
         return cls("wide", "wide", batch=4, size=8, options=options, momentum=0.0, eager=True)
 
-    def new_student(self) -> keras.Model:
+    def new_student(self) -> "keras.Model":
         """New student, with the same initial weights as every other."""
         return self._built(self.student)
 
-    def new_teacher(self) -> keras.Model:
+    def new_teacher(self) -> "keras.Model":
         """New teacher, for workloads that would change the shared one."""
         return self._built(self.teacher)
 
     @cached_property
-    def shared_teacher(self) -> keras.Model:
+    def shared_teacher(self) -> "keras.Model":
         """Teacher of all workloads that do not change it."""
         return self.new_teacher()
 
-    def _built(self, name: str) -> keras.Model:
+    def _built(self, name: str) -> "keras.Model":
+        import keras
+
+        from distiller import models
+
         keras.utils.set_random_seed(0)
         shape = (self.size, self.size, 3)
         return models.build(name, self.classes, shape, dtype=self.precision, **self.options)
@@ -89,6 +91,8 @@ class Setting:
         """
         import tensorflow as tf
 
+        from distiller.taps import LOGITS
+
         def targets(images, labels, samples):
             more = {"ids": samples} if ids else {}
             if stored:
@@ -101,11 +105,13 @@ class Setting:
             first = first.concatenate(one)
         return iter(first.repeat())
 
-    def training(self, model: keras.Model, **targets: bool) -> Callable[[], Any]:
+    def training(self, model: "keras.Model", **targets: bool) -> Callable[[], Any]:
         """One training step of `model`: the function that `fit` calls for each batch, without callbacks.
 
         `targets` are those of `batches`.
         """
+        import keras
+
         model.compile(
             # The result of the training does not matter: at this learning rate every objective's loss stays finite.
             keras.optimizers.SGD(1e-6, momentum=self.momentum, nesterov=self.momentum > 0),
@@ -117,7 +123,7 @@ class Setting:
         batches = self.batches(**targets)
         return lambda: model.train_function(batches)
 
-    def forward(self, network: keras.Model) -> Callable[[], Any]:
+    def forward(self, network: "keras.Model") -> Callable[[], Any]:
         """The logits of `network` for a batch, in inference mode."""
         import tensorflow as tf
 

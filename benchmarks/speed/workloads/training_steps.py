@@ -7,16 +7,13 @@ from typing import Any
 import keras
 
 import tflite
+from benchmarks.speed.workloads.names import AWARE, FROZEN, FROZEN_HINT, STORED, STUDENT, TEACHER
 from benchmarks.speed.workloads.setting import SAMPLES, Setting
 from distiller import Distiller, objectives, teachers
 from distiller.errors import InputError
 from distiller.models import fuse
 from distiller.nearest import unknown
 
-STUDENT, TEACHER = "student", "teacher, forward"
-STORED = "hinton, stored answers"
-FROZEN, FROZEN_HINT = "hinton, frozen teacher", "hint, frozen teacher"
-AWARE = "student, quantization-aware"
 # The layer in the middle of both networks, whose features `hint` and the peers compare.
 MIDDLE = "stage2"
 Places = str | list[str] | None
