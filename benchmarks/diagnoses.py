@@ -10,13 +10,17 @@ Every fine-tuned copy of a run is diagnosed on the validation split. One JSON li
 import argparse
 import dataclasses
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import experiments, run
 from benchmarks.results import lines
 from benchmarks.shell import Line, command, data_dir, option, work
 from distiller.report.markdown_table import Row, markdown_table
+
+if TYPE_CHECKING:
+    from distiller.recipes import RunRecipe
 
 HEAD: Row = (
     "teacher of",
@@ -32,6 +36,18 @@ HEAD: Row = (
 
 def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, Any]]:
     """One line per fine-tuned teacher of an experiment, from its finished runs."""
+    experiment, found = experiments.read(name), []
+    with progress("diagnoses", len(experiment.variants)) as task:
+        for place, variant in enumerate(experiment.variants, start=1):
+            recipe = experiment.recipe_of(variant, tiny=False)
+            for line in _of_run(recipe, run.run_folder(work, name, variant), data_dir):
+                found.append({"experiment": name, "variant": variant, **line})
+            task.advance_to(place)
+    return found
+
+
+def _of_run(recipe: "RunRecipe", folder: Path, data_dir: Path | None) -> Iterator[dict[str, Any]]:
+    """Arms, bridge and diagnosis of every fine-tuned teacher of a run."""
     from distiller import teachers
     from distiller.bridging import Bridging
     from distiller.building import load_data
@@ -39,33 +55,27 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
     from distiller.errors import InputError
     from distiller.recipes.bridges import FineTuneBridge
 
-    experiment, found = experiments.read(name), []
-    for variant in experiment.variants:
-        recipe, folder = experiment.recipe_of(variant, tiny=False), run.run_folder(work, name, variant)
-        dataset = load_data(recipe.data, data_dir)
-        for stage, section in Bridging(recipe, dataset.classes, lambda: None).to_fit.items():
-            if not isinstance(section, FineTuneBridge):
-                continue
-            file = folder / "stages" / f"{stage}-{recipe.bridge_seeds[0]}" / "network.keras"
-            if not file.is_file():
-                raise InputError(f"Expected a run of {name!r}, {variant!r}, in {str(folder)!r}. Received: no such file")
-            plan = section.training
-            said = teachers.diagnose(
-                teachers.load(file),
-                dataset.validation,
-                classes=dataset.classes,
-                augmentation=Augmentation(plan.crop, plan.flip) if plan.crop or plan.flip else None,
+    dataset = load_data(recipe.data, data_dir)
+    for stage, section in Bridging(recipe, dataset.classes, lambda: None).to_fit.items():
+        if not isinstance(section, FineTuneBridge):
+            continue
+        file = folder / "stages" / f"{stage}-{recipe.bridge_seeds[0]}" / "network.keras"
+        if not file.is_file():
+            raise InputError(
+                f"Expected a finished run in {str(folder)!r}, as benchmarks.run makes it. Received: no {str(file)!r}"
             )
-            found.append(
-                {
-                    "experiment": name,
-                    "variant": variant,
-                    "arms": [arm for arm in recipe.arms if section in recipe.bridges_of(arm).values()],
-                    "bridge": section.model_dump(mode="json"),
-                    "diagnosis": dataclasses.asdict(said),
-                }
-            )
-    return found
+        plan = section.training
+        diagnosis = teachers.diagnose(
+            teachers.load(file),
+            dataset.validation,
+            classes=dataset.classes,
+            augmentation=Augmentation(plan.crop, plan.flip) if plan.crop or plan.flip else None,
+        )
+        yield {
+            "arms": [arm for arm in recipe.arms if section in recipe.bridges_of(arm).values()],
+            "bridge": section.model_dump(mode="json"),
+            "diagnosis": dataclasses.asdict(diagnosis),
+        }
 
 
 def table(name: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks import experiments
-from benchmarks.shell import command, data_dir, option, processes, seeds, tiny, variants, work
+from benchmarks.shell import command, data_dir, option, processes, progress, seeds, tiny, variants, work
 from distiller.processes import pool
 from distiller.recipes.arms import chains
 
@@ -36,48 +36,53 @@ class Variant(NamedTuple):
 
     def recipe(self) -> "RunRecipe":
         """Validated recipe."""
-        from benchmarks import experiments
-
         return experiments.read(self.experiment).recipe_of(self.variant, tiny=self.tiny, seeds=self.seeds)
 
 
-def variants_of(given: argparse.Namespace) -> list[Variant]:
+def variants_of(args: argparse.Namespace) -> list[Variant]:
     """Variants of the experiments on the command line.
 
     Raises:
         InputError: no such experiment, or none of them has such a variant.
     """
-    from benchmarks import experiments
     from distiller.errors import InputError
     from distiller.nearest import unknown
 
     every = [
-        Variant(name, variant, given.tiny, given.data_dir, given.work, tuple(given.seeds))
-        for name in given.experiment
+        Variant(name, variant, args.tiny, args.data_dir, args.work, tuple(args.seeds))
+        for name in args.experiment
         for variant in experiments.read(name).variants
     ]
-    for asked in every:
-        asked.recipe()
-    for variant in given.variant or ():
-        if variant not in {asked.variant for asked in every}:
-            raise InputError(unknown("variant", variant, {asked.variant for asked in every}))
-    return [asked for asked in every if not given.variant or asked.variant in given.variant]
+    for one in every:
+        one.recipe()
+    known = {one.variant for one in every}
+    for variant in args.variant or ():
+        if variant not in known:
+            raise InputError(unknown("variant", variant, known))
+    return [one for one in every if not args.variant or one.variant in args.variant]
 
 
 def train(wanted: list[Variant], workers: Executor) -> int:
     """Train the students that are not trained yet, in order; returns the number of failures."""
-    failed = 0
-    prepared = [(asked, workers.submit(prepare, asked)) for asked in wanted]
+    failed, done = 0, 0
+    prepared = [(variant, workers.submit(prepare, variant)) for variant in wanted]
+    recipes = [variant.recipe() for variant in wanted]
+    total = len(wanted) + sum(len(recipe.seeds) * len(chains(recipe.arms)) for recipe in recipes)
     students: list[tuple[str, Future[None]]] = []
-    for asked, preparation in prepared:
-        failed += not _succeeded(f"{asked.variant}: teacher and bridges", preparation)
-        recipe = asked.recipe()
-        for seed in recipe.seeds:
-            for chain in chains(recipe.arms):
-                title = f"{asked.experiment}, {asked.variant}, seed {seed}: {', '.join(chain)}"
-                students.append((title, workers.submit(_train, asked, chain, seed)))
-    for title, student in students:
-        failed += not _succeeded(title, student)
+    with progress("trainings", total) as task:
+        # The students of a variant wait for its teacher and bridges, and not for those of the others.
+        for (variant, preparation), recipe in zip(prepared, recipes, strict=True):
+            failed += not _succeeded(f"{variant.variant}: teacher and bridges", preparation)
+            done += 1
+            task.advance_to(done)
+            for seed in recipe.seeds:
+                for chain in chains(recipe.arms):
+                    title = f"{variant.experiment}, {variant.variant}, seed {seed}: {', '.join(chain)}"
+                    students.append((title, workers.submit(_train, variant, chain, seed)))
+        for title, student in students:
+            failed += not _succeeded(title, student)
+            done += 1
+            task.advance_to(done)
     return failed
 
 
@@ -89,28 +94,28 @@ def _succeeded(title: str, work: Future[None]) -> bool:
     return error is None
 
 
-def prepare(asked: Variant) -> None:
+def prepare(variant: Variant) -> None:
     """Train the teacher of a variant, where the recipe says so, and fit its bridges."""
-    _stages(asked)
+    _stages(variant)
 
 
-def _train(asked: Variant, chain: list[str], seed: int) -> None:
-    stages = _stages(asked)
+def _train(variant: Variant, chain: list[str], seed: int) -> None:
+    stages = _stages(variant)
     for name in chain:
         stages.train_student(name, seed)
 
 
 @lru_cache(maxsize=1)
-def _stages(asked: Variant) -> "Stages":
+def _stages(variant: Variant) -> "Stages":
     """Stages of a variant, with its teacher and bridges fitted; cached, since a process mostly keeps to one."""
     from benchmarks.run import run_folder
     from distiller.folder import RunFolder
     from distiller.progress import Reporter
     from distiller.stages import Stages
 
-    recipe = asked.recipe()
-    out = run_folder(asked.work, asked.experiment, asked.variant)
-    stages = Stages(recipe, asked.data_dir, Reporter())
+    recipe = variant.recipe()
+    out = run_folder(variant.work, variant.experiment, variant.variant)
+    stages = Stages(recipe, variant.data_dir, Reporter())
     stages.prepare(RunFolder.open(out, recipe, resume=(out / "run.json").exists(), force=False))
     return stages
 

@@ -61,6 +61,7 @@ def test_a_line_a_teacher_with_its_arms(arguments, tmp_path, monkeypatch):
     assert diagnoses.table("demo_diagnoses") == once  # a teacher that was diagnosed again has one row
 
 
-def test_a_missing_run_is_one_message(arguments, capsys):
+def test_a_missing_run_is_one_message(arguments, tmp_path, capsys):
     assert diagnoses.main(arguments) == 2
-    assert "Expected a run of 'demo', '5 labels a class'" in capsys.readouterr().err
+    folder = run.run_folder(tmp_path / "work", "demo", VARIANT)
+    assert f"Expected a finished run in {str(folder)!r}" in capsys.readouterr().err
