@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import experiments, run
 from benchmarks.results import lines
-from benchmarks.shell import Line, command, data_dir, option, work
+from benchmarks.shell import Line, command, data_dir, option, progress, work
 from distiller.report.markdown_table import Row, markdown_table
 
 if TYPE_CHECKING:
