@@ -44,6 +44,32 @@ from benchmarks.speed import (
 )
 
 ROOT = Path(__file__).parent.parent
+# Modules with the name of their results and a table of them.
+TABLES = (
+    cache_saving,
+    frozen_teacher,
+    fused,
+    growth,
+    litert_agreement,
+    networks,
+    quantization,
+    side_by_side_saving,
+    small_photos,
+    startup,
+    step_cost,
+    step_profile,
+    streaming_memory,
+    torch_peers,
+    torch_profile,
+    zoo_agreement,
+)
+# Form of an experiment's table, as its YAML file names it.
+FORMS: dict[str, Callable[[str], str]] = {
+    "pair": pair.table,
+    "arms": arms.table,
+    "grid": grid.table,
+    "published": published.table,
+}
 DOCUMENTS = ("README.md", "benchmarks/README.md")
 _MARK = re.compile(
     r"(?P<start><!-- (?P<kind>table|verdict): (?P<name>[a-z0-9_]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
@@ -62,38 +88,15 @@ def fill_in(document: str) -> str:
 
 def table(name: str) -> str:
     """Markdown table of a benchmark or of an experiment."""
-    made: dict[str, Callable[[], str]] = {
-        "step_cost": step_cost.table,
-        "faster": step_cost.speedup_table,
-        "cache_saving": cache_saving.table,
-        "side_by_side_saving": side_by_side_saving.table,
-        "litert_agreement": litert_agreement.table,
-        "label_smoothing_diagnoses": partial(diagnoses.table, "label_smoothing_diagnoses"),
-        "torch_peers": torch_peers.table,
-        "torch_profile": torch_profile.table,
-        "step_profile": step_profile.table,
-        "growth": growth.table,
-        "streaming_memory": streaming_memory.table,
-        "frozen_teacher": frozen_teacher.table,
-        "startup": startup.table,
-        "fused": fused.table,
-        "networks": networks.table,
-        "zoo_agreement": zoo_agreement.table,
-        "quantization": quantization.table,
-        "small_photos": small_photos.table,
-    }
+    made: dict[str, Callable[[], str]] = {Path(module.NAME).stem: module.table for module in TABLES}
+    made["faster"] = step_cost.speedup_table
+    made["label_smoothing_diagnoses"] = partial(diagnoses.table, "label_smoothing_diagnoses")
     source = "step_cost" if name == "faster" else name
     if not (lines.RESULTS / f"{source}.jsonl").exists():
         return "Not recorded yet."
     if name in made:
         return made[name]()
-    forms = {
-        "pair": pair.table,
-        "arms": arms.table,
-        "grid": grid.table,
-        "published": published.table,
-    }
-    return forms[experiments.read(name).table](name)
+    return FORMS[experiments.read(name).table](name)
 
 
 @command(

@@ -10,7 +10,7 @@ from benchmarks.speed.workloads import names
 from benchmarks.speed.workloads.setting import Setting
 from distiller.report.markdown_table import markdown_table
 
-RESULTS = "step_cost.jsonl"
+NAME = "step_cost.jsonl"
 HEAD = ("step", "compares", "× student", "interval", "ms")
 FASTER = (
     ("plain training", names.STUDENT, names.PLAIN_BARE),
@@ -24,14 +24,14 @@ _SETTING = ("student", "teacher", "batch", "precision")
 
 def table(path: Path | None = None) -> str:
     """Markdown tables of the last run of each setting in `path`, the recorded results by default."""
-    recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
+    recorded = lines.read(lines.RESULTS / NAME if path is None else path)
     last = {tuple(line["arguments"][key] for key in _SETTING): line["run"] for line in recorded}
     return "\n\n".join(table_of_run([line for line in recorded if line["run"] == run]) for run in last.values())
 
 
 def speedup_table(path: Path | None = None) -> str:
     """Speed-up of a step over Keras, from the last run of each precision on each machine."""
-    recorded = lines.read(lines.RESULTS / RESULTS if path is None else path)
+    recorded = lines.read(lines.RESULTS / NAME if path is None else path)
     usual = Setting()
     pair = {"student": usual.student, "teacher": usual.teacher, "batch": usual.batch}
     needed = {name for _, *both in FASTER for name in both}

@@ -28,10 +28,10 @@ SECONDS = 1800  # that a network may take
 def convert_in_process(name: str, ways: list[str], data_dir: Path | None, seconds: float) -> list[dict[str, Any]]:
     """One line per way; a way during which the process ended has an `error`, those after it have no line."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.files.network_ways", name, *ways, "--folder", folder]
-        command += ["--data-dir", str(data_dir)] if data_dir else []
+        arguments = [sys.executable, "-m", "benchmarks.files.network_ways", name, *ways, "--folder", folder]
+        arguments += ["--data-dir", str(data_dir)] if data_dir else []
         try:
-            call = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+            call = subprocess.run(arguments, capture_output=True, text=True, timeout=seconds, check=False)
             output, end = call.stdout, f"the process ended with exit status {call.returncode}"
         except subprocess.TimeoutExpired as late:
             output, end = (late.stdout or b"").decode(), f"not done after {seconds:g} s"

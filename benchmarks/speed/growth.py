@@ -8,6 +8,7 @@ usual setting, timed in turn. One JSON line per workload is added to `results/gr
 
 import argparse
 import dataclasses
+import functools
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -30,21 +31,19 @@ _IMAGES = (4_096, 409_600)
 
 def growing_workloads(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Callable[[], Any]]]]:
     """Step, setting in words, images per step, and builder of the step; of each step the usual setting first."""
-    from functools import partial
-
     from benchmarks.speed.workloads import input_pipeline, training_steps
 
     live = training_steps.distillers(["hinton"])
     for one in (training_steps.references()[0], *live):
-        yield one.name, USUAL, base.batch, partial(one.make, base)
+        yield one.name, USUAL, base.batch, functools.partial(one.make, base)
         for name, values in _GROWN.items():
             for value in values:
                 change: dict[str, Any] = {name: value}
                 grown = dataclasses.replace(base, **change)
-                yield one.name, f"{name} {value}", grown.batch, partial(one.make, grown)
+                yield one.name, f"{name} {value}", grown.batch, functools.partial(one.make, grown)
     for count in _IMAGES:
         setting = USUAL if count == _IMAGES[0] else f"images {count}"
-        yield input_pipeline.BATCHES, setting, base.batch, partial(input_pipeline.pipeline, base, count)
+        yield input_pipeline.BATCHES, setting, base.batch, functools.partial(input_pipeline.pipeline, base, count)
 
 
 def table(path: Path | None = None) -> str:
