@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-JAX_TESTS := tests/distiller/cache $(addprefix tests/distiller/test_,streams.py probabilities.py misfits.py sharing.py overridden.py objectives.py objectives_axes.py objectives_logits.py \
-	objectives_features.py objectives_features_own.py objectives_singular_vectors.py objectives_relations.py \
-	smoothed.py restart.py distiller.py frozen.py outputs.py schedules.py first_step.py \
-	auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py pairing.py copies.py class_map.py transport.py \
-	hidden_probe.py saving.py taps.py training_modes.py weights_of_samples.py ensemble.py mean_teacher.py virtual.py generations.py mutual.py)
+JAX_TESTS := tests/distiller/teachers/caching \
+	$(addprefix tests/distiller/trainer/test_,streams.py misfits.py smoothed.py distiller.py outputs.py schedules.py first_step.py pairing.py saving.py training_modes.py weights_of_samples.py) \
+	$(addprefix tests/distiller/objectives/test_,probabilities.py objectives.py objectives_axes.py objectives_logits.py objectives_features.py objectives_features_own.py objectives_singular_vectors.py objectives_relations.py) \
+	$(addprefix tests/distiller/networks/test_,sharing.py overridden.py copies.py taps.py) \
+	$(addprefix tests/distiller/runs/test_,restart.py) \
+	$(addprefix tests/distiller/teachers/test_,frozen.py ensemble.py mean_teacher.py virtual.py generations.py mutual.py) \
+	$(addprefix tests/distiller/bridges/test_,auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py class_map.py transport.py hidden_probe.py)
 # Tests that start JAX in processes of their own, which takes most of their time.
-STARTS_JAX := tests/distiller/test_backends_agree.py tests/distiller/test_processes.py
+STARTS_JAX := tests/distiller/trainer/test_backends_agree.py tests/distiller/utils/test_processes.py
 
 .PHONY: demo test test-benchmarks test-jax test-page lint docs clean adb chromium
 

@@ -49,11 +49,11 @@ def diagnoses(name: str, work: Path, data_dir: Path | None) -> list[dict[str, An
 def _of_run(recipe: "RunRecipe", folder: Path, data_dir: Path | None) -> Iterator[dict[str, Any]]:
     """Arms, bridge and diagnosis of every fine-tuned teacher of a run."""
     from distiller import teachers
-    from distiller.bridging import Bridging
-    from distiller.building import load_data
     from distiller.data import Augmentation
     from distiller.errors import InputError
     from distiller.recipes.bridges import FineTuneBridge
+    from distiller.runs.bridges import Bridging
+    from distiller.runs.building import load_data
 
     dataset = load_data(recipe.data, data_dir)
     for stage, section in Bridging(recipe, dataset.classes, lambda: None).to_fit.items():

@@ -22,9 +22,10 @@ WEIGHTS = Path(__file__).parent.parent / "distiller" / "models" / "weights"
 )
 def main(args: argparse.Namespace) -> None:
     """Write the packaged weights, measure them, and write their card."""
-    from distiller import building, models, recipes, teachers
+    from distiller import models, recipes, teachers
     from distiller.models import imagenet
     from distiller.models.trained import pack
+    from distiller.runs import building
 
     recorded = json.loads((args.run / "run.json").read_text())
     result = json.loads((args.run / "stages" / "teacher" / "result.json").read_text())

@@ -35,7 +35,7 @@ def train_missing(
 
     A folder that holds a run goes on as it was started.
     """
-    from distiller import pipeline
+    from distiller.runs import pipeline
 
     recorded = {lines.key_of(line) for line in lines.read(results)}
     keys = {(arm, seed): lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.results import lines
 
 if TYPE_CHECKING:
-    from distiller.progress import Task
+    from distiller.utils.progress import Task
 
 WORK = Path("runs/experiments")
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -120,7 +120,7 @@ def processes(default: int = 1) -> Option:
 
 def progress(title: str, total: int) -> "AbstractContextManager[Task]":
     """Progress of `total` pieces of work: a bar on a terminal, plain lines in a log, both on standard error."""
-    from distiller.progress import Reporter
+    from distiller.utils.progress import Reporter
 
     return Reporter().task(title, total)
 
@@ -190,8 +190,8 @@ class Command:
         """Parse the arguments, measure, record and print."""
         args = self.parse(arguments)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from distiller import backend
         from distiller.errors import InputError, WorkError
+        from distiller.utils import backend
 
         backend.one_operation_at_a_time()
         if self.backend:
@@ -224,7 +224,7 @@ def command(*options: Option, **settings: Any) -> Callable[[Callable[[argparse.N
 
 
 def _stamp() -> Line:
-    from distiller.provenance import provenance
+    from distiller.utils.provenance import provenance
 
     return {"run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **provenance()}
 

@@ -34,7 +34,8 @@ BEFORE: dict[str, Any] = {"epochs": 40, "batch_size": 128, "learning_rate": 0.1}
 
 def recipe_of(folder: Path, seeds: list[int], given: dict[str, Any], epochs: int | None = None) -> "RunRecipe":
     """Recipe of `distiller distill teacher.keras resnet8 --data photos --flip`, with one file per student."""
-    from distiller import defaults, recipes
+    from distiller import recipes
+    from distiller.runs import defaults
 
     training = sum(1 for _ in (folder / "photos" / "train").rglob("*.jpg"))
     plan = defaults.training(round(0.9 * training), **given)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks import experiments
 from benchmarks.shell import command, data_dir, option, processes, progress, seeds, tiny, variants, work
-from distiller.processes import pool
 from distiller.recipes.arms import chains
+from distiller.utils.processes import pool
 
 if TYPE_CHECKING:
     from distiller.recipes import RunRecipe
-    from distiller.stages import Stages
+    from distiller.runs.stages import Stages
 
 
 class Variant(NamedTuple):
@@ -46,7 +46,7 @@ def variants_of(args: argparse.Namespace) -> list[Variant]:
         InputError: no such experiment, or none of them has such a variant.
     """
     from distiller.errors import InputError
-    from distiller.nearest import unknown
+    from distiller.utils.suggestions import unknown
 
     every = [
         Variant(name, variant, args.tiny, args.data_dir, args.work, tuple(args.seeds))
@@ -109,9 +109,9 @@ def _train(variant: Variant, chain: list[str], seed: int) -> None:
 def _stages(variant: Variant) -> "Stages":
     """Stages of a variant, with its teacher and bridges fitted; cached, since a process mostly keeps to one."""
     from benchmarks.run import run_folder
-    from distiller.folder import RunFolder
-    from distiller.progress import Reporter
-    from distiller.stages import Stages
+    from distiller.runs.folder import RunFolder
+    from distiller.runs.stages import Stages
+    from distiller.utils.progress import Reporter
 
     recipe = variant.recipe()
     out = run_folder(variant.work, variant.experiment, variant.variant)

@@ -20,7 +20,7 @@ __all__ = ["Distiller", "__version__", "bridges", "data", "models", "objectives"
 
 def __getattr__(name: str) -> Any:
     if name == "Distiller":
-        return importlib.import_module("distiller.distiller").Distiller
+        return importlib.import_module("distiller.trainer.distiller").Distiller
     if name in __all__:
         return importlib.import_module(f"distiller.{name}")
     raise AttributeError(f"module 'distiller' has no attribute {name!r}")

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from tflite.quiet import quiet
+from tflite.utils.quiet import quiet
 
 
 def converted(function, *shape, path, module=None):

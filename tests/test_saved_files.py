@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import tflite
-from distiller import Distiller, data, pipeline, recipes, teachers
+from distiller import Distiller, data, recipes, teachers
+from distiller.runs import pipeline
 
 SAVED = Path(__file__).parent / "saved_files" / "0.1.0"
 EXPECTED = json.loads((SAVED / "expected.json").read_text())

@@ -25,27 +25,28 @@ imported by the functions that need them: importing this package is quick and lo
 
 from typing import TYPE_CHECKING, Any
 
-from tflite import android, tool
-from tflite.benchmark.benchmarks import Benchmarks
-from tflite.benchmark.host import benchmark
-from tflite.benchmark.operator_time import OperatorTime
-from tflite.benchmark.profile import Profile, profile
-from tflite.benchmark.result import BenchmarkResult
-from tflite.check import check
-from tflite.compare import Comparison, compare
-from tflite.convert import SCHEMES, Conversion, convert
+from tflite import android
+from tflite import benchmark_tool as tool
+from tflite.benchmarking.benchmarks import Benchmarks
+from tflite.benchmarking.local import benchmark
+from tflite.benchmarking.operator_time import OperatorTime
+from tflite.benchmarking.profiling import Profile, profile
+from tflite.benchmarking.result import BenchmarkResult
+from tflite.conversion.conversion import SCHEMES, Conversion, convert
 from tflite.errors import ConversionError, MeasurementError, ModelError
-from tflite.evaluate import Evaluation, evaluate
-from tflite.inspect import Inspection, inspect
 from tflite.inspection.cost import Cost
 from tflite.inspection.finding import Finding
+from tflite.inspection.inspector import Inspection, inspect
 from tflite.inspection.signatures import Signature
-from tflite.labels import labels
-from tflite.loading import load_model
-from tflite.metadata.schema import Metadata
-from tflite.operators import Operator, Tensor
-from tflite.port import Port
+from tflite.isolation.untrusted import check
+from tflite.model_file.class_labels import labels
+from tflite.model_file.metadata.schema import Metadata
+from tflite.model_file.operators import Operator, Tensor
+from tflite.model_file.tensor_spec import Port
+from tflite.parity.comparison import Comparison, compare
+from tflite.parity.evaluation import Evaluation, evaluate
 from tflite.quantization import calibrate_ranges, match_runtime, quantize_aware
+from tflite.quantization.saved import load_model
 from tflite.tfmot import cluster, plain, prune
 
 if TYPE_CHECKING:

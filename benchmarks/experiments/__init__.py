@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from distiller import recipes, yaml_text
+from distiller import recipes
 from distiller.errors import InputError
-from distiller.nearest import unknown
+from distiller.utils import yaml_text
+from distiller.utils.suggestions import unknown
 
 FOLDER = Path(__file__).parent
 

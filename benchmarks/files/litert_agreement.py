@@ -79,7 +79,7 @@ def compare_medians(ours: Sequence[float], theirs: Sequence[float]) -> dict[str,
     >>> compare_medians([1.0, 1.0, 1.0], [1.0, 0.8, 1.25])
     {'ratio': 1.0, 'interval': None, 'limit': 0.05, 'agree': True}
     """
-    from tflite.benchmark.intervals import median_interval
+    from tflite.benchmarking.intervals import median_interval
 
     ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     ratio, interval = statistics.median(ratios), median_interval(ratios, 0.95)

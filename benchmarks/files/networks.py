@@ -65,7 +65,7 @@ def parse_lines(output: str) -> list[dict[str, Any]]:
 def main(args: argparse.Namespace) -> Iterator[list[Line]]:
     """One line per network and way that is not recorded yet."""
     from distiller.errors import InputError
-    from distiller.nearest import unknown
+    from distiller.utils.suggestions import unknown
 
     for name in args.networks:
         if name not in NETWORKS:

@@ -115,7 +115,7 @@ def _trial(args: argparse.Namespace) -> str:
 def main(args: argparse.Namespace) -> list[Line]:
     """One line per file; the exit code is 1 where the goal is missed."""
     from distiller.errors import InputError
-    from distiller.nearest import unknown
+    from distiller.utils.suggestions import unknown
 
     chosen, found = args.students or list(STUDENTS), []
     for name in chosen:

@@ -26,7 +26,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
     from benchmarks.speed.measuring import timing
     from distiller import models, recipes, teachers
-    from distiller.building import load_data
+    from distiller.runs.building import load_data
     from distiller.teachers.closeness import closeness
 
     card = models.card(args.teacher)

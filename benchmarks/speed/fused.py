@@ -31,7 +31,7 @@ def check(networks: Sequence[str]) -> None:
 
     from distiller import models
     from distiller.errors import InputError
-    from distiller.nearest import unknown
+    from distiller.utils.suggestions import unknown
 
     if keras.backend.backend() != "tensorflow":
         raise InputError(f"Expected the Keras backend to be 'tensorflow'. Received: {keras.backend.backend()!r}")

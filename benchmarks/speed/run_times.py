@@ -39,10 +39,10 @@ OPTIONS = (
 def measure(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """One line per run: its kind, its processes, and the seconds of all its trainings together."""
     from distiller import recipes
-    from distiller.folder import RunFolder
-    from distiller.progress import Reporter
-    from distiller.side_by_side import train_students
-    from distiller.stages import Stages
+    from distiller.runs.folder import RunFolder
+    from distiller.runs.parallel import train_students
+    from distiller.runs.stages import Stages
+    from distiller.utils.progress import Reporter
 
     found = []
     for number in range(args.rounds):

@@ -35,7 +35,7 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     from benchmarks.speed.workloads import input_pipeline, keras_distillation, training_steps
     from benchmarks.speed.workloads.setting import Setting
     from distiller.errors import InputError
-    from distiller.progress import Reporter
+    from distiller.utils.progress import Reporter
 
     if keras.backend.backend() != "tensorflow":
         raise InputError(f"Expected the Keras backend to be 'tensorflow'. Received: {keras.backend.backend()!r}")

@@ -68,7 +68,7 @@ def torch_version() -> str:
 
 def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
     """The steps of this package in every precision, by "loop; precision"."""
-    from distiller.backend import load_backend
+    from distiller.utils.backend import load_backend
 
     load_backend()
     import keras

@@ -27,7 +27,7 @@ from benchmarks.speed.measuring import onednn
 from benchmarks.speed.torch_peers import DEPTHS, LOOPS, OURS, THEIRS, torch_version
 from distiller.errors import WorkError
 from distiller.report.markdown_table import Row, markdown_table
-from tflite.benchmark.intervals import median_interval
+from tflite.benchmarking.intervals import median_interval
 
 NAME = "torch_profile.jsonl"
 WAYS = {"float32": "float32, channels_last", "mixed_bfloat16": "bfloat16, channels_last"}
@@ -107,7 +107,7 @@ def ours(precision: str, batch: int, steps: int) -> tuple[float, Operators]:
 @functools.cache
 def our_step(precision: str, batch: int) -> Callable[[], Any]:
     """A step of the student alone here, compiled at its first call."""
-    from distiller.backend import load_backend
+    from distiller.utils.backend import load_backend
 
     load_backend()
     import keras

@@ -3,7 +3,7 @@
 import keras
 
 from distiller.bridges.bridge import Bridge
-from distiller.bridges.ready import auxiliary_head
+from distiller.bridges.saved_bridge import auxiliary_head
 
 
 class AuxiliaryHead(Bridge):

@@ -78,6 +78,6 @@ class Fitted(Bridge):
 
 
 def _digest(teacher: keras.Model) -> str:
-    from distiller.teachers import fingerprint
+    from distiller.networks import fingerprint
 
     return fingerprint.weights(teacher)

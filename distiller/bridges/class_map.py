@@ -14,9 +14,9 @@ from keras import ops
 from distiller.bridges.bridge import Bridge
 from distiller.bridges.subset import check_classes, class_index
 from distiller.errors import InputError
-from distiller.nearest import unknown
-from distiller.shown import shown
-from distiller.taps import entry
+from distiller.networks.feature_extraction import entry
+from distiller.utils.shown import shown
+from distiller.utils.suggestions import unknown
 
 # The logit of a class that no class of the teacher maps to. Beside logits of up to ±200 a softmax gives it exactly 0 in
 # float32 at temperatures up to 90; unlike −∞ it makes no objective NaN.
@@ -236,7 +236,7 @@ def _check_numbers(path: str | Path, items: Iterable[Any], names: Sequence[str] 
 def _mapping(file: Traversable) -> dict[Any, Any]:
     import yaml
 
-    from distiller import yaml_text
+    from distiller.utils import yaml_text
 
     try:
         content = yaml_text.load(file.read_text(encoding="utf-8"))

@@ -6,10 +6,10 @@ import keras
 
 from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled
-from distiller.copies import take_weights
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
-from distiller.taps import check_logits, entry, penultimate
+from distiller.networks.feature_extraction import check_logits, entry, penultimate
+from distiller.networks.weights import take_weights
 
 
 class FineTune(Fitted):

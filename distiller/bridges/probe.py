@@ -10,8 +10,8 @@ from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled_outputs
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
+from distiller.networks.feature_extraction import check_logits, entry, penultimate
 from distiller.objectives.objective import positive
-from distiller.taps import check_logits, entry, penultimate
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 

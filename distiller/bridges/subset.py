@@ -10,8 +10,8 @@ from keras import ops
 
 from distiller.bridges.bridge import Bridge
 from distiller.errors import InputError
-from distiller.nearest import unknown
-from distiller.taps import entry
+from distiller.networks.feature_extraction import entry
+from distiller.utils.suggestions import unknown
 
 
 class Subset(Bridge):

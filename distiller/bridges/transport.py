@@ -10,9 +10,9 @@ from keras import ops
 from distiller.bridges.bridge import Fitted
 from distiller.bridges.labelled import labelled_outputs
 from distiller.errors import InputError
+from distiller.networks.feature_extraction import check_logits, entry
 from distiller.objectives.objective import positive
-from distiller.probabilities import refuse_probabilities
-from distiller.taps import check_logits, entry
+from distiller.objectives.probabilities import refuse_probabilities
 
 
 class Transport(Fitted):

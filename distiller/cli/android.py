@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 if TYPE_CHECKING:
     from tflite import BenchmarkResult
@@ -65,7 +65,7 @@ def benchmark(
     """
     import tflite
     from distiller.errors import InputError
-    from distiller.progress import Reporter
+    from distiller.utils.progress import Reporter
 
     if imported:
         if len(files) > 1:
@@ -144,7 +144,7 @@ def evaluate(
 ) -> None:
     """Print the accuracy of a file on a phone, and whether it answers there as it does here."""
     import tflite
-    from distiller.progress import Reporter
+    from distiller.utils.progress import Reporter
 
     reporter = Reporter()
     with reporter.task("evaluate on the phone", min(count, len(labels))) as task:

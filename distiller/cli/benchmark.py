@@ -8,7 +8,7 @@ import typer
 from distiller.cli import android as phones
 from distiller.cli import images, latencies
 from distiller.cli.options import DataDir, Json, check_with, check_without
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 if TYPE_CHECKING:
     from tflite import Benchmarks
@@ -86,7 +86,7 @@ def benchmark(
     """
     import tflite
     from distiller.errors import InputError
-    from distiller.folder import check_output
+    from distiller.runs.folder import check_output
 
     if figures:
         check_output(figures)  # what is wrong is told before the work
@@ -123,7 +123,7 @@ def benchmark(
         return
     check_with(context, "--data", data is not None, "data_dir", "size")
     inputs = _images(data, data_dir, size, files[0]) if data and files else None
-    from distiller.progress import Reporter
+    from distiller.utils.progress import Reporter
 
     total = len(files or []) * len(numbers) * len(delegates) * min(rounds, runs)
     with Reporter().task("benchmark", total) as task:
@@ -181,7 +181,7 @@ def _numbers(text: str) -> list[int]:
 def _images(data: str, data_dir: Path | None, size: int | None, file: Path) -> Any:
     """A few validation images."""
     import tflite
-    from distiller.backend import load_backend
+    from distiller.utils.backend import load_backend
 
     tflite.check(file, use="inspect")
     load_backend()

@@ -8,7 +8,7 @@ import typer
 from distiller.cli import images
 from distiller.cli.console import show
 from distiller.cli.options import DataDir, Json, TfliteFile, check_with
-from distiller.terminal import one_line, print
+from distiller.utils.terminal import one_line, print
 
 if TYPE_CHECKING:
     from tflite import Comparison
@@ -49,7 +49,7 @@ def compare(
 ) -> None:
     """How far a TFLite file is from its Keras model, on validation images."""
     import tflite
-    from distiller.backend import load_backend
+    from distiller.utils.backend import load_backend
 
     check_with(context, "--layers", layers, "drop")
     tflite.check(file, use="run")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ def plain(width: int = 140) -> "Console":
 
     `width` is that of what is piped or redirected; a terminal has its own.
     """
-    from distiller.safe_console import SafeConsole
+    from distiller.utils.safe_console import SafeConsole
 
     return SafeConsole(width=None if sys.stdout.isatty() else width, markup=False, emoji=False, highlight=False)
 

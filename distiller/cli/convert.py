@@ -7,7 +7,7 @@ import typer
 
 from distiller.cli import images
 from distiller.cli.options import DataDir, Json, check_with
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -70,8 +70,8 @@ def convert(
     json: Json = False,
 ) -> None:
     """Write a Keras model as a TFLite file; integer schemes need images for their ranges, or an aware model."""
-    from distiller.backend import load_backend
     from distiller.errors import InputError
+    from distiller.utils.backend import load_backend
 
     check_with(context, "--data", data is not None, "data_dir", "classes", "groups", "held_out", "size", "count")
     if labels == "data" and data is None:
@@ -83,8 +83,8 @@ def convert(
     load_backend()
     import tflite
     from tflite.conversion.schemes import INTEGER
-    from tflite.loading import keras_model
     from tflite.quantization import is_aware
+    from tflite.quantization.saved import keras_model
 
     if out.resolve() == model.resolve():
         raise InputError(f"Expected another file to write than the model. Received: {str(out)!r} for both")

@@ -8,7 +8,7 @@ import typer
 from distiller.cli import images
 from distiller.cli.console import plain
 from distiller.cli.options import DataDir, Json
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 if TYPE_CHECKING:
     from distiller.teachers.diagnosis import Diagnosis
@@ -60,8 +60,8 @@ def diagnose(
     json: Json = False,
 ) -> None:
     """Is this teacher fit to teach? Label smoothing, mutual information, calibration, soft targets, capacity gap."""
-    from distiller.backend import load_backend
-    from distiller.folder import check_output
+    from distiller.runs.folder import check_output
+    from distiller.utils.backend import load_backend
 
     if out is not None:
         check_output(out)
@@ -69,7 +69,7 @@ def diagnose(
     from distiller import data as sources
     from distiller import models, teachers
     from distiller.errors import InputError
-    from distiller.progress import Reporter
+    from distiller.utils.progress import Reporter
 
     file = teacher.endswith(".keras") or Path(teacher).exists()
     network = teachers.load(teacher) if file else models.load(teacher)
@@ -111,13 +111,13 @@ def diagnose(
 def _print(found: "Diagnosis", title: str, out: Path | None) -> None:
     from rich.table import Table
 
-    from distiller.teachers.diagnosis import words
+    from distiller.teachers.diagnosis import wording
 
     console = plain(width=110)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False)
     for column in ("what", "found", "which means"):
         table.add_column(column, overflow="fold")
-    for row in words.rows(found):
+    for row in wording.rows(found):
         table.add_row(*row)
     console.print(table)
     print()

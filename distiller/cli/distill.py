@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from distiller import defaults
 from distiller.cli import images
 from distiller.cli.options import DataDir, Force, Out, Processes, Resume, check_folder
+from distiller.runs import defaults
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -92,10 +92,10 @@ def distill(
     """Teach a student from a teacher; writes student, TFLite files and a report that compares it with hard labels."""
     check_folder(resume, force)
     from distiller import recipes
-    from distiller.backend import load_backend
     from distiller.cli.run import execute
-    from distiller.folder import RunFolder
-    from distiller.progress import Reporter
+    from distiller.runs.folder import RunFolder
+    from distiller.utils.backend import load_backend
+    from distiller.utils.progress import Reporter
 
     def recipe(training: dict[str, Any]):
         batches = {"batch_size": training["batch_size"], "crop": crop, "flip": flip}
@@ -145,8 +145,8 @@ def _source(teacher: str) -> str:
 def _check_objectives(names: list[str]) -> None:
     """Raise InputError where an objective does not exist, or lacks the layer that it compares."""
     from distiller.errors import InputError
-    from distiller.nearest import unknown
     from distiller.objectives import OBJECTIVES
+    from distiller.utils.suggestions import unknown
 
     for asked in names:
         if names.count(asked) > 1:
@@ -165,7 +165,7 @@ def _check_objectives(names: list[str]) -> None:
 def _bridge(name: str, batches: dict[str, Any]) -> dict[str, Any] | None:
     """The section of a bridge with the training that it needs."""
     from distiller.errors import InputError
-    from distiller.nearest import unknown
+    from distiller.utils.suggestions import unknown
 
     if name not in ("none", *BRIDGES):
         raise InputError(unknown("bridge", name, BRIDGES) + " Others are said in a recipe: distiller run --help")

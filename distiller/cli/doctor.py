@@ -8,7 +8,7 @@ import typer
 from distiller.cli import android as phones
 from distiller.cli.console import show
 from distiller.cli.options import Json
-from distiller.terminal import print, printable
+from distiller.utils.terminal import print, printable
 
 if TYPE_CHECKING:
     from tflite.android import Part

@@ -28,8 +28,8 @@ from distiller.cli import (
     train,
 )
 from distiller.errors import InputError
-from distiller.shown import shown
-from distiller.terminal import print, printable
+from distiller.utils.shown import shown
+from distiller.utils.terminal import print, printable
 
 # The commands that have --resume, and what is said where one of them is interrupted.
 _RESUMED = ("demo", "run", "train", "distill")

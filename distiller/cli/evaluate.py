@@ -7,7 +7,7 @@ import typer
 from distiller.cli import android as phones
 from distiller.cli import images
 from distiller.cli.options import DataDir, Json, TfliteFile, Threads
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -49,12 +49,12 @@ def evaluate(
 ) -> None:
     """Accuracy of a TFLite file through the interpreter, or on a phone with --android."""
     import tflite
-    from distiller.backend import load_backend
+    from distiller.utils.backend import load_backend
 
     tflite.check(file, use="run")
     load_backend()
     from distiller.errors import InputError
-    from distiller.progress import Reporter
+    from distiller.utils.progress import Reporter
 
     if not android and (serial or tool):
         raise InputError("Expected --serial and --tool with --android. Received them without")

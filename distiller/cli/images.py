@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from distiller import image_size
+from distiller.networks import image_size
 
 Data = Annotated[
     str, typer.Option(help="Images: cifar10, cifar100, digits, a folder of class folders, or a file of arrays (.npz).")
@@ -58,7 +58,7 @@ def check_classes(dataset, classes: int, model: Path | str) -> None:
 def check_file(dataset, file: Path) -> None:
     """The same of a TFLite classifier, and of the names in it; what else a file may be is told where it is run."""
     import tflite
-    from distiller.class_names import differ, first_difference
+    from distiller.data.class_names import differ, first_difference
     from distiller.errors import InputError
 
     shape = tflite.inspect(file).outputs[0].shape
@@ -92,9 +92,9 @@ def load(
     size: int | None = None,
 ):
     """The data set that the options name, a folder's images in the size for a model."""
-    from distiller.building import load_data
     from distiller.errors import InputError
     from distiller.recipes.schema import Data as Section
+    from distiller.runs.building import load_data
 
     if classes and groups:
         raise InputError("Expected one of --classes and --groups. Received both")
@@ -115,7 +115,7 @@ def after_names(recipe, data_dir: Path | None):
         InputError: one of them is not, or is no network; or the images cannot be read.
     """
     from distiller import teachers
-    from distiller.building import check_names, load_data
+    from distiller.runs.building import check_names, load_data
 
     check_names(recipe)
     if recipe.teacher.file:
@@ -133,7 +133,7 @@ def size_for(model: Path | str, size: int | None, data: str | None = None) -> tu
     path = Path(model)
     found = _of_tflite(path) if path.suffix == ".tflite" else image_size.of_keras(path)
     if found is None and path.is_file() and data is not None and Path(data).is_dir():
-        from distiller.progress import Reporter
+        from distiller.utils.progress import Reporter
 
         sides = "×".join(map(str, _USUAL))
         Reporter().say(f"{str(model)!r} takes images of any size: those in {data!r} are resized to {sides}, or --size")

@@ -7,7 +7,7 @@ import typer
 
 from distiller.cli.console import plain, show
 from distiller.cli.options import Json, TfliteFile, check_with
-from distiller.terminal import one_line, print
+from distiller.utils.terminal import one_line, print
 
 if TYPE_CHECKING:
     from tflite import Inspection

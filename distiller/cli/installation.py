@@ -55,7 +55,7 @@ def packages(requirements: list[str]) -> "list[Part]":
 
 def _gpus() -> "list[Part]":
     """The GPUs that the driver lists, and whether the backend trains on them."""
-    from distiller.provenance import backend_has_gpus, listed_gpus
+    from distiller.utils.provenance import backend_has_gpus, listed_gpus
     from tflite.android import Part
 
     names, used = ", ".join(listed_gpus()), backend_has_gpus()
@@ -78,7 +78,7 @@ def _backend() -> "Part":
     from tflite.android import Part
 
     try:
-        from distiller.backend import load_backend
+        from distiller.utils.backend import load_backend
 
         load_backend()
         import keras

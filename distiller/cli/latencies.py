@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distiller.cli.console import show as _print
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +17,7 @@ _MOST = 12  # operators in a table
 
 def show(results: "Sequence[BenchmarkResult]") -> None:
     """Print a table of results, where they were measured, and what is to be said of each."""
-    from tflite.benchmark.benchmarks import label
+    from tflite.benchmarking.benchmarks import label
 
     # Tools of phones have other percentiles, and old ones a mean alone.
     mean = any(result.median_ms is None for result in results)
@@ -48,7 +48,7 @@ def show(results: "Sequence[BenchmarkResult]") -> None:
 
 def show_ratios(found: "Benchmarks") -> None:
     """Print how the results compare, and which of them cannot be told apart."""
-    from tflite.benchmark.benchmarks import label
+    from tflite.benchmarking.benchmarks import label
 
     if not found.ratios:
         return
@@ -70,7 +70,7 @@ def show_ratios(found: "Benchmarks") -> None:
 def show_operators(results: "Sequence[BenchmarkResult]") -> None:
     """Print where the time of each result goes."""
     from distiller.report.operators import by_type
-    from tflite.benchmark.benchmarks import label
+    from tflite.benchmarking.benchmarks import label
 
     for i, result in enumerate(results):
         if not result.operators:

@@ -7,7 +7,7 @@ import typer
 
 from distiller.cli import images
 from distiller.cli.options import DataDir, check_with
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -69,15 +69,15 @@ def quantize(
     """Train a model quantization-aware and write its integer TFLite file."""
     from pydantic import ValidationError
 
-    from distiller.backend import load_backend
     from distiller.errors import InputError
+    from distiller.utils.backend import load_backend
 
     check_with(context, "--teacher", teacher is not None, "temperature", "soft")
     load_backend()
-    from distiller import quantizing
-    from distiller.progress import Reporter
     from distiller.recipes.arms import Quantize
     from distiller.recipes.training import Training
+    from distiller.runs import quantization
+    from distiller.utils.progress import Reporter
 
     asked = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "crop": crop, "flip": flip}
     try:
@@ -86,7 +86,7 @@ def quantize(
         wrong = error.errors()[0]
         name = str(wrong["loc"][0]).replace("_", "-")
         raise InputError(f"--{name}: {wrong['msg']}. Received: {wrong['input']}") from None
-    found = quantizing.quantize(
+    found = quantization.quantize(
         model,
         out,
         images.load(data, data_dir, model, classes=classes, groups=groups, held_out=held_out, size=size),

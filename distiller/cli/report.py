@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from distiller.cli.console import show_report
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 
 def register(app: typer.Typer) -> None:

@@ -62,13 +62,14 @@ def execute(
     `source` is the file that it was read from, `bridge` says how a command names one, and `dataset` are its images
     where they have been read already.
     """
-    from distiller.backend import load_backend
     from distiller.errors import NoBridgeError
-    from distiller.folder import RunFolder
+    from distiller.runs.folder import RunFolder
+    from distiller.utils.backend import load_backend
 
     RunFolder.check(out, resume=resume, force=force, source=source)
     load_backend()
-    from distiller import pipeline, report
+    from distiller import report
+    from distiller.runs import pipeline
 
     try:
         pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force, processes=processes, dataset=dataset)

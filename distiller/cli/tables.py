@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from distiller.cli.console import show
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 _EXAMPLES = """[bold]Examples[/bold]
 
@@ -27,7 +27,7 @@ def models(
     size: Annotated[int, typer.Option(min=8, help="Height and width of the images that the counts are for.")] = 32,
 ) -> None:
     """The networks of the zoo with their parameters and multiply-adds, and the trained weights in the package."""
-    from distiller.backend import load_backend
+    from distiller.utils.backend import load_backend
 
     load_backend()
     from distiller import models as zoo
@@ -47,7 +47,7 @@ def models(
 
 def objectives() -> None:
     """What a student can be made to match of its teacher, with the defaults."""
-    from distiller.backend import load_backend
+    from distiller.utils.backend import load_backend
 
     load_backend()
     from distiller.objectives import OBJECTIVES, get

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from distiller.cli.options import Change, DataDir, Force, Out, Resume, check_folder
-from distiller.terminal import print
+from distiller.utils.terminal import print
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -34,12 +34,12 @@ def train(
 
     check_folder(resume, force)
     asked = recipes.read_train(recipe, change or [])
-    from distiller.backend import load_backend
-    from distiller.folder import RunFolder
+    from distiller.runs.folder import RunFolder
+    from distiller.utils.backend import load_backend
 
     RunFolder.check(out, resume=resume, force=force, source=recipes.file(recipe))
     load_backend()
-    from distiller import pipeline
+    from distiller.runs import pipeline
 
     result = pipeline.train(asked, out, data_dir=data_dir, resume=resume, force=force)
     epochs = len(result["epochs"])

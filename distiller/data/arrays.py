@@ -7,7 +7,7 @@ import numpy as np
 
 from distiller.data.splits import Split, hold_out
 from distiller.errors import InputError, WorkError
-from distiller.unfinished import appearing
+from distiller.utils.atomic_files import appearing
 
 ENDING = ".npz"
 

@@ -12,8 +12,8 @@ from distiller.data.splits import Split
 from distiller.errors import InputError
 
 if TYPE_CHECKING:
-    from distiller.teachers.cache import Cache
-    from distiller.teachers.caches import Caches
+    from distiller.teachers.caching.cache import Cache
+    from distiller.teachers.caching.caches import Caches
 
 
 class Batches(keras.utils.PyDataset):

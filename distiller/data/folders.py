@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from distiller.class_names import check
 from distiller.data import photos
+from distiller.data.class_names import check
 from distiller.data.splits import Split, first_of_each
 from distiller.errors import InputError
-from distiller.progress import Reporter
+from distiller.utils.progress import Reporter
 
 # Names that the folders of a division go by, in small letters.
 _PARTS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from distiller.errors import InputError
-from distiller.progress import Reporter
+from distiller.utils.progress import Reporter
 
 # What Pillow knows by name and leaves to other programs.
 _NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}

@@ -7,8 +7,8 @@ import numpy as np
 from distiller.data import arrays, folders, photos
 from distiller.data.splits import Dataset, Split, hold_out
 from distiller.errors import InputError, WorkError
-from distiller.nearest import unknown
-from distiller.progress import Reporter
+from distiller.utils.progress import Reporter
+from distiller.utils.suggestions import unknown
 
 NAMES = ("cifar10", "cifar100", "digits")
 # Height and width that a folder's images are resized to where nothing is said, and how many are looked at before.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from distiller.errors import InputError
-from distiller.nearest import unknown
+from distiller.utils.suggestions import unknown
 
 UNLABELLED = -1
 

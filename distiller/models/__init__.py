@@ -2,7 +2,7 @@
 
 from distiller.models.cost import multiply_adds, parameters
 from distiller.models.fusing import fuse
-from distiller.models.logits_of import logits_of
+from distiller.models.logits_head import logits_of
 from distiller.models.trained import card, load, packaged
 from distiller.models.zoo import ZOO, build, check, names
 

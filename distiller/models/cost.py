@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from distiller.subclassed import is_subclassed
+from distiller.networks.subclassed import is_subclassed
 
 _TO_OUTPUTS = (
     *(layers.Conv1D, layers.Conv2D, layers.Conv3D),

@@ -16,7 +16,7 @@ import numpy as np
 
 from distiller.errors import InputError
 from distiller.models import zoo
-from distiller.nearest import unknown
+from distiller.utils.suggestions import unknown
 
 _FOLDER = resources.files("distiller.models") / "weights"
 

@@ -10,7 +10,7 @@ import keras
 from distiller.errors import InputError
 from distiller.models import convolutional, efficientnet_lite, mobile, residual
 from distiller.models.fusing import fuse
-from distiller.nearest import unknown
+from distiller.utils.suggestions import unknown
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,5 @@
 """What the student should match of the teacher: one method a file, one table."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from distiller.errors import InputError
-from distiller.nearest import unknown
 from distiller.objectives import features, logits, relations
 from distiller.objectives.features import (
     ActivationBoundaries,
@@ -67,6 +62,7 @@ from distiller.objectives.relations import (
     relational_distance,
     similarity_preserving,
 )
+from distiller.objectives.table import OBJECTIVES, get
 
 __all__ = [
     "OBJECTIVES",
@@ -128,34 +124,4 @@ __all__ = [
     "wttm",
 ]
 
-# Name in recipes → class. `distiller objectives` prints this table, and the contract test runs every line of it.
-OBJECTIVES: dict[str, type[Objective]] = {**logits.OBJECTIVES, **features.OBJECTIVES, **relations.OBJECTIVES}
-
-
-def get(identifier: str | dict[str, Any] | Objective) -> Objective:
-    """An objective from its name, from `{"name": …, **arguments}`, or as it is.
-
-    Raises:
-        InputError: unknown name (the message has the nearest), or arguments that it does not take.
-
-    >>> from distiller.objectives import get
-    >>> get({"name": "hinton", "temperature": 2.0}).temperature
-    2.0
-    """
-    if isinstance(identifier, Objective):
-        return identifier
-    if not isinstance(identifier, str | Mapping):
-        raise InputError(
-            "Expected an objective: one made, such as objectives.Hinton(), its name, or a dict of its name and "
-            f"arguments. Received: {getattr(identifier, '__name__', identifier)!r}"
-        )
-    arguments = {"name": identifier} if isinstance(identifier, str) else dict(identifier)
-    name = arguments.pop("name", None)
-    if name not in OBJECTIVES:
-        raise InputError(unknown("objective", name, OBJECTIVES))
-    try:
-        return OBJECTIVES[name](**arguments)
-    except InputError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise InputError(f"Invalid arguments for objective {name!r}: {error}. Received: {arguments}") from error
+OBJECTIVES.update({**logits.OBJECTIVES, **features.OBJECTIVES, **relations.OBJECTIVES})

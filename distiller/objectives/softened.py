@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from distiller.adjustable import Adjustable, Number, as_number, corners
+from distiller.networks.scheduled import Adjustable, Number, as_number, corners
 from distiller.objectives.objective import Objective, positive
 
 

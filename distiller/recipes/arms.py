@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from distiller.nearest import unknown
 from distiller.recipes.bridges import Bridge
 from distiller.recipes.training import NotNegative, Ramp, Section, Share, is_ramp
+from distiller.utils.suggestions import unknown
 
 
 class Quantize(Section):

@@ -7,8 +7,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from distiller.nearest import unknown
-from distiller.shown import shown
+from distiller.utils.shown import shown
+from distiller.utils.suggestions import unknown
 
 _MOST = 3  # places where a key exists
 _MOST_TOLD = 20

@@ -9,12 +9,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from distiller import image_size, yaml_text
 from distiller.errors import InputError
-from distiller.nearest import unknown
+from distiller.networks import image_size
 from distiller.recipes.problems import problems
 from distiller.recipes.schema import RunRecipe, Teacher, TrainRecipe
-from distiller.shown import shown
+from distiller.utils import yaml_text
+from distiller.utils.shown import shown
+from distiller.utils.suggestions import unknown
 
 _KINDS: dict[str, type[TrainRecipe] | type[RunRecipe]] = {"train": TrainRecipe, "run": RunRecipe}
 

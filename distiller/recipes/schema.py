@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from distiller.nearest import unknown
 from distiller.recipes.arms import Arm, in_order
 from distiller.recipes.bridges import Bridge
 from distiller.recipes.training import Count, NotNegative, Section, Seed, Share, Training
-from distiller.shown import shown
+from distiller.utils.shown import shown
+from distiller.utils.suggestions import unknown
 
 # How the other stages of a run begin, beside those of its students.
 STAGES = ("bridge-", "export-", "test-", "benchmark-")

@@ -1,8 +1,8 @@
 """A run's results for a reader: a table, figures, two sentences, and one page that holds them all."""
 
+from distiller.report.conclusions import verdict
 from distiller.report.content import Report, read
 from distiller.report.page import render, write
 from distiller.report.table import Row, markdown, rich_table, rows
-from distiller.report.verdict import verdict
 
 __all__ = ["Report", "Row", "markdown", "read", "render", "rich_table", "rows", "verdict", "write"]

@@ -6,7 +6,7 @@ from matplotlib.ticker import NullLocator
 
 from distiller.report import canvas
 from distiller.report.canvas import INK, TEXT, Picture
-from distiller.teachers.diagnosis.diagnose import Diagnosis
+from distiller.teachers.diagnosis.measurement import Diagnosis
 
 
 def draw(found: Diagnosis, folder: Path) -> list[Picture]:

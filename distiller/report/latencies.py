@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from distiller.report import canvas
 from distiller.report.canvas import FAINT, INK, TEXT, Picture
 from tflite import BenchmarkResult
-from tflite.benchmark.benchmarks import label
+from tflite.benchmarking.benchmarks import label
 
 
 def draw(results: Sequence[BenchmarkResult], path: Path) -> Picture | None:

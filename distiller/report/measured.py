@@ -76,7 +76,7 @@ def read(folder: Path) -> "list[BenchmarkResult]":
 def pictures(results: "Sequence[BenchmarkResult]", folder: Path) -> "list[Picture]":
     """Write `latency.png`, and `operators.png` where the time of operators was measured: all results in one figure."""
     from distiller.report import latencies, operators
-    from tflite.benchmark.benchmarks import label
+    from tflite.benchmarking.benchmarks import label
 
     folder.mkdir(parents=True, exist_ok=True)
     profiled = [(label(results, i), one) for i, one in enumerate(results) if one.operators]
@@ -96,7 +96,7 @@ def table(results: "Sequence[BenchmarkResult]") -> Latencies:
     """
     from distiller.report import operators
     from distiller.report.tables import Table
-    from tflite.benchmark.benchmarks import label
+    from tflite.benchmarking.benchmarks import label
 
     names = [label(results, i) for i in range(len(results))]
     columns: list[tuple[str, bool, list[str]]] = [

@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distiller.errors import InputError
 from distiller.report import content, measured, slower, tables
+from distiller.report.conclusions import verdict
 from distiller.report.content import Report
 from distiller.report.table import label, notes, student_names, teacher_accuracy
-from distiller.report.verdict import verdict
 
 if TYPE_CHECKING:
     from distiller.report.canvas import Picture

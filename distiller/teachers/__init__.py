@@ -1,17 +1,17 @@
 """Teachers: where they come from."""
 
-from distiller.teachers.cache import Cache
-from distiller.teachers.caches import Caches
+from distiller.networks.zero_teacher import silent
+from distiller.teachers.caching.cache import Cache
+from distiller.teachers.caching.caches import Caches
 from distiller.teachers.diagnosis import diagnose
-from distiller.teachers.frozen import frozen
+from distiller.teachers.ensembles.ensembling import ensemble
+from distiller.teachers.ensembles.learned_weights import learn_weights
+from distiller.teachers.ensembles.member import Member
+from distiller.teachers.freezing import frozen
 from distiller.teachers.generations import born_again
-from distiller.teachers.learned_weights import learn_weights
 from distiller.teachers.loading import load
 from distiller.teachers.mean_teacher import MeanTeacher
-from distiller.teachers.member import Member
 from distiller.teachers.mutual import Mutual
-from distiller.teachers.several import ensemble
-from distiller.teachers.silence import silent
 from distiller.teachers.virtual import Virtual
 
 __all__ = [

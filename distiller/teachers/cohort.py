@@ -6,13 +6,13 @@ from typing import Any
 import keras
 
 from distiller.errors import InputError
-from distiller.labels import LabelsTerm
-from distiller.metrics import seen
-from distiller.nearest import unknown
+from distiller.networks.feature_extraction import LOGITS, check_logits
 from distiller.objectives import Objective
 from distiller.objectives.independent import Independent
-from distiller.taps import LOGITS, check_logits
-from distiller.targets import Targets
+from distiller.trainer.label_loss import LabelsTerm
+from distiller.trainer.metrics import seen
+from distiller.trainer.targets import Targets
+from distiller.utils.suggestions import unknown
 
 
 def checked_students(students: Mapping[str, keras.Model] | Sequence[keras.Model]) -> dict[str, keras.Model]:

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from distiller.errors import InputError
-from distiller.taps import check_logits
-from distiller.teachers import fingerprint
+from distiller.networks import fingerprint
+from distiller.networks.feature_extraction import check_logits
 from distiller.teachers.lineage import FIRST, Lineage, Parent
 
 

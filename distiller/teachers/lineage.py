@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 
 from distiller.errors import InputError
-from distiller.saving import save_network
-from distiller.teachers import fingerprint
+from distiller.networks import fingerprint
+from distiller.networks.saving import save_network
 from distiller.teachers.loading import load
 
 FIRST = "`first`"

@@ -6,7 +6,7 @@ import keras
 
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
-from distiller.taps import check_logits
+from distiller.networks.feature_extraction import check_logits
 
 
 def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
@@ -24,8 +24,8 @@ def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
     """
     import distiller.bridges  # noqa: F401  registers the layers that bridged networks have
     from tflite.errors import shortened
-    from tflite.keras_archive import check_size
-    from tflite.keras_file import why_not_keras
+    from tflite.keras_graph.keras_archive import check_size
+    from tflite.keras_graph.keras_file import why_not_keras
 
     path = Path(path)
     if not path.exists():

@@ -6,14 +6,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from distiller.adjustable import Number
-from distiller.copies import take_weights
-from distiller.distiller import Distiller
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
+from distiller.networks.scheduled import Number
+from distiller.networks.subclassed import is_subclassed
+from distiller.networks.weights import take_weights
 from distiller.objectives import Objective
-from distiller.subclassed import is_subclassed
 from distiller.teachers.after_step import after_step_class
+from distiller.trainer.distiller import Distiller
 
 
 def decay_at(step, decay: float):

@@ -7,22 +7,13 @@ import keras
 from keras import ops
 
 from distiller import objectives
-from distiller.adjustable import Adjustable, Number, as_number, attach, corners
-from distiller.class_weights import weighted
-from distiller.distiller import Loss
-from distiller.endings import may_be_probabilities
 from distiller.errors import InputError
-from distiller.finite import Finite, check_some
-from distiller.first_step import watched
-from distiller.independent_labels import check_ending, settle
-from distiller.labels import LabelsTerm, without_ignored
-from distiller.loss_scaling import scaled
 from distiller.models.fusing import fuse
+from distiller.networks.endings import may_be_probabilities
+from distiller.networks.feature_extraction import LOGITS
+from distiller.networks.scheduled import Adjustable, Number, as_number, attach, corners
 from distiller.objectives import Objective
 from distiller.objectives.logits.checks import not_negative
-from distiller.steps import step_class
-from distiller.taps import LOGITS
-from distiller.targets import LABELS, Targets, over, rows
 from distiller.teachers.cohort import (
     as_keras_takes_it,
     by_student,
@@ -31,7 +22,16 @@ from distiller.teachers.cohort import (
     copied,
     listed,
 )
-from distiller.terms import added
+from distiller.trainer.checks import watched
+from distiller.trainer.class_weights import weighted
+from distiller.trainer.distillation_loss import added
+from distiller.trainer.distiller import Loss
+from distiller.trainer.finite import Finite, check_some
+from distiller.trainer.independent_labels import check_ending, settle
+from distiller.trainer.label_loss import LabelsTerm, without_ignored
+from distiller.trainer.loss_scaling import scaled
+from distiller.trainer.steps import step_class
+from distiller.trainer.targets import LABELS, Targets, over, rows
 
 _PEERS = "peers"
 

@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks import experiments, run, tables
 from benchmarks.results import lines
-from distiller import pipeline, recipes
+from distiller import recipes
+from distiller.runs import pipeline
 
 LINE = {
     "experiment": "demo",

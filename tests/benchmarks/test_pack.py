@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks import pack
-from distiller import data, models, pipeline, recipes
+from distiller import data, models, recipes
 from distiller.models import imagenet, trained
+from distiller.runs import pipeline
 
 RECIPE = """
 kind: train

@@ -8,8 +8,8 @@ import pytest
 from benchmarks import experiments, run, train_students
 from benchmarks.results import lines
 from benchmarks.train_students import Variant
-from distiller.stages import Stages
-from distiller.teaching import Teaching
+from distiller.runs.stages import Stages
+from distiller.runs.students import Teaching
 
 
 @pytest.fixture

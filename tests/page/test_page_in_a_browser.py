@@ -7,9 +7,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from made_reports import folder_of, made
 from PIL import Image
 from selenium.webdriver.common.by import By
+from support.made_reports import folder_of, made
 
 from distiller import report
 from distiller.report import measured

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tflite import ModelError, samples
+from tflite import ModelError
+from tflite.utils import samples
 
 IMAGES = np.arange(24, dtype="float32").reshape(6, 2, 2, 1)
 LABELS = np.arange(6)

@@ -7,6 +7,6 @@ readiness   what a measurement needs, what of it is there, and how to get the re
 
 from tflite.android.accuracy import PhoneEvaluation, evaluate
 from tflite.android.measure import benchmark
-from tflite.android.readiness import Part, readiness
+from tflite.android.requirements import Part, readiness
 
 __all__ = ["Part", "PhoneEvaluation", "benchmark", "evaluate", "readiness"]

@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from tflite import samples
 from tflite.android.device import Device
 from tflite.android.folder import PhoneFolder
 from tflite.android.measure import place_tool
 from tflite.android.phone import read_phone
 from tflite.android.program import find_program
-from tflite.arguments import whole
+from tflite.benchmark_tool.failure import explain
+from tflite.benchmark_tool.flags import IMAGE_FLAGS, Options, one_image
+from tflite.benchmark_tool.log import parse_log, unconsumed_flags
+from tflite.benchmark_tool.measuring import check_delegate, read_output
+from tflite.benchmark_tool.termination import orderly
 from tflite.errors import MeasurementError, ModelError
-from tflite.interpreter import Runner, largest
-from tflite.record import Record
-from tflite.tool.failure import explain
-from tflite.tool.flags import IMAGE_FLAGS, Options, one_image
-from tflite.tool.log import parse_log, unconsumed_flags
-from tflite.tool.measuring import check_delegate, read_output
-from tflite.tool.termination import orderly
+from tflite.model_file.interpreter import Runner, largest
+from tflite.utils import samples
+from tflite.utils.arguments import whole
+from tflite.utils.record import Record
 
 _CHUNK = 25  # images between two signs of life
 _SECONDS_AN_IMAGE = 20.0

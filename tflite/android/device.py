@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from tflite.android.adb import Adb, choose
+from tflite.benchmark_tool.lines import last_words, printable
 from tflite.errors import MeasurementError
-from tflite.tool.lines import last_words, printable
 
 _SHORT = 30.0
 # Wireless debugging moves a megabyte a second at worst.

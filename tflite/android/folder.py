@@ -17,8 +17,8 @@ from types import TracebackType
 
 from tflite.android.adb import end
 from tflite.android.device import Device
+from tflite.benchmark_tool.lines import last_words
 from tflite.errors import MeasurementError
-from tflite.tool.lines import last_words
 
 TEMPORARY = "/data/local/tmp"
 _SECONDS = 20.0

@@ -8,15 +8,15 @@ from tflite.android.device import Device
 from tflite.android.folder import PhoneFolder
 from tflite.android.phone import Phone, read_battery, read_phone
 from tflite.android.program import Program, find_program
-from tflite.arguments import wholes
-from tflite.benchmark.images import images_in
-from tflite.benchmark.result import BenchmarkResult
+from tflite.benchmark_tool.affinity import affinity_mask, check_threads
+from tflite.benchmark_tool.flags import Options
+from tflite.benchmark_tool.measuring import measure
+from tflite.benchmark_tool.termination import orderly
+from tflite.benchmarking.images import images_in
+from tflite.benchmarking.result import BenchmarkResult
 from tflite.errors import ModelError
-from tflite.files import read_model
-from tflite.tool.affinity import affinity_mask, check_threads
-from tflite.tool.flags import Options
-from tflite.tool.measuring import measure
-from tflite.tool.termination import orderly
+from tflite.model_file.files import read_model
+from tflite.utils.arguments import wholes
 
 
 def benchmark(

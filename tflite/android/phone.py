@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from tflite.android.device import Device
-from tflite.record import Record
-from tflite.tool.lines import printable
+from tflite.benchmark_tool.lines import printable
+from tflite.utils.record import Record
 
 _CORES = "/sys/devices/system/cpu"
 _READ = (

@@ -7,7 +7,7 @@ import numpy as np
 from tflite.conversion.calibration import CALIBRATIONS, Histogram, mse_range, percentile_range
 from tflite.conversion.schemes import INTEGER
 from tflite.errors import ModelError
-from tflite.nearest import unknown
+from tflite.utils.suggestions import unknown
 
 if TYPE_CHECKING:
     import keras

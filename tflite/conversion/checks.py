@@ -1,6 +1,5 @@
 """What a model must be so that it can be converted."""
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,26 +23,6 @@ def check_backend() -> None:
             f"Expected the TensorFlow backend of Keras. Received: {keras.backend.backend()!r}. Save the model and "
             "convert the .keras file in a process with KERAS_BACKEND=tensorflow"
         )
-
-
-def check_unquantized(model: "keras.Model", allowed: Collection[str] = ()) -> None:
-    """Raise where Keras's own `model.quantize` has replaced weights by integers.
-
-    Args:
-        model: built.
-        allowed: modes of `model.quantize` that are fine.
-
-    Raises:
-        ModelError: such a layer; the message names it.
-    """
-    for layer in model._flatten_layers(include_self=False):
-        mode = getattr(layer, "quantization_mode", None)
-        if mode is not None and mode not in allowed and layer.weights:
-            raise ModelError(
-                f"Expected weights in floating point. Received: {model.name!r}, in which Keras's "
-                f"model.quantize({mode!r}) replaced those of {layer.name!r}. Take the model as it was before: "
-                "tflite.convert(…, scheme='int8') or scheme='dynamic' writes integers for phones"
-            )
 
 
 def image_shape(model: "keras.Model") -> tuple[int, ...]:

@@ -15,8 +15,8 @@ from tflite.conversion.names import layers_of, name_scopes
 from tflite.conversion.schemes import INTEGER
 from tflite.conversion.sums import plain_sums
 from tflite.errors import ConversionError
-from tflite.flatbuffer import Flatbuffer
-from tflite.quiet import quiet
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.utils.quiet import quiet
 
 if TYPE_CHECKING:
     import keras

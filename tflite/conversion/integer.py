@@ -10,8 +10,8 @@ from tflite.errors import ConversionError
 if TYPE_CHECKING:
     import keras
 
-    from tflite.inspect import Inspection
-    from tflite.operators import Operator
+    from tflite.inspection.inspector import Inspection
+    from tflite.model_file.operators import Operator
 
 # The converter lets them move numbers before they are rounded.
 _MOVING = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")

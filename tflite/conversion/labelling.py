@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tflite.errors import ModelError
-from tflite.metadata.schema import Metadata
+from tflite.model_file.metadata.schema import Metadata
 
 if TYPE_CHECKING:
     import keras

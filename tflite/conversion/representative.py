@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite import samples
 from tflite.conversion.schemes import INTEGER
 from tflite.errors import ModelError
+from tflite.utils import samples
 
 
 def representative_images(images: Any, scheme: str, shape: tuple[int, ...], *, pixels: bool) -> np.ndarray | None:

@@ -1,7 +1,7 @@
 """The schemes of a TFLite file, and the types of its input and output in each."""
 
 from tflite.errors import ModelError
-from tflite.nearest import unknown
+from tflite.utils.suggestions import unknown
 
 # Scheme → the input and output types it can have, the default first.
 SCHEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

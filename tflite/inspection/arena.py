@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tflite.flatbuffer import Flatbuffer
-from tflite.operators import Operator, Tensor
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.model_file.operators import Operator, Tensor
 
 _ALIGNMENT = 64
 # The interpreter lets these write where they read. The first change the shape alone, so others may go on reading.

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tflite.flatbuffer import Flatbuffer
-from tflite.operators import Operator, Tensor
-from tflite.record import Record
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.model_file.operators import Operator, Tensor
+from tflite.utils.record import Record
 
 
 @dataclass(frozen=True)

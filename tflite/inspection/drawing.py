@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError
-from tflite.files import check_writable, write_whole
 from tflite.inspection.layering import Layout, Point, layout
-from tflite.operators import Operator
+from tflite.model_file.files import check_writable, write_whole
+from tflite.model_file.operators import Operator
 
 if TYPE_CHECKING:
     from matplotlib.path import Path as Path_
 
-    from tflite.inspect import Inspection
+    from tflite.inspection.inspector import Inspection
 
 FORMATS = (".svg", ".png", ".pdf")
 # In inches.

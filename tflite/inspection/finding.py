@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tflite.flatbuffer import Flatbuffer
-from tflite.operators import Operator
-from tflite.record import Record
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.model_file.operators import Operator
+from tflite.utils.record import Record
 
 
 @dataclass(frozen=True)

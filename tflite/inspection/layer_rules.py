@@ -1,8 +1,8 @@
 """Findings on layers that the converter could not make one, and on their sizes."""
 
-from tflite.flatbuffer import Flatbuffer
 from tflite.inspection.finding import Facts, Finding, names, places
-from tflite.operators import Operator, Tensor
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.model_file.operators import Operator, Tensor
 
 # With the number of their input that carries the image.
 _WITH_WEIGHTS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 0, "FULLY_CONNECTED": 0, "CONV_3D": 0, "TRANSPOSE_CONV": 2}

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tflite.errors import ModelError
-from tflite.files import check_writable, write_whole
-from tflite.nearest import unknown
+from tflite.model_file.files import check_writable, write_whole
+from tflite.utils.suggestions import unknown
 
 if TYPE_CHECKING:
-    from tflite.inspect import Inspection
+    from tflite.inspection.inspector import Inspection
 
 QUANTITIES = ("multiply_adds", "weight_bytes")
 # From the smallest number to the largest.

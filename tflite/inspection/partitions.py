@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tflite.errors import ModelError
-from tflite.interpreter import allocate
+from tflite.model_file.interpreter import allocate
 
 
 def partitions(interpreter: Any, path: str | Path) -> tuple[tuple[int, ...], ...] | None:

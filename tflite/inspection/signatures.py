@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tflite.flatbuffer import Flatbuffer
-from tflite.record import Record
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.utils.record import Record
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Findings on shapes, types and quantization."""
 
-from tflite.flatbuffer import Flatbuffer
 from tflite.inspection.finding import Facts, Finding, names, places
-from tflite.operators import Operator, Tensor
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.model_file.operators import Operator, Tensor
 
 _CONVOLUTIONS = frozenset({"CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"})
 _CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})

@@ -18,12 +18,12 @@ from tflite.isolation.messages import OUT_OF_MEMORY, decode, encode
 # Name of a job → module and function. The function takes a dictionary that lives as long as the process, and the
 # arguments of the job; what it returns becomes JSON. No other code can be asked for.
 JOBS = {
-    "check": ("tflite.check", "checked"),
-    "prepare": ("tflite.benchmark.session", "prepare"),
-    "warm": ("tflite.benchmark.session", "warm"),
-    "measure": ("tflite.benchmark.session", "measure"),
-    "memory": ("tflite.benchmark.session", "memory"),
-    "profile": ("tflite.benchmark.profile_session", "profile"),
+    "check": ("tflite.isolation.untrusted", "checked"),
+    "prepare": ("tflite.benchmarking.session", "prepare"),
+    "warm": ("tflite.benchmarking.session", "warm"),
+    "measure": ("tflite.benchmarking.session", "measure"),
+    "memory": ("tflite.benchmarking.session", "memory"),
+    "profile": ("tflite.benchmarking.profile_session", "profile"),
 }
 
 

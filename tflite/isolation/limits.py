@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tflite.arguments import finite, whole
 from tflite.errors import ModelError
+from tflite.utils.arguments import finite, whole
 
 _GRACE = 2.0  # seconds: the parent speaks first, and this ends a child whose parent is gone
 _LOG_BYTES = 2**20

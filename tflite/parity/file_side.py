@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from tflite.errors import ModelError
-from tflite.files import read_model
-from tflite.flatbuffer import Flatbuffer
-from tflite.interpreter import allocated, invoke, keeps_state, of_open_size, ports
-from tflite.operators import Operator, Tensor
-from tflite.port import Port
+from tflite.model_file.files import read_model
+from tflite.model_file.flatbuffer import Flatbuffer
+from tflite.model_file.interpreter import allocated, invoke, keeps_state, of_open_size, ports
+from tflite.model_file.operators import Operator, Tensor
+from tflite.model_file.tensor_spec import Port
 
 
 @dataclass(frozen=True)

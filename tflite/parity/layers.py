@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tflite.flatbuffer import Flatbuffer
-from tflite.float_graph import float_graph
+from tflite.keras_graph.float_graph import float_graph
+from tflite.model_file.flatbuffer import Flatbuffer
 from tflite.parity.differences import difference, energy, ratio
 from tflite.parity.file_side import Step, Steps
 from tflite.parity.keras_side import calls
 from tflite.parity.matching import match
 from tflite.parity.relation import doubt
-from tflite.record import Record
+from tflite.utils.record import Record
 
 if TYPE_CHECKING:
     import keras

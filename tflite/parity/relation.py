@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tflite.operators import Operator
+from tflite.model_file.operators import Operator
 from tflite.parity.file_side import Steps
 
 if TYPE_CHECKING:

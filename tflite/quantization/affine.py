@@ -1,10 +1,10 @@
 """Layers that scale and shift each channel: batch normalisation without a convolution before it, and the like."""
 
-from typing import Any
-
 import numpy as np
 
-from tflite.quantization.graph import Call, Graph, Made
+from tflite.keras_graph.batch_norm import scale_and_shift
+from tflite.keras_graph.graph import Call, Graph, Made
+from tflite.quantization.biases import unequal
 from tflite.quantization.image_shape import as_image
 
 
@@ -24,27 +24,8 @@ def as_convolutions(graph: Graph) -> None:
             _as_convolution(graph, call)
 
 
-def scale_and_shift(layer: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The a and b of a layer that computes a·x + b, float64: one for each channel, or one for all."""
-    import keras
-
-    if isinstance(layer, keras.layers.Rescaling):
-        return np.asarray(layer.scale, "float64"), np.asarray(layer.offset, "float64")
-    if isinstance(layer, keras.layers.Normalization):
-        mean, variance = (np.ravel(_array(part)) for part in (layer.mean, layer.variance))
-        deviation = np.maximum(np.sqrt(variance), keras.config.epsilon())
-        return (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
-    factor = 1 / np.sqrt(_array(layer.moving_variance) + layer.epsilon)
-    if layer.scale:
-        factor = factor * _array(layer.gamma)
-    shift = -_array(layer.moving_mean) * factor
-    return factor, shift + _array(layer.beta) if layer.center else shift
-
-
 def _as_convolution(graph: Graph, call: Call) -> None:
     import keras
-
-    from tflite.quantization.folding import unequal
 
     shape = tuple(call.inputs[0].symbol.shape[1:])
     channels = shape[-1]
@@ -60,9 +41,3 @@ def _as_convolution(graph: Graph, call: Call) -> None:
     else:
         image = (1, int(np.prod(shape[:-1])), channels)
         as_image(graph, call, made, image, image)
-
-
-def _array(variable: Any) -> np.ndarray:
-    import keras
-
-    return keras.ops.convert_to_numpy(variable).astype("float64")

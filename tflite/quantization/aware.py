@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError
-from tflite.loading import keras_model
-from tflite.nearest import unknown
+from tflite.keras_graph.copying import copied, remade
+from tflite.keras_graph.graph import Call, Graph, read, write
 from tflite.quantization.checks import check, check_file, is_aware
-from tflite.quantization.copying import copied, remade
-from tflite.quantization.expand import expand
-from tflite.quantization.graph import Call, Graph, read, write
+from tflite.quantization.decompose import expand
+from tflite.quantization.insert_fake_quant import place
 from tflite.quantization.outputs import named
-from tflite.quantization.placement import place
+from tflite.quantization.saved import keras_model
 from tflite.quantization.schemes import SCHEMES, Scheme
+from tflite.utils.suggestions import unknown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,14 +75,14 @@ def quantize_aware(
     if scheme not in SCHEMES:
         raise ModelError(unknown("scheme", scheme, SCHEMES))
     model = keras_model(model)
-    from tflite.tfmot.plain import check_plain
+    from tflite.tfmot.stripping import check_plain
 
     check_plain(model)
     check(model, input_range)
     if not 0 <= momentum < 1:
         raise ModelError(f"Invalid value for `momentum`. Expected 0 ≤ momentum < 1. Received: momentum={momentum}")
     if engine == "tfmot":
-        from tflite.tfmot.quantize import quantize_aware as by_tfmot
+        from tflite.tfmot.quantizing import quantize_aware as by_tfmot
 
         return by_tfmot(
             model,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite.quantization.affine import scale_and_shift
+from tflite.keras_graph.batch_norm import scale_and_shift
 
 
 def round_bias(layer: Any, norm: Any, input_step: float) -> np.ndarray:
@@ -37,3 +37,14 @@ def round_bias(layer: Any, norm: Any, input_step: float) -> np.ndarray:
     moved = np.where(steps > 0, whole * steps - bias, 0.0)
     variable.assign(keras.ops.convert_to_numpy(variable) + moved.astype("float32"))
     return steps
+
+
+def unequal(bias: np.ndarray) -> np.ndarray:
+    """A bias in float32, one number moved by the smallest amount where all are equal.
+
+    The converter takes equal ones for one number, which it gives the scale of channel 0 in all channels.
+    """
+    bias = np.array(bias, "float32")
+    if bias.size > 1 and bias[0] != 0 and (bias == bias[0]).all():
+        bias[0] = np.nextafter(bias[0], np.float32(0))
+    return bias

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflite.conversion.checks import check_unquantized
 from tflite.errors import ModelError
-from tflite.float_graph import float_graph
-from tflite.quantization.graph import read
+from tflite.keras_graph.checks import check_unquantized
+from tflite.keras_graph.float_graph import float_graph
+from tflite.keras_graph.graph import read
 
 if TYPE_CHECKING:
     import keras
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 def is_aware(model: "keras.Model") -> bool:
     """Whether a model came from `quantize_aware`."""
     from tflite.quantization.layers import AWARE, FakeQuant
-    from tflite.tfmot.export import is_quantized
 
     kinds = (FakeQuant, *AWARE.values())
-    return any(isinstance(layer, kinds) for layer in model._flatten_layers()) or is_quantized(model)
+    return any(
+        # A network of the second engine says it of itself.
+        isinstance(layer, kinds) or getattr(layer, "quantization_aware", False)
+        for layer in model._flatten_layers()
+    )
 
 
 def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError
 from tflite.quantization.aware import is_aware
-from tflite.quantization.clean import clean
+from tflite.quantization.export_graph import clean
 from tflite.quantization.ranges import input_range
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite.quantization.affine import scale_and_shift
-from tflite.quantization.graph import Call, Graph, Made
+from tflite.keras_graph.batch_norm import norm_after, scale_and_shift
+from tflite.keras_graph.graph import Call, Graph, Made
+from tflite.quantization.biases import unequal
 from tflite.quantization.image_shape import as_image
 
 
@@ -21,17 +22,6 @@ def fold(graph: Graph) -> None:
         plain = _plain(call.kind)
         if plain is not None:
             _fold(graph, call, plain)
-
-
-def unequal(bias: np.ndarray) -> np.ndarray:
-    """A bias in float32, one number moved by the smallest amount where all are equal.
-
-    The converter takes equal ones for one number, which it gives the scale of channel 0 in all channels.
-    """
-    bias = np.array(bias, "float32")
-    if bias.size > 1 and bias[0] != 0 and (bias == bias[0]).all():
-        bias[0] = np.nextafter(bias[0], np.float32(0))
-    return bias
 
 
 def _plain(layer: Any) -> Any:
@@ -68,16 +58,6 @@ def _fold(graph: Graph, call: Call, plain: Any) -> None:
         _in_two_dimensions(graph, call, layer, made)
     else:
         call.operation = made
-
-
-def norm_after(graph: Graph, call: Call) -> Call | None:
-    """The batch normalisation that alone takes the result of a call."""
-    import keras
-
-    after = graph.consumers().get(call.output, [])
-    if len(after) == 1 and after[0] is not None and isinstance(after[0].kind, keras.layers.BatchNormalization):
-        return after[0]
-    return None
 
 
 def _plain_layer(plain: Any, config: dict[str, Any], weights: list[np.ndarray]) -> Made:

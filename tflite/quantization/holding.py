@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tflite.quantization.graph import Call, Graph, Made, Value
+from tflite.keras_graph.graph import Call, Graph, Made, Value
 
 # At the end of the names of the operators.
 _NAME = "_held_apart"

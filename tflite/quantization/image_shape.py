@@ -1,6 +1,6 @@
 """Layers of sequences and vectors as layers of images, which are the ones that have integer kernels."""
 
-from tflite.quantization.graph import Call, Graph, Made, Value
+from tflite.keras_graph.graph import Call, Graph, Made, Value
 
 
 def as_image(graph: Graph, call: Call, made: Made, before: tuple[int, ...], after: tuple[int, ...]) -> Call:

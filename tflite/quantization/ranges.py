@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflite import samples
 from tflite.errors import ModelError
 from tflite.quantization.checks import is_aware
+from tflite.utils import samples
 
 if TYPE_CHECKING:
     import keras

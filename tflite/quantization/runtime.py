@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.keras_graph.batch_norm import norm_after
+from tflite.keras_graph.graph import Call, Graph, Value, read
 from tflite.quantization.biases import round_bias
 from tflite.quantization.checks import is_aware
-from tflite.quantization.folding import norm_after
-from tflite.quantization.graph import Call, Graph, Value, read
 from tflite.quantization.numerics import nudged
 from tflite.quantization.support import Role, role
 

@@ -10,8 +10,9 @@ plain        what pruning or clustering made, as a plain model
 PruningStep  the callback of a training with pruning
 """
 
-from tflite.tfmot.cluster import cluster
-from tflite.tfmot.plain import plain
-from tflite.tfmot.prune import prune
+from tflite.tfmot.clustering import cluster
+from tflite.tfmot.pruning import prune
+from tflite.tfmot.quantizing import Quantized
+from tflite.tfmot.stripping import plain
 
-__all__ = ["cluster", "plain", "prune"]
+__all__ = ["Quantized", "cluster", "plain", "prune"]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError
 from tflite.tfmot.pixels import PIXELS
-from tflite.tfmot.quantize import Quantized, fix_input, input_layer
+from tflite.tfmot.quantizing import Quantized, fix_input, input_layer
 from tflite.tfmot.ranges import START, activation_ranges
 
 if TYPE_CHECKING:

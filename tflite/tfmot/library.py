@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from tflite.errors import ModelError
-from tflite.quiet import quiet
+from tflite.utils.quiet import quiet
 
 _LEGACY = "TF_USE_LEGACY_KERAS"
 

@@ -13,9 +13,16 @@ class Method(ABC):
 
     Attributes:
         kind: its name in a configuration.
+        quantizes: whether the network rounds as its integer file will.
+        kinds: the methods by that name, which the package registers when it is imported.
     """
 
     kind: ClassVar[str]
+    quantizes: ClassVar[bool] = False
+    kinds: ClassVar[dict[str, type["Method"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Method.kinds[cls.kind] = cls
 
     @property
     def pixels(self) -> tuple[float, float] | None:
@@ -44,12 +51,7 @@ def method_of(given: Method | dict[str, Any]) -> Method:
     """The method of a configuration, or the one that is given."""
     if isinstance(given, Method):
         return given
-    from tflite.tfmot.cluster import Clustered
-    from tflite.tfmot.prune import Pruned
-    from tflite.tfmot.quantize import Quantized
-
-    kinds: dict[str, type[Method]] = {method.kind: method for method in (Quantized, Pruned, Clustered)}
     # JSON has lists alone.
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     kind = str(options.pop("kind"))
-    return kinds[kind](**options)
+    return Method.kinds[kind](**options)

@@ -9,12 +9,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from tflite.quantization.graph import read
-from tflite.tfmot.adopting import adopted
+from tflite.keras_graph.graph import read
 from tflite.tfmot.library import library
 from tflite.tfmot.methods import Method, method_of
 from tflite.tfmot.packing import packed, unpacked
 from tflite.tfmot.rebuild import rebuild
+from tflite.tfmot.variables import adopted
 
 
 @keras.saving.register_keras_serializable("tflite")
@@ -49,6 +49,11 @@ class TfKerasNetwork(keras.layers.Layer):
         self.adopted = adopted(self.network, made, model, frozen=frozen)
         self.supports_jit = False  # Keras 2 branches on the mode with operations that XLA does not take
         self.built = True
+
+    @property
+    def quantization_aware(self) -> bool:
+        """Whether it rounds as its integer file will."""
+        return self.method.quantizes
 
     @property
     def network(self) -> Any:

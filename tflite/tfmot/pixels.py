@@ -4,9 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tflite.quantization.graph import Call, Value
+from tflite.keras_graph.graph import Call, Value
 
 PIXELS = (0.0, 255.0)
+
+# The layer that rounds the input.
+INPUT = "quantize_layer"
 
 
 @dataclass(frozen=True)

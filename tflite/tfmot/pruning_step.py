@@ -6,7 +6,7 @@ import keras
 
 from tflite.errors import ModelError
 from tflite.tfmot.network import networks
-from tflite.tfmot.prune import Pruned, wrappers
+from tflite.tfmot.pruning import Pruned, wrappers
 
 
 class PruningStep(keras.callbacks.Callback):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
-from tflite.quantization.graph import Call, Graph, Value, read
-from tflite.tfmot.kinds import Twin, no_twin, twins
+from tflite.keras_graph.graph import Call, Graph, Value, read
+from tflite.tfmot.layer_map import Twin, no_twin, twins
 from tflite.tfmot.library import library
 from tflite.tfmot.pixels import Rescaled, rescaled
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tflite.errors import ModelError
-from tflite.nearest import unknown
 from tflite.tfmot.library import library
 from tflite.tfmot.rebuild import Rebuilt
+from tflite.utils.suggestions import unknown
 
 
 def selected(rebuilt: Rebuilt, kernels: Mapping[Any, list[str]], exclude: Iterable[str]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tflite.quantization.graph import Call, Graph
-from tflite.tfmot.kinds import no_twin
+from tflite.keras_graph.graph import Call, Graph
+from tflite.tfmot.layer_map import no_twin
 from tflite.tfmot.rebuild import Rebuilt
 
 # The layers that a normalisation is folded into. After a dense layer, which has one scale, floats would remain.

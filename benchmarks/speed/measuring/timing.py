@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.shell import progress
 from distiller.errors import WorkError
-from tflite.benchmark.intervals import median_interval
+from tflite.benchmarking.intervals import median_interval
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class Setting:
         """
         import tensorflow as tf
 
-        from distiller.taps import LOGITS
+        from distiller.networks.feature_extraction import LOGITS
 
         def targets(images, labels, samples):
             more = {"ids": samples} if ids else {}

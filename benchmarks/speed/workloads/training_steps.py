@@ -12,7 +12,7 @@ from benchmarks.speed.workloads.setting import SAMPLES, Setting
 from distiller import Distiller, objectives, teachers
 from distiller.errors import InputError
 from distiller.models import fuse
-from distiller.nearest import unknown
+from distiller.utils.suggestions import unknown
 
 # The layer in the middle of both networks, whose features `hint` and the peers compare.
 MIDDLE = "stage2"

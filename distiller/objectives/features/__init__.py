@@ -5,18 +5,18 @@ volumes (batch, depth, height, width, channels): what is said of 1×1 and 3×3 c
 one axis and of three.
 """
 
-from distiller.objectives.features.activation_boundaries import ActivationBoundaries, activation_boundaries
-from distiller.objectives.features.attention import Attention, attention
-from distiller.objectives.features.cosine import Cosine, cosine
-from distiller.objectives.features.factor_transfer import FactorTransfer, factor_transfer
-from distiller.objectives.features.flow import Flow, flow
-from distiller.objectives.features.hint import Hint, hint
-from distiller.objectives.features.knowledge_review import KnowledgeReview, knowledge_review
-from distiller.objectives.features.neuron_selectivity import NeuronSelectivity, neuron_selectivity
-from distiller.objectives.features.overhaul import Overhaul, margin_of, overhaul
-from distiller.objectives.features.projector import Projector, projector
-from distiller.objectives.features.singular_vectors import SingularVectors, singular_vectors
-from distiller.objectives.features.variational_information import VariationalInformation, variational_information
+from distiller.objectives.features.attention_maps import Attention, attention
+from distiller.objectives.features.boundary_transfer import ActivationBoundaries, activation_boundaries
+from distiller.objectives.features.cosine_similarity import Cosine, cosine
+from distiller.objectives.features.feature_overhaul import Overhaul, margin_of, overhaul
+from distiller.objectives.features.fitnet_hint import Hint, hint
+from distiller.objectives.features.information_bound import VariationalInformation, variational_information
+from distiller.objectives.features.paraphrased_factors import FactorTransfer, factor_transfer
+from distiller.objectives.features.projection_head import Projector, projector
+from distiller.objectives.features.review_fusion import KnowledgeReview, knowledge_review
+from distiller.objectives.features.selectivity_transfer import NeuronSelectivity, neuron_selectivity
+from distiller.objectives.features.singular_decomposition import SingularVectors, singular_vectors
+from distiller.objectives.features.solution_flow import Flow, flow
 from distiller.objectives.objective import Objective
 
 __all__ = [

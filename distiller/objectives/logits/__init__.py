@@ -1,11 +1,11 @@
 """Objectives that compare logits."""
 
-from distiller.objectives.logits.decoupled import Decoupled, decoupled
-from distiller.objectives.logits.dist import Dist, dist
-from distiller.objectives.logits.hinton import Hinton, hinton
-from distiller.objectives.logits.mean_squared_logits import MeanSquaredLogits, mean_squared_logits
-from distiller.objectives.logits.multi_level import MultiLevel, multi_level
-from distiller.objectives.logits.standardized import Standardized, standardized
+from distiller.objectives.logits.decoupled_knowledge import Decoupled, decoupled
+from distiller.objectives.logits.logit_regression import MeanSquaredLogits, mean_squared_logits
+from distiller.objectives.logits.logit_standardization import Standardized, standardized
+from distiller.objectives.logits.multi_level_logits import MultiLevel, multi_level
+from distiller.objectives.logits.row_column_correlation import Dist, dist
+from distiller.objectives.logits.soft_targets import Hinton, hinton
 from distiller.objectives.logits.transformed_teacher import TTM, ttm
 from distiller.objectives.logits.weighted_transformed_teacher import WTTM, wttm
 from distiller.objectives.objective import Objective

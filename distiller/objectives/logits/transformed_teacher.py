@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from distiller.adjustable import Number
+from distiller.networks.scheduled import Number
 from distiller.objectives.independent import Independent
 from distiller.objectives.logits.checks import several_classes
 from distiller.objectives.objective import kl_divergence, log_softmax

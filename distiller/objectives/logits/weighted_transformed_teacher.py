@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from distiller.adjustable import Number
 from distiller.errors import InputError
+from distiller.networks.scheduled import Number
 from distiller.objectives.independent import Independent
 from distiller.objectives.logits.transformed_teacher import ttm
 from distiller.objectives.objective import log_softmax

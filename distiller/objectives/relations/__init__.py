@@ -1,12 +1,12 @@
 """Objectives that compare how samples relate to each other."""
 
 from distiller.objectives.objective import Objective
-from distiller.objectives.relations.contrastive import Contrastive, contrastive
-from distiller.objectives.relations.correlation_congruence import CorrelationCongruence, correlation_congruence
-from distiller.objectives.relations.probabilistic_transfer import ProbabilisticTransfer, probabilistic_transfer
-from distiller.objectives.relations.relational_angle import RelationalAngle, relational_angle
-from distiller.objectives.relations.relational_distance import RelationalDistance, relational_distance
-from distiller.objectives.relations.similarity_preserving import SimilarityPreserving, similarity_preserving
+from distiller.objectives.relations.angles import RelationalAngle, relational_angle
+from distiller.objectives.relations.contrastive_representation import Contrastive, contrastive
+from distiller.objectives.relations.correlation_matrix import CorrelationCongruence, correlation_congruence
+from distiller.objectives.relations.distances import RelationalDistance, relational_distance
+from distiller.objectives.relations.probability_matching import ProbabilisticTransfer, probabilistic_transfer
+from distiller.objectives.relations.similarity_matrix import SimilarityPreserving, similarity_preserving
 
 __all__ = [
     "OBJECTIVES",

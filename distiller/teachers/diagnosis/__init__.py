@@ -1,5 +1,5 @@
 """Is this teacher fit to teach? What its answers tell of that, before a student is trained."""
 
-from distiller.teachers.diagnosis.diagnose import Diagnosis, diagnose
+from distiller.teachers.diagnosis.measurement import Diagnosis, diagnose
 
 __all__ = ["Diagnosis", "diagnose"]

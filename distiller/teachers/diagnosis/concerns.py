@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from distiller.chance import better_than_chance
 from distiller.teachers.diagnosis.by_class import ClassAccuracy
 from distiller.teachers.diagnosis.calibration import Calibration
 from distiller.teachers.diagnosis.gap import Gap
 from distiller.teachers.diagnosis.mutual_information import Information
 from distiller.teachers.diagnosis.smoothing import Smoothing
+from distiller.utils.chance import better_than_chance
 
 FAR_OFF = 0.1  # expected calibration error; a rule of thumb
 # A class that a teacher hardly ever knows: half of what guessing gets right, or less, of so many samples or more.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import keras
 
-from distiller.chance import better_than_chance
 from distiller.errors import InputError
 from distiller.models.cost import multiply_adds, parameters
+from distiller.utils.chance import better_than_chance
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,3 @@
+"""Networks seen from inside: feature extraction, masks, weights, saving, fingerprints."""
+
+__all__: list[str] = []

@@ -1,0 +1,41 @@
+"""The table of objectives by name, and an objective from its name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from distiller.errors import InputError
+from distiller.objectives.objective import Objective
+from distiller.utils.suggestions import unknown
+
+# Name in recipes → class. `distiller objectives` prints this table, and the contract test runs every line of it. The
+# package fills it family by family: an objective that holds another one is made from it too.
+OBJECTIVES: dict[str, type[Objective]] = {}
+
+
+def get(identifier: str | dict[str, Any] | Objective) -> Objective:
+    """An objective from its name, from `{"name": …, **arguments}`, or as it is.
+
+    Raises:
+        InputError: unknown name (the message has the nearest), or arguments that it does not take.
+
+    >>> from distiller.objectives import get
+    >>> get({"name": "hinton", "temperature": 2.0}).temperature
+    2.0
+    """
+    if isinstance(identifier, Objective):
+        return identifier
+    if not isinstance(identifier, str | Mapping):
+        raise InputError(
+            "Expected an objective: one made, such as objectives.Hinton(), its name, or a dict of its name and "
+            f"arguments. Received: {getattr(identifier, '__name__', identifier)!r}"
+        )
+    arguments = {"name": identifier} if isinstance(identifier, str) else dict(identifier)
+    name = arguments.pop("name", None)
+    if name not in OBJECTIVES:
+        raise InputError(unknown("objective", name, OBJECTIVES))
+    try:
+        return OBJECTIVES[name](**arguments)
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Invalid arguments for objective {name!r}: {error}. Received: {arguments}") from error

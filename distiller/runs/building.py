@@ -1,0 +1,88 @@
+"""What a recipe names, made: images and untrained networks; and how good a network is on images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from distiller import bridges, data, models
+from distiller.data import InOrder, Split
+from distiller.errors import InputError
+from distiller.utils.suggestions import unknown
+from distiller.objectives import OBJECTIVES
+from distiller.recipes.schema import Data, Network, RunRecipe
+from distiller.recipes.training import Training
+
+
+def check_names(recipe: RunRecipe) -> None:
+    """Raise InputError where a recipe names a network, options of one, or an objective that there is not.
+
+    So much can be seen before any image is read, which takes minutes for a folder of photos.
+    """
+    models.check(recipe.student.name, recipe.student.options)
+    if recipe.teacher.train:
+        models.check(recipe.teacher.train.model.name, recipe.teacher.train.model.options)
+    if recipe.teacher.load:
+        models.card(recipe.teacher.load)
+    for arm in recipe.arms.values():
+        for objective in arm.objectives.values():
+            if isinstance(name := objective.get("name"), str) and name not in OBJECTIVES:
+                raise InputError(unknown("objective", name, OBJECTIVES))
+
+
+def load_data(section: Data, data_dir: Path | None) -> data.Dataset:
+    """The images that a recipe names."""
+    # Where a recipe does not say a size, the usual one is told.
+    size = section.image_size if "image_size" in section.model_fields_set else None
+    dataset = data.load(section.name, data_dir=data_dir, validation=section.validation, image_size=size)
+    if section.groups:
+        return grouped(dataset, bridges.ClassMap.named(section.groups))
+    return dataset.only(section.classes) if section.classes else dataset
+
+
+def grouped(dataset: data.Dataset, groups: bridges.ClassMap) -> data.Dataset:
+    """The images with the labels of the groups that their classes are in; the others are left out."""
+    if list(dataset.classes) != list(groups.names or ()):
+        raise InputError(
+            f"Expected images of the {len(groups.names or ())} classes of the map. Received: {dataset.name}"
+        )
+
+    def relabelled(split: Split) -> Split:
+        labels = groups.relabel(split.labels)
+        return Split(split.images[labels >= 0], labels[labels >= 0])
+
+    return replace(
+        dataset,
+        train=relabelled(dataset.train),
+        validation=relabelled(dataset.validation),
+        test=relabelled(dataset.test),
+        classes=tuple(map(str, groups.classes)),
+    )
+
+
+def new_network(network: Network, plan: Training, dataset: data.Dataset) -> keras.Model:
+    """An untrained network for the classes and images of `dataset`, in the precision of `plan`."""
+    return models.build(
+        network.name, len(dataset.classes), dataset.image_shape, dtype=plan.precision, **network.options
+    )
+
+
+def only_labelled(split: Split) -> Split:
+    """The samples of a split that have a label."""
+    return split.take(np.flatnonzero(split.labels != data.UNLABELLED))
+
+
+def logits(model: keras.Model, split: Split) -> np.ndarray:
+    """What a network answers to every image of a split, (n, classes)."""
+    return model.predict(InOrder(split), verbose=0)
+
+
+def share_right(answers: np.ndarray, split: Split) -> float:
+    """The share of a labelled split that logits get right, a fraction."""
+    return float((answers.argmax(-1) == split.labels).mean())
+
+
+def accuracy(model: keras.Model, split: Split) -> float:
+    """The share of a labelled split that `model` gets right, a fraction."""
+    return share_right(logits(model, split), split)

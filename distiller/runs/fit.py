@@ -1,0 +1,264 @@
+"""One way to train everything: optimiser, schedule, callbacks, logs, and going on after an interruption."""
+
+import csv
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from distiller.data import Augmentation, Batches, CutMix, InOrder, MixUp, Replay, Split
+from distiller.data.mixing import Mixing
+from distiller.errors import InputError, WorkError
+from distiller.runs.progressive_resizing import GrowingImages
+from distiller.optimizers import DOT
+from distiller.utils.progress import Reporter
+from distiller.recipes.training import Ramp, Training
+from distiller.runs.checkpoint import RestartPoint
+from distiller.trainer.losses import SmoothedCrossentropy
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left behind: a row of metrics an epoch, the seconds and the steps it took."""
+
+    epochs: list[dict[str, float]]
+    seconds: float
+    steps: int
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The last epoch's metrics; every published number is of this epoch."""
+        return self.epochs[-1]
+
+
+def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
+    """SGD with Nesterov momentum, AdamW or DOT over `steps` steps; biases, normalisation, variances do not decay."""
+    warmup = int(plan.warmup * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        plan.learning_rate / 25 if warmup else plan.learning_rate,
+        decay_steps=max(1, steps - warmup),
+        warmup_target=plan.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    decay = plan.weight_decay or None
+    options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": decay}
+    made: keras.optimizers.Optimizer
+    if plan.optimizer == "adamw":
+        made = keras.optimizers.AdamW(rate, beta_1=plan.momentum, weight_decay=plan.weight_decay)
+    elif plan.dot is not None:
+        made = DOT(rate, delta=plan.dot, **options)
+    else:
+        made = keras.optimizers.SGD(rate, **options)
+    made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "offset"])
+    if plan.rates:
+        scale_rates(made, plan.rates)
+    return keras.optimizers.LossScaleOptimizer(made) if plan.precision == "mixed_float16" else made
+
+
+def scale_rates(optimizer: keras.optimizers.Optimizer, rates: dict[str, float]) -> None:
+    """Let `optimizer` take the steps of some layers with a factor: of those whose name begins with a key of `rates`.
+
+    Of several keys the longest counts. Decoupled weight decay is not scaled.
+    """
+    update = optimizer.update_step
+
+    def scaled(gradient, variable, learning_rate):
+        # On TensorFlow it is the backend's variable that comes, which has no path.
+        known = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
+        return update(gradient, variable, learning_rate * _factor(known, rates))
+
+    optimizer.update_step = scaled
+
+
+def _factor(variable: keras.Variable, rates: dict[str, float]) -> float:
+    names = variable.path.split("/")[:-1]
+    keys = [key for key in rates if any(name.startswith(key) for name in names)]
+    return rates[max(keys, key=len)] if keys else 1.0
+
+
+def check_rates(model: keras.Model, rates: dict[str, float]) -> None:
+    """Raise InputError where a key of `rates` names no layer of `model` that trains."""
+    for key in rates:
+        if not any(_factor(variable, {key: 2.0}) > 1 for variable in model.trainable_variables):
+            raise InputError(
+                f"training.rates: expected the beginning of a name of a layer that trains. Received: {key}"
+            )
+
+
+def entropy(plan: Training) -> keras.losses.Loss:
+    """The loss of the hard labels: integers, or mixed ones of mixed images."""
+    if plan.mixing:
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.label_smoothing)
+    if plan.label_smoothing:
+        return SmoothedCrossentropy(plan.label_smoothing)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def accuracy(plan: Training) -> keras.metrics.Metric:
+    """The share of images whose highest logit is that of their label, which may be mixed."""
+    if plan.mixing:
+        return keras.metrics.CategoricalAccuracy(name="accuracy")
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
+def steps_an_epoch(plan: Training, samples: int) -> int:
+    """Batches an epoch where the whole data set has `samples` images."""
+    return plan.steps_per_epoch or max(1, samples // plan.batch_size)
+
+
+def schedule(number: float | Ramp, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """A number, or the schedule of a ramp, for epochs of `steps` steps."""
+    if not isinstance(number, Ramp):
+        return number
+    return keras.optimizers.schedules.PolynomialDecay(number.start, number.epochs * steps, number.end)
+
+
+def mixing(plan: Training) -> Mixing | None:
+    """How images are mixed."""
+    if plan.mixing is None:
+        return None
+    return {"mixup": MixUp, "cutmix": CutMix}[plan.mixing.name](plan.mixing.alpha)
+
+
+def views(plan: Training, train: Split, *, samples: int, seed: int, **options: Any) -> Batches:
+    """The batches of a training in which an epoch counts `samples` images; options are those of `data.Batches`.
+
+    With fewer images in `train` an epoch is more than a pass: students with few and many labels get equal steps.
+    """
+    return Batches(
+        train,
+        plan.batch_size,
+        seed=seed,
+        steps=steps_an_epoch(plan, samples),
+        augmentation=Augmentation(plan.crop, plan.flip),
+        mixing=mixing(plan),
+        **options,
+    )
+
+
+def fit(
+    model: keras.Model,
+    plan: Training,
+    batches: Batches,
+    validation: Split,
+    *,
+    folder: Path,
+    reporter: Reporter,
+    title: str,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Trained:
+    """Compile and train `model` on `batches` as `plan` says; keep a log and a restart point in `folder`.
+
+    Where `folder` holds a restart point, training goes on from there, with the batches that would have come next.
+
+    Args:
+        model: a network, or a Distiller.
+        plan: budget and optimiser.
+        batches: images and labels, as `views` makes them.
+        validation: fully labelled images, evaluated after each epoch.
+        folder: of this training; `metrics.csv` is written there.
+        reporter: where progress is shown.
+        title: what is trained, for progress and messages.
+        callbacks: further ones.
+
+    Raises:
+        WorkError: the loss is no longer a number.
+    """
+    steps = batches.steps
+    model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=[accuracy(plan)])
+    check_rates(model, plan.rates)
+    # TensorFlow traces a step a second time where it makes variables.
+    model.optimizer.build(model.trainable_variables)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = EpochLog(folder / "metrics.csv")
+    with reporter.task(title, plan.epochs * steps) as task:
+        watching = [
+            _StopAtNaN(title),
+            log,
+            RestartPoint(folder / "state"),
+            Replay(batches),
+            _Progress(task, steps, plan.epochs),
+            *([GrowingImages(getattr(model, "student", model), plan.sizes)] if plan.sizes else []),
+            *callbacks,
+        ]
+        model.fit(
+            batches,
+            validation_data=InOrder(validation, classes=batches.classes if plan.mixing else None),
+            epochs=plan.epochs,
+            verbose=0,
+            callbacks=watching,
+            shuffle=False,  # or Keras shuffles the batches of an epoch by a generator of its own
+        )
+    rows = log.rows()
+    return Trained(rows, sum(row["seconds"] for row in rows), plan.epochs * steps)
+
+
+class EpochLog(keras.callbacks.Callback):
+    """A CSV file with a row an epoch: all metrics and the seconds; a restarted epoch replaces its row."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    def rows(self) -> list[dict[str, float]]:
+        """What the file holds, as numbers."""
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        """Called by Keras."""
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        """Called by Keras."""
+        row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
+        row["seconds"] = round(time.perf_counter() - self._started, 3)
+        rows = [*(r for r in self.rows() if r["epoch"] <= epoch), row]
+        scratch = self.path.with_suffix(".tmp")  # or a kill while it is written leaves half a log
+        with scratch.open("w", newline="") as file:
+            writer = csv.DictWriter(file, row.keys())
+            writer.writeheader()
+            writer.writerows(rows)
+        scratch.replace(self.path)
+
+
+class _StopAtNaN(keras.callbacks.Callback):
+    """Ends the work before a loss that is no number reaches the log or the restart point."""
+
+    def __init__(self, title: str):
+        super().__init__()
+        self.title = title
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            raise WorkError(f"{self.title}: the loss is {loss} after epoch {epoch + 1}. Try a smaller learning rate")
+
+
+class _Progress(keras.callbacks.Callback):
+    """Tells a reporter's task how far `fit` is."""
+
+    # Or Keras waits after each step for its numbers, and a GPU for the next step.
+    async_safe = True
+
+    def __init__(self, task, steps: int, epochs: int):
+        super().__init__()
+        self.task, self.steps, self.epochs = task, steps, epochs
+        self.epoch = self.done = 0
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        self.task.advance_to(self.epoch * self.steps + batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        shown = {k: v for k, v in (logs or {}).items() if k in ("loss", "accuracy", "val_accuracy")}
+        numbers = " ".join(f"{name} {value:.4f}" for name, value in shown.items())
+        self.task.say(f"epoch {epoch + 1}/{self.epochs} {numbers}")

@@ -1,0 +1,80 @@
+"""The whole way of a recipe: from a teacher to measured TFLite students."""
+
+from pathlib import Path
+from typing import Any
+
+from distiller import data, models, recipes
+from distiller.runs.building import load_data, new_network
+from distiller.utils.disk import told_if_full
+from distiller.errors import InputError
+from distiller.runs.folder import RunFolder
+from distiller.runs.digests import digests, used
+from distiller.utils.progress import Reporter
+from distiller.runs.parallel import train_students
+from distiller.runs.stages import Stages, train_teacher
+from distiller.runs.summary import write_metrics
+
+
+def train(
+    recipe: recipes.TrainRecipe,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Train a network as a recipe says; writes `run.json`, `teacher.keras` and the stage `teacher` to `out`.
+
+    Returns the metrics of every epoch, the seconds, and the accuracy on the test split, which is read once.
+
+    Raises:
+        InputError: the recipe, the data or the folder is wrong, or another process is at a run in it; nothing has been
+            written then.
+        WorkError: the training failed.
+    """
+    models.check(recipe.model.name, recipe.model.options)
+    dataset = load_data(recipe.data, data_dir)
+    new_network(recipe.model, recipe.training, dataset)
+    inputs = digests(recipe, dataset)
+    with RunFolder(out).alone(), told_if_full(out):
+        folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
+        result = train_teacher(recipe, dataset, folder, reporter or Reporter())
+        write_metrics(folder, ["teacher"])
+    return result
+
+
+def run(
+    recipe: recipes.RunRecipe,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    reporter: Reporter | None = None,
+    processes: int = 1,
+    dataset: data.Dataset | None = None,
+) -> dict[str, Any]:
+    """The whole way of a recipe into the folder `out`; returns the content of its `report.json`.
+
+    With more than one of `processes`, so many students are trained at a time: in a script, below
+    `if __name__ == "__main__":`, which Python's `multiprocessing` asks for. `dataset` are the recipe's images, where
+    they have been read already.
+
+    Raises:
+        InputError: the recipe, the data, the teacher or the folder is wrong, or another process is at a run in it;
+            nothing has been written then.
+        WorkError: a stage failed; the stages before it are kept, and `resume` goes on from there.
+    """
+    if processes < 1:
+        raise InputError(f"Expected 1 or more for `processes`. Received: {processes}")
+    reporter = reporter or Reporter()
+    stages = Stages(recipe, data_dir, reporter, dataset)
+    stages.rehearse()
+    inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
+    with RunFolder(out).alone(), told_if_full(out):
+        folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
+        if processes > 1:
+            stages.prepare(folder)
+            train_students(recipe, folder, data_dir, reporter, processes)
+        return stages.into(folder)

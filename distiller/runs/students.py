@@ -1,0 +1,234 @@
+"""How the students of a recipe are taught: with which bridges, batches and stored answers."""
+
+from collections.abc import Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import tflite
+from distiller import bridges, data, teachers
+from distiller.runs import fit
+from distiller.runs.before_training import heavier
+from distiller.runs.bridges import Bridging, is_bridge
+from distiller.runs.building import new_network, only_labelled
+from distiller.data import Split
+from distiller.trainer.distiller import Distiller
+from distiller.trainer.checks import check_ids
+from distiller.runs.folder import RunFolder
+from distiller.utils.progress import Reporter
+from distiller.runs.quantization import aware_copy, freezing
+from distiller.recipes import RunRecipe
+from distiller.recipes import bridges as sections
+from distiller.recipes.training import Ramp, Training, is_ramp
+from distiller.networks.saving import save_network
+from distiller.runs.teacher_cache import StoredAnswers, rehearse
+
+
+class Teaching:
+    """The trainings of a run.
+
+    Args:
+        recipe: what is asked.
+        dataset: the student's images.
+        teacher: in its own classes.
+        bridging: the recipe's bridges.
+        reporter: where progress is shown.
+    """
+
+    def __init__(
+        self,
+        recipe: RunRecipe,
+        dataset: data.Dataset,
+        teacher: keras.Model,
+        bridging: Bridging,
+        reporter: Reporter,
+    ):
+        self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
+        self.bridging, self.reporter = bridging, reporter
+
+    @cached_property
+    def _answering(self) -> keras.Model:
+        return self.bridging.answering(self.teacher)
+
+    def rehearse(self) -> None:
+        """Build every student with its teacher once, untrained: what does not fit is an InputError."""
+        teacher = self.bridging.answering(self.teacher, check=False)
+        if self._speaks(self.recipe.bridge, teacher):
+            reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, teacher)["reference"]
+            reference.teacher(teacher, len(self.dataset.classes))
+        told = None
+        for name, arm in self.recipe.arms.items():
+            student = self._new_student(name)
+            told = told or heavier(self.teacher, student, self.dataset.image_shape, len(self.dataset.classes))
+            if arm.objectives:
+                wanted = self.recipe.bridges_of(name)
+                learner = self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
+                images = self._images(name, self.recipe.seeds[0])
+                for key, objective in learner.objectives.items():
+                    if objective.teacher_layer is None and objective.needs_teacher and not is_bridge(wanted[key]):
+                        self.bridging.check_alike(key)
+                    if objective.needs_ids:
+                        check_ids(key, objective, np.arange(len(images)))
+                if self.recipe.cache:
+                    rehearse(self.recipe.cache, learner, mixing=bool(self.recipe.plan(name).mixing))
+        self.few_labels(self.recipe.seeds[0])
+        if told:
+            self.reporter.say(told)
+
+    def few_labels(self, seed: int) -> Split:
+        """The training images with the labels that the student of `seed` may see."""
+        labels = self.recipe.labels
+        if labels.per_class is None and labels.fraction in (None, 1.0):
+            return self.dataset.train
+        return data.hide_labels(
+            self.dataset.train, self.recipe.labels_seed(seed), fraction=labels.fraction, per_class=labels.per_class
+        )
+
+    def fit_bridges(self, folder: RunFolder) -> None:
+        """Fit every bridge that learns, each once for all students that may share it."""
+        for seed in self.recipe.bridge_seeds:
+            for name, section in self.bridging.to_fit.items():
+                folder.once(f"{name}-{seed}", partial(self._fit_bridge, name, section, seed))
+
+    def fit_student(self, name: str, seed: int, folder: RunFolder, stage: Path) -> dict[str, Any]:
+        """Train the student of an arm and seed and save it as `NAME-SEED.keras`; returns what is to be remembered."""
+        arm, plan = self.recipe.arms[name], self.recipe.plan(name)
+        # What is made or read before the seed is set cannot change what is drawn after it.
+        teacher, bridge = (self._answering, self.bridges_of(name, seed, folder)) if arm.objectives else (None, {})
+        keras.utils.set_random_seed(seed)
+        student = self._new_student(name, folder.path / f"{arm.start}-{seed}.keras" if arm.start else None)
+        images = self._images(name, seed)
+        options: dict[str, Any] = {}
+        learner: keras.Model = student
+        if teacher is not None:
+            learner = self._learner(name, teacher, student, bridge)
+            options["ids"] = any(objective.needs_ids for objective in learner.objectives.values())
+            passes = self._batches(plan, images, seed).passes(plan.epochs)
+            stored = StoredAnswers(self.recipe, folder.path / "cache", self.reporter)
+            options |= stored.options(name, learner, images, seed, passes)
+        batches = self._batches(plan, images, seed, **options)
+        held = freezing(arm.quantize, plan, batches.steps) if arm.quantize else []
+        trained = self._fit(learner, plan, batches, stage, f"{name}, seed {seed}", held)
+        if arm.quantize:
+            tflite.match_runtime(student)
+        save_network(student, folder.path / f"{name}-{seed}.keras")
+        return {
+            "epochs": trained.epochs,
+            "seconds": trained.seconds,
+            "steps": trained.steps,
+            "images": len(images),
+            "labelled": len(only_labelled(images)),
+            "cached": "taught" in options,
+        }
+
+    def _images(self, name: str, seed: int) -> Split:
+        """What the student of an arm and seed is trained on."""
+        arm, images = self.recipe.arms[name], self.few_labels(seed)
+        return images if arm.objectives and arm.unlabelled else only_labelled(images)
+
+    def _new_student(self, name: str, start: Path | None = None) -> keras.Model:
+        """The student of an arm before its training; it goes on with the one in the file `start`, where given."""
+        quantize = self.recipe.arms[name].quantize
+        if start is None:
+            student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset)
+        else:
+            student = teachers.load(start)
+        return aware_copy(student, quantize) if quantize else student
+
+    def bridges_of(self, name: str, seed: int, folder: RunFolder) -> dict[str, bridges.Bridge]:
+        """The bridge of each objective of an arm."""
+        return self.bridging.of(self.recipe.bridges_of(name), self._stage_of_bridge(seed, folder))
+
+    def reference(self, name: str, seed: int, folder: RunFolder) -> keras.Model | None:
+        """The teacher behind an arm's bridge, in the student's classes; None where it answers in its own."""
+        section = self.recipe.bridge_of(name)
+        if not self._speaks(section, self.teacher):
+            return None
+        bridge = self.bridging.of({"reference": section}, self._stage_of_bridge(seed, folder))["reference"]
+        return bridge.teacher(self._answering, len(self.dataset.classes))
+
+    def _speaks(self, section: sections.Bridge | None, teacher: keras.Model) -> bool:
+        """Whether a teacher behind this bridge answers in the student's classes."""
+        if isinstance(section, sections.AuxiliaryHeadBridge):
+            return False
+        return is_bridge(section) or (teacher.output_shape[-1] == len(self.dataset.classes) and self.bridging.alike())
+
+    def _stage_of_bridge(self, seed: int, folder: RunFolder):
+        return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
+
+    def _fit_bridge(self, name: str, section: sections.Bridge, seed: int, stage: Path) -> dict[str, Any]:
+        labelled = only_labelled(self.few_labels(seed))
+        seed += getattr(section, "seed", 0)
+        keras.utils.set_random_seed(seed)
+
+        def train(network: keras.Model, fine_tune: sections.FineTuneBridge) -> dict[str, Any]:
+            plan = fine_tune.training
+            title = f"{name.replace('-', ' ').replace('_', ' ')}, seed {seed}"
+            trained = self._fit(network, plan, self._batches(plan, labelled, seed), stage, title)
+            return {
+                "validation_accuracy": trained.last["val_accuracy"],
+                "seconds": trained.seconds,
+                "epochs": trained.epochs,
+            }
+
+        return self.bridging.fit(section, self.teacher, labelled, self.dataset.validation, seed, train, stage)
+
+    def _learner(
+        self, name: str, teacher: keras.Model, student: keras.Model, bridge: dict[str, bridges.Bridge]
+    ) -> Distiller:
+        arm = self.recipe.arms[name]
+        steps = fit.steps_an_epoch(self.recipe.plan(name), len(self.dataset.train))
+        learner = Distiller(
+            teacher=teacher,
+            student=student,
+            objectives={key: _with_schedules(objective, steps) for key, objective in arm.objectives.items()},
+            weights={key: fit.schedule(weight, steps) for key, weight in arm.weights.items()},
+            bridge=bridge,
+        )
+        for key, adapter in learner.adapters.items():
+            self.reporter.say(f"adapter of {key}: {adapter}")
+        return learner
+
+    def _batches(self, plan: Training, images: Split, seed: int, **options: Any) -> data.Batches:
+        return fit.views(
+            plan,
+            images,
+            samples=len(self.dataset.train),
+            seed=seed,
+            classes=len(self.dataset.classes),
+            **options,
+        )
+
+    def _fit(
+        self,
+        model: keras.Model,
+        plan: Training,
+        batches: data.Batches,
+        stage: Path,
+        title: str,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> fit.Trained:
+        return fit.fit(
+            model,
+            plan,
+            batches,
+            self.dataset.validation,
+            folder=stage,
+            reporter=self.reporter,
+            title=title,
+            callbacks=callbacks,
+        )
+
+
+def _with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:
+    """The arguments of an objective, and of one inside of it, with ramps as schedules."""
+
+    def scheduled(value: Any) -> Any:
+        if is_ramp(value):
+            return fit.schedule(Ramp.model_validate(value), steps)
+        return _with_schedules(value, steps) if isinstance(value, dict) else value
+
+    return {key: scheduled(value) for key, value in objective.items()}

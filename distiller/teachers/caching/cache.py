@@ -1,0 +1,299 @@
+"""A teacher's answers, computed once for any number of students."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from distiller.data.augmentation import Augmentation
+from distiller.data.mixing import Mixing
+from distiller.data.splits import Split
+from distiller.errors import InputError, WorkError
+from distiller.networks.feature_extraction import in_words, tap
+from distiller.teachers.caching import key as keys
+from distiller.teachers.caching.predictions import answers
+from distiller.teachers.caching.store import read_rows, write_rows
+from distiller.teachers.caching.stored_rows import Rows
+from distiller.utils.atomic_files import awaited, sweep, unfinished
+
+_PASS = "pass-{}.npy"
+# Seconds between two looks at what another process is at.
+_POLL = 0.2
+
+
+class Cache:
+    """What a teacher answers to every view of every training image, in a folder: a patient teacher, 2106.05237.
+
+    The teacher sees exactly the views that the students see later (Beyer et al. 2021, "consistent teaching"): a view
+    depends on (seed, pass over the data, sample) alone, so that students of other seeds, recipes and batch sizes read
+    the same answers. A file a pass is mapped into memory, and a batch reads its own rows of it.
+
+    The folder belongs to one teacher with its weights, compute dtypes and bridge, one set of images, one augmentation,
+    one choice of layers and of dtype; whatever differs later is an error that names it. Labels do not matter. Mixed
+    images (`data.MixUp`, `data.CutMix`) depend on their batch, and cannot be cached.
+
+    Args:
+        folder: of this cache alone; made by `build`.
+        teacher: the network that answers; of a `Distiller`, `distiller.teacher`, which is behind the bridge.
+        layers: names of its layers to store beside the logits, as objectives name them.
+        dtype: "float16" (rounds to 11 bits: a relative error of 2⁻¹¹ at most) or "float32".
+        top_k: keep so many logits of each answer and share the rest of the probability evenly; see
+            `distiller.teachers.caching.stored_rows.keep_top`. All where None.
+
+    Raises:
+        InputError: the folder holds a cache of another teacher, other layers, or in another form; the options or
+            layers are impossible.
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from distiller.teachers import Cache
+    >>> import tempfile
+    >>> from distiller import data
+    >>> split = data.Split(np.zeros((6, 8, 8, 1), "uint8"), np.zeros(6, "int32"))
+    >>> views = data.Augmentation(crop=1)
+    >>> teacher = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> cache = Cache(folder.name, teacher).build(split, views, seed=0, passes=2)
+    >>> images, y = data.Batches(split, 4, seed=5, views=0, augmentation=views, taught=cache)[0]
+    >>> [answer.shape for answer in y["taught"].values()]
+    [(4, 3)]
+    >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        teacher: keras.Model,
+        layers: str | Iterable[str | int] = (),
+        *,
+        dtype: str = "float16",
+        top_k: int | None = None,
+    ):
+        self.folder = Path(folder)
+        self._teacher = teacher
+        self._layers = [layers] if isinstance(layers, str) else [str(layer) for layer in layers]
+        self._taps = tap(teacher, self._layers, role="teacher")
+        self._rows = Rows({name: answer.shape[1:] for name, answer in self._taps.output.items()}, dtype, top_k)
+        self._form = {"dtype": dtype, "top_k": top_k}
+        self._mapped: dict[int, np.ndarray] = {}
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"The folder of the cache, {str(self.folder)!r}, is a file")
+        self._key = keys.read(self.folder) if self._started() else None
+        if self._key is not None:
+            keys.compare(self.folder, self._key, self._key_of_teacher())
+
+    def build(
+        self,
+        split: Split,
+        augmentation: Augmentation | None = None,
+        *,
+        seed: int = 0,
+        passes: int,
+        batch_size: int = 256,
+        progress: Callable[[int], Any] | None = None,
+    ) -> "Cache":
+        """Compute what is missing of so many passes over `split`; returns this cache, checked and ready.
+
+        A build that was interrupted goes on with the pass it was in. Several processes may build at once: they share
+        the passes, and in the end wait for each other's last.
+
+        Args:
+            split: the images; their labels do not matter.
+            augmentation: the random views; without one all passes are alike, and one is stored.
+            seed: of the views; what `Batches` calls `views`.
+            passes: over the data; `Batches.passes(epochs)` says how many a training reads.
+            batch_size: images that the teacher sees at once.
+            progress: called with the number of images done, of passes × images.
+
+        Raises:
+            InputError: the folder holds a cache of something else, a file of it is damaged, images are mixed, or the
+                teacher's answers are not finite or too large for the dtype.
+            WorkError: the folder cannot be written to.
+        """
+        if isinstance(augmentation, Mixing):
+            raise InputError(f"Mixed images depend on their batch and cannot be cached. Received: {augmentation}")
+        if passes < 1 or batch_size < 1 or not len(split):
+            raise InputError(
+                "Expected images, and 1 or more for `passes` and `batch_size`. "
+                f"Received: {len(split)} images, passes={passes}, batch_size={batch_size}"
+            )
+        augmentation = augmentation or Augmentation()
+        # The teacher's part anew: it may have been trained since.
+        key = {**keys.of_views(split, augmentation, seed), **self._key_of_teacher()}
+        turns = range(1 if augmentation == Augmentation() else passes)
+        show = _rising(progress)
+        try:
+            self._open(key)
+            for done, turn in enumerate(filter(self._stored, turns), start=1):
+                self._map(turn)
+                show(done * len(split))
+            for turn in self._missing(turns):
+                done = sum(map(self._stored, turns))
+                batches = answers(self._taps, split, augmentation, seed, turn, batch_size)
+                rows = self._packed(batches, done * len(split), show, key)
+                write_rows(self._file(turn), rows, self._rows.dtype, len(split), self._salt(turn))
+                self._belong(key)
+            for turn in turns:
+                self._map(turn)
+            show(len(turns) * len(split))
+        except OSError as error:
+            raise WorkError(
+                f"The cache in {str(self.folder)!r} cannot be built: {error.strerror or error}. "
+                f"A pass takes {len(split) * self._rows.dtype.itemsize:,} bytes"
+            ) from error
+        finally:
+            if not self._started():
+                keys.discard(self.folder, key)
+        return self
+
+    def check(self, split: Split, augmentation: Augmentation, seed: int) -> None:
+        """Raise InputError unless the cache is of these images in these views."""
+        if self._key is None:
+            raise InputError(f"The cache in {str(self.folder)!r} is empty. Call its `build(split, …)` first")
+        keys.compare(self.folder, self._key, keys.of_views(split, augmentation, seed))
+
+    def match(self, networks: Mapping[str, keras.Model], layers: Mapping[str, Iterable[str]]) -> None:
+        """Raise InputError unless a `Distiller` of these teachers and tapped layers finds its answers in here.
+
+        Args:
+            networks: what `Distiller.teachers` is.
+            layers: names of the tapped layers of each.
+        """
+        if len(networks) != 1:
+            raise InputError(f"Expected the `Caches` of the teachers {sorted(networks)}. Received: one Cache")
+        self.match_one(*networks.values(), *layers.values())
+
+    def match_one(self, network: keras.Model, layers: Iterable[str]) -> None:
+        """Raise InputError unless the cache is of this teacher, with these layers beside its logits."""
+        if self._key is not None:
+            remedy = "Give the Distiller the teacher that the cache was built with"
+            keys.compare(self.folder, self._key, keys.of_network(network), remedy)
+        missing = [name for name in layers if name not in self._rows.shapes]
+        if missing:
+            raise InputError(
+                f"The cache in {str(self.folder)!r} lacks the teacher's layers {missing}. "
+                f"Expected Cache(…, layers={[*self._layers, *missing]})"
+            )
+
+    def require(self, passes: int) -> None:
+        """Raise InputError unless so many passes are stored."""
+        if passes > self.passes:
+            raise InputError(
+                f"The cache in {str(self.folder)!r} holds {self.passes} passes over the data, and {passes} are needed. "
+                f"Build it with passes={passes}, or let the views repeat: Batches(…, cycle={self.passes})"
+            )
+
+    def rows(self, turn: int, samples: np.ndarray) -> dict[str, np.ndarray]:
+        """What the teacher answers to the views of `samples` in pass `turn`: float32 (n, …) by name.
+
+        Raises:
+            InputError: that pass is not stored, or its file is damaged.
+        """
+        if turn not in self._mapped:
+            self.require(turn + 1)
+            self._map(turn)
+        return self._rows.unpack(self._mapped[turn][samples])
+
+    @property
+    def passes(self) -> int:
+        """How many passes over the data are stored, counted from the first."""
+        passes = 0
+        while self._file(passes).exists():
+            passes += 1
+        return passes
+
+    def describe(self) -> dict[str, Any]:
+        """What is stored, ready for JSON: passes, bytes, the shape of each answer, dtype, top_k and the key."""
+        files = [self._file(turn) for turn in range(self.passes)]
+        return {
+            "passes": len(files),
+            "bytes": sum(file.stat().st_size for file in files),
+            "answers": {name: list(shape) for name, shape in self._rows.shapes.items()},
+            **self._form,
+            "key": self._key,
+        }
+
+    def __repr__(self) -> str:
+        stored = self.describe()
+        answers = ", ".join(f"{in_words(name)} {tuple(shape)}" for name, shape in stored["answers"].items())
+        form = f"{stored['dtype']}, top {stored['top_k']}" if stored["top_k"] else stored["dtype"]
+        return (
+            f"<Cache {str(self.folder)!r}: {stored['passes']} passes, {stored['bytes']:,} bytes, {answers} in {form}>"
+        )
+
+    def _open(self, key: keys.Key) -> None:
+        """Make the folder this cache's, or see that it is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sweep(self.folder)
+        self._mapped.clear()
+        if not self._started():
+            keys.discard(self.folder)
+        self._belong(key)
+
+    def _belong(self, key: keys.Key) -> None:
+        """See that the folder is this cache's; a free one is from now on."""
+        keys.claim(self.folder, key)
+        self._key = keys.read(self.folder)
+        keys.compare(self.folder, self._key, key)
+
+    def _packed(
+        self, batches: Iterable[dict[str, np.ndarray]], done: int, show: Callable[[int], Any], key: keys.Key
+    ) -> Iterator[np.ndarray]:
+        for batch in batches:
+            rows = self._rows.pack(batch)
+            yield rows
+            done += len(rows)
+            show(done)
+        # Another build of the same may have failed and freed the folder, and one of something else taken it.
+        self._belong(key)
+
+    def _started(self) -> bool:
+        """Whether a pass is stored, any one; the folder of a build that failed before that is free."""
+        return next(self.folder.glob(_PASS.format("*")), None) is not None
+
+    def _stored(self, turn: int) -> bool:
+        return self._file(turn).exists()
+
+    def _missing(self, turns: Iterable[int]) -> Iterator[int]:
+        """The passes that are not stored, those first that nobody has begun; it waits for what others are at."""
+        while missing := [turn for turn in turns if not self._stored(turn)]:
+            begun = (turn for turn in missing if not awaited(self._file(turn)))
+            new = (turn for turn in missing if not unfinished(self._file(turn)))
+            turn = next(itertools.chain(new, begun), None)
+            if turn is None:
+                time.sleep(_POLL)
+            else:
+                yield turn
+
+    def _file(self, turn: int) -> Path:
+        return self.folder / _PASS.format(f"{turn:04d}")
+
+    def _map(self, turn: int) -> None:
+        if turn not in self._mapped:
+            self._mapped[turn] = read_rows(self._file(turn), self._salt(turn))
+
+    def _salt(self, turn: int) -> bytes:
+        """A file says with its digest what it is of, should two caches ever meet in one folder."""
+        return json.dumps([self._key, turn], sort_keys=True).encode()
+
+    def _key_of_teacher(self) -> keys.Key:
+        return {**keys.of_teacher(self._teacher, self._taps, self._layers), **self._form}
+
+
+def _rising(progress: Callable[[int], Any] | None) -> Callable[[int], None]:
+    """`progress`, called only where there is more than before."""
+    told = 0
+
+    def show(done: int) -> None:
+        nonlocal told
+        if done > told:
+            told = done
+            if progress:
+                progress(done)
+
+    return show

@@ -1,0 +1,3 @@
+"""Several teachers as one network."""
+
+__all__: list[str] = []

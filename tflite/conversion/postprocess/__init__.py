@@ -1,0 +1,3 @@
+"""Changes to a converted flatbuffer: biases, weights, gates, packing."""
+
+__all__: list[str] = []

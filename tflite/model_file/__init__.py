@@ -1,0 +1,3 @@
+"""TFLite files: flatbuffer, operators, interpreter, labels, metadata."""
+
+__all__: list[str] = []

@@ -1,0 +1,68 @@
+"""What becomes one operator at run time: a convolution with the normalisation and the relu after it, and the like."""
+
+from dataclasses import dataclass
+
+from tflite.keras_graph.graph import Call, Graph, Value
+from tflite.quantization.support import Role, role
+
+# What each kind of operator swallows, in this order.
+_FOLLOWERS = {
+    Role.WEIGHTED: (Role.AFFINE, Role.RELU),
+    Role.AFFINE: (Role.RELU,),
+    Role.ARITHMETIC: (Role.RELU,),
+}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Calls that are one operator; the first says which, the output of the last is what it computes."""
+
+    calls: tuple[Call, ...]
+    role: Role | None
+
+    @property
+    def output(self) -> Value:
+        """What the operator computes."""
+        return self.calls[-1].output
+
+
+def units(graph: Graph) -> list[Unit]:
+    """The operators of a graph, each call in one of them."""
+    consumers = graph.consumers()
+    found: list[Unit] = []
+    swallowed: set[Call] = set()
+    for call in graph.calls:
+        if call in swallowed:
+            continue
+        kind = role(call.kind)
+        members = [call]
+        for wanted in _FOLLOWERS.get(kind, ()) if kind else ():
+            path = _to_next(members[-1], consumers, wanted)
+            members += path
+            swallowed.update(path)
+        found.append(Unit(tuple(members), kind))
+    return found
+
+
+def _to_next(call: Call, consumers: dict[Value, list[Call]], wanted: Role) -> list[Call]:
+    """The calls after `call` up to one of that role, where nothing but that one takes its result; or none."""
+    path: list[Call] = []
+    while len(call.outputs) == 1:
+        after = consumers.get(call.output, [])
+        if len(after) != 1 or after[0] is None:
+            return []
+        call = after[0]
+        path.append(call)
+        found = role(call.kind)
+        if found is wanted and (wanted is not Role.AFFINE or is_batch_norm(call)):
+            return path
+        if found is not Role.IDENTITY:
+            return []
+    return []
+
+
+def is_batch_norm(call: Call) -> bool:
+    """Whether a call normalises with moving statistics."""
+    import keras
+
+    return isinstance(call.kind, keras.layers.BatchNormalization)

@@ -1,0 +1,3 @@
+"""Arguments, samples, records and quiet native code."""
+
+__all__: list[str] = []
