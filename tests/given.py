@@ -10,12 +10,16 @@ import numpy as np
 
 @dataclass
 class Given:
-    """The arguments of one `keras.Model.fit`: the model, compiled, its batches, held-out batches and the rest."""
+    """The arguments of one `keras.Model.fit`: the model, compiled, its batches, held-out batches and the rest.
+
+    `before` are the weights of the network that is trained, as the training finds them.
+    """
 
     model: Any
     batches: Any
     held_out: Any
     options: dict[str, Any]
+    before: list[np.ndarray]
 
     @property
     def steps(self) -> int:
@@ -47,12 +51,13 @@ def record(monkeypatch, then: Callable[[Given], None] | None = None) -> dict[str
 
     def fit(model, x=None, y=None, *, callbacks, validation_data, **options):
         (log,) = (each for each in callbacks if hasattr(each, "rows"))
-        recorded[log.path.parent.name] = Given(model, x, validation_data, {**options, "callbacks": callbacks})
+        before = getattr(model, "student", model).get_weights()
+        recorded[log.path.parent.name] = Given(model, x, validation_data, {**options, "callbacks": callbacks}, before)
         if then:
             then(recorded[log.path.parent.name])
         for epoch in range(options["epochs"]):
             log.on_epoch_begin(epoch)
-            log.on_epoch_end(epoch, {"loss": 1.0, "val_accuracy": 0.5})
+            log.on_epoch_end(epoch, {"loss": 1.0, "val_accuracy": 0.5 + epoch / 8})
 
     monkeypatch.setattr(keras.Model, "fit", fit)
     return recorded

@@ -219,6 +219,7 @@ def test_names_that_are_not_known_need_no_bridge(tmp_path):
         ("arms.soft.objectives.soft.temperature={start: 4, end: 1}", "soft.temperature.epochs: Field required"),
         ("arms.probe.objectives.soft.teacher_layer=3", "Expected names of layers. Received: teacher_layer=3"),
         ("arms.ensemble.bridge.members=[{name: probe}, {name: probe}]", "members that differ"),
+        ("arms.memory.objectives.pairs.samples=9", "ids 0 … 8 for the 9 samples that objective .pairs. remembers"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, change, message):

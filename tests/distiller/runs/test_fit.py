@@ -9,10 +9,10 @@ from given import curve
 from scipy.special import softmax
 
 from distiller.data import Split
-from distiller.errors import WorkError
-from distiller.utils.progress import Reporter
+from distiller.errors import InputError, WorkError
 from distiller.recipes.training import Training
 from distiller.runs.fit import fit, views
+from distiller.utils.progress import Reporter
 
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (14, 2, 2, 1)).astype("uint8"), RNG.integers(0, 3, 14).astype("int32"))
@@ -154,3 +154,8 @@ def test_a_loss_that_is_no_number_leaves_no_row(tmp_path):
     with pytest.raises(WorkError, match=r"by hand: the loss is (nan|inf) after epoch 1\. Try a smaller learning rate"):
         train(network(), tmp_path, plan=PLAN.model_copy(update={"learning_rate": 1e38}))
     assert not (tmp_path / "metrics.csv").exists()
+
+
+def test_a_rate_of_no_layer_is_refused_before_the_training(tmp_path):
+    with pytest.raises(InputError, match=r"training\.rates: .*Received: head"):
+        train(network(), tmp_path, plan=PLAN.model_copy(update={"rates": {"logits": 2.0, "head": 2.0}}))

@@ -12,8 +12,8 @@ from given import record
 import tflite
 from distiller import data, models, recipes, teachers
 from distiller.runs.folder import RunFolder
-from distiller.utils.progress import Reporter
 from distiller.runs.stages import Stages
+from distiller.utils.progress import Reporter
 
 CLASSES = ["3", "5", "6", "8", "9"]
 ARMS = ["hard_labels", "aware", "soft", "adapted"]
@@ -38,7 +38,7 @@ arms:
   hard_labels: {}
   aware: {start: soft, quantize: {}}
   soft: {objectives: {soft: {name: hinton}}}
-  adapted: {objectives: {soft: {name: hinton}}, bridge: {name: fine_tune, training: {epochs: 1}}}
+  adapted: {objectives: {soft: {name: hinton}}, bridge: {name: fine_tune, training: {epochs: 3}}}
 export: {schemes: [float32, int8], calibration: 30, teacher: true}
 benchmark: {threads: 2, runs: 7, seconds: 0}
 """
@@ -124,6 +124,22 @@ def test_students_are_trained_after_those_that_they_go_on_with(run):
     bridges = [f"bridge-fine_tune-{seed}" for seed in (1, 2)]
     assert list(run.trained) == ["teacher", *bridges, *(f"{arm}-{seed}" for seed in (1, 2) for arm in arms)]
     assert run.found == {"pairs": [(arm, seed) for seed in (1, 2) for arm in ARMS]}
+
+
+def test_one_that_goes_on_begins_with_the_trained_student_of_its_seed(run):
+    for seed in (1, 2):
+        start, before = run.trained[f"soft-{seed}"].model.student.get_weights(), run.trained[f"aware-{seed}"].before
+        assert all(any(one.shape == part.shape and np.allclose(one, part) for one in before) for part in start)
+
+
+def test_stages_say_what_they_were_shown(run):
+    for seed in (1, 2):
+        shown = {arm: result(run, f"{arm}-{seed}") for arm in ARMS}
+        assert {arm: one["labelled"] for arm, one in shown.items()} == dict.fromkeys(ARMS, 20)
+        images = {"hard_labels": 20, "aware": 20, "soft": 605, "adapted": 605}
+        assert {arm: one["images"] for arm, one in shown.items()} == images
+        adapted = result(run, f"bridge-fine_tune-{seed}")
+        assert (adapted["labelled"], adapted["validation_accuracy"], len(adapted["epochs"])) == (20, 0.75, 3)
 
 
 def test_a_teacher_begins_with_its_seed_and_is_tested_on_its_own_images(run):

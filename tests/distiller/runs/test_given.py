@@ -38,6 +38,7 @@ arms:
     training: {steps_per_epoch: 5, warmup: 0}
   inner:
     objectives:
+      pairs: {name: contrastive, teacher_layer: features, student_layer: features, negatives: memory, samples: 700}
       soft: {name: standardized, objective: {name: hinton, temperature: {start: 5.0, end: 1.0, epochs: 3}}}
     training: {batch_size: 50, optimizer: adamw, learning_rate: 0.001, momentum: 0.8, weight_decay: 0.1}
   labelled_alone:
@@ -258,6 +259,7 @@ def test_views_are_those_of_the_arm_and_the_seed(given):
         assert (batches.seed, batches.views) == (int(name[-1]),) * 2
         assert (batches.augmentation, batches.mixing) == (data.Augmentation(), None) or not plain
         assert each.options["shuffle"] is False
+        assert batches.ids == (name[:-2] == "inner")
     viewed, mixed = recorded["labelled_alone-1"].batches, recorded["mixed-1"].batches
     assert (viewed.augmentation, viewed.mixing) == (data.Augmentation(1, flip=True), None)
     assert isinstance(mixed.mixing, data.CutMix)
