@@ -359,7 +359,7 @@ class TestNotOneAPosition:
         """A detector of (batch, cells, cells, 4) with labels of another shape: boxes (batch, 7, 4)."""
         keras.utils.set_random_seed(1)
         inputs = keras.Input((4, 4, 1))
-        network = keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs))
+        teacher, network = (keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs)) for _ in range(2))
 
         def nearest(boxes, answers):
             cells = keras.ops.reshape(answers, (-1, 16, 1, 4))
@@ -368,7 +368,7 @@ class TestNotOneAPosition:
         x = TestSegmentation.IMAGES
         boxes = RNG.normal(size=(5, 7, 4)).astype("float32")
         boxes[2] = np.nan  # unlabelled
-        made = Distiller(student=network, objectives={})
+        made = Distiller(teacher=teacher, student=network, objectives={})
         made.compile("sgd", loss=nearest)
         cells = network.predict(x, verbose=0).reshape(5, 16, 1, 4)
         per_sample = np.square(cells - boxes[:, None]).sum(-1).min(1).sum(-1)
