@@ -70,7 +70,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "grid": grid.table,
     "published": published.table,
 }
-DOCUMENTS = ("README.md", "benchmarks/README.md")
+DOCUMENTS = ("README.md", "benchmarks/README.md", "docs/guides/cifar100_to_cifar10.md", "docs/guides/few_labels.md")
 _MARK = re.compile(
     r"(?P<start><!-- (?P<kind>table|verdict): (?P<name>[a-z0-9_]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
