@@ -30,6 +30,7 @@ teacher:
     model: {name: wide, options: {widths: [8], stem: 4}}
     training: {epochs: 1, batch_size: 64}
     seed: 5
+  frozen: true
 bridge: {name: subset}
 student: {name: wide, options: {widths: [4], stem: 4}}
 training: {epochs: 1, batch_size: 100}
@@ -48,10 +49,15 @@ class Tools:
     """In place of the converter, the interpreter and the benchmark: notes what they are asked, in order."""
 
     def __init__(self, patch):
-        self.converted, self.evaluated, self.compared, self.benchmarks, self.twins = {}, {}, {}, [], []
+        self.converted, self.evaluated, self.compared, self.benchmarks, self.twins, self.frozen = {}, {}, {}, [], [], []
         for name in ("convert", "evaluate", "compare", "benchmark"):
             patch.setattr(tflite, name, getattr(self, name))
+        patch.setattr(teachers, "frozen", self.freeze)
         patch.setattr(sys.modules[Stages.__module__], "explain", self.explain)
+
+    def freeze(self, network, *, images):
+        self.frozen.append(images)
+        return network
 
     def convert(self, model, path, **options):
         assert not self.evaluated, "the test split is read before the last file is made"
@@ -130,6 +136,13 @@ def test_one_that_goes_on_begins_with_the_trained_student_of_its_seed(run):
     for seed in (1, 2):
         start, before = run.trained[f"soft-{seed}"].model.student.get_weights(), run.trained[f"aware-{seed}"].before
         assert all(any(one.shape == part.shape and np.allclose(one, part) for one in before) for part in start)
+
+
+def test_frozen_teachers_are_checked_on_the_validation_split(run, digits):
+    """The teacher, and the copy of each seed that has the students' classes."""
+    assert len(run.tools.frozen) == 3
+    for images in run.tools.frozen:
+        np.testing.assert_array_equal(images, digits.validation.images)
 
 
 def test_stages_say_what_they_were_shown(run):
