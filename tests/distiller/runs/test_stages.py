@@ -49,10 +49,12 @@ class Tools:
     """In place of the converter, the interpreter and the benchmark: notes what they are asked, in order."""
 
     def __init__(self, patch):
-        self.converted, self.evaluated, self.compared, self.benchmarks, self.twins, self.frozen = {}, {}, {}, [], [], []
+        self.converted, self.evaluated, self.compared = {}, {}, {}
+        self.benchmarks, self.twins, self.frozen, self.matched = [], [], [], []
         for name in ("convert", "evaluate", "compare", "benchmark"):
             patch.setattr(tflite, name, getattr(self, name))
         patch.setattr(teachers, "frozen", self.freeze)
+        patch.setattr(tflite, "match_runtime", self.matched.append)
         patch.setattr(sys.modules[Stages.__module__], "explain", self.explain)
 
     def freeze(self, network, *, images):
@@ -136,6 +138,10 @@ def test_one_that_goes_on_begins_with_the_trained_student_of_its_seed(run):
     for seed in (1, 2):
         start, before = run.trained[f"soft-{seed}"].model.student.get_weights(), run.trained[f"aware-{seed}"].before
         assert all(any(one.shape == part.shape and np.allclose(one, part) for one in before) for part in start)
+
+
+def test_quantization_aware_students_are_matched_to_the_runtime(run):
+    assert run.tools.matched == [run.trained[f"aware-{seed}"].model for seed in (1, 2)]
 
 
 def test_frozen_teachers_are_checked_on_the_validation_split(run, digits):

@@ -1,14 +1,18 @@
-"""What the bridges of a run are shown."""
+"""What the bridges of a run are shown, and how many answers are stored for its students."""
 
 import keras
 import numpy as np
 import pytest
+from given import record
 
-from distiller import recipes
-from distiller.runs.building import load_data, only_labelled
-from distiller.utils.progress import Reporter
+from distiller import models, recipes
 from distiller.recipes.bridges import FineTuneBridge
+from distiller.runs.bridges import Bridging
+from distiller.runs.building import load_data, only_labelled
+from distiller.runs.folder import RunFolder
 from distiller.runs.students import Teaching
+from distiller.runs.teacher_cache import StoredAnswers
+from distiller.utils.progress import Reporter
 
 
 class Kept:
@@ -34,3 +38,23 @@ def test_a_second_copy_sees_no_label_that_the_student_does_not(own_seed, tmp_pat
     assert kept.seed == 3 + own_seed
     keras.utils.set_random_seed(kept.seed)
     np.testing.assert_array_equal(kept.drawn, np.asarray(keras.random.normal((3,))))
+
+
+def test_answers_are_stored_for_every_pass_over_the_images(monkeypatch, tmp_path):
+    """25 images in 3 epochs of 18 steps of 32, as those of all 605 images are: 70 passes, the last not whole."""
+    recorded, asked = record(monkeypatch), []
+
+    def options(self, arm, learner, images, seed, passes):
+        asked.append((arm, learner.student.name, len(images), seed, passes))
+        return {"views": 9, "cycle": 40}
+
+    monkeypatch.setattr(StoredAnswers, "options", options)
+    small = "student={name: wide, options: {widths: [4], stem: 4}}"
+    recipe = recipes.read_run("demo", [small, "training.epochs=3", "arms.distilled.unlabelled=false", "bridge=null"])
+    dataset = load_data(recipe.data, None)
+    teacher = models.build("wide", 5, (8, 8, 1), widths=[4], stem=4)
+    teaching = Teaching(recipe, dataset, teacher, Bridging(recipe, dataset.classes, lambda: None), Reporter())
+    teaching.fit_student("distilled", 2, RunFolder(tmp_path), tmp_path / "distilled-2")
+    batches = recorded["distilled-2"].batches
+    assert asked == [("distilled", "wide", 25, 2, 70)]
+    assert (batches.views, batches.cycle, batches.seed, batches.num_batches) == (9, 40, 2, 18)
