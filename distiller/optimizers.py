@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from distiller.errors import InputError
+from distiller.networks.internals import accumulate_in, index_in, trained_by
 
 __all__ = ["DOT"]
 
@@ -84,9 +85,9 @@ class DOT(keras.optimizers.Optimizer):
         self.task_velocities = self.add_optimizer_variables(variables, "task_velocity")
         self.distillation_velocities = self.add_optimizer_variables(variables, "distillation_velocity")
         if steps:
-            self._accumulated_gradients = [
-                self.add_variable((2, *v.shape), dtype=v.dtype, name="accumulated_pair") for v in variables
-            ]
+            accumulate_in(
+                self, [self.add_variable((2, *v.shape), dtype=v.dtype, name="accumulated_pair") for v in variables]
+            )
 
     def pack(self, task: Sequence[Any], distillation: Sequence[Any], variables=None) -> list[Any]:
         """One pair a variable, (2, *its shape), or None where neither loss reaches it.
@@ -101,7 +102,7 @@ class DOT(keras.optimizers.Optimizer):
         """
         if variables is not None and not self.built:
             self.build(list(variables))
-        variables = self._trainable_variables if variables is None else list(variables)
+        variables = trained_by(self) if variables is None else list(variables)
         if not len(task) == len(distillation) == len(variables):
             raise InputError(
                 "Expected a gradient of each loss, or None, for each variable. "
@@ -109,7 +110,7 @@ class DOT(keras.optimizers.Optimizer):
             )
         pairs: list[Any] = []
         for g, d, variable in zip(task, distillation, variables, strict=True):
-            index = self._get_variable_index(variable)
+            index = index_in(self, variable)
             (self._alone.add if g is None or d is None else self._alone.discard)(index)
             if g is None and d is None:
                 pairs.append(None)
@@ -124,7 +125,7 @@ class DOT(keras.optimizers.Optimizer):
 
     def apply(self, grads: Sequence[Any], trainable_variables=None) -> None:
         """Update from pairs that `pack` made, or from plain gradients, with the plain momentum."""
-        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        variables = trained_by(self) if trainable_variables is None else list(trainable_variables)
         plain = [g is not None and len(g.shape) == len(v.shape) for g, v in zip(grads, variables, strict=True)]
         if any(plain):
             grads = self.pack(grads, [None] * len(variables), variables)
@@ -132,7 +133,7 @@ class DOT(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable, learning_rate) -> None:
         """Move one variable by a pair of gradients."""
-        index = self._get_variable_index(variable)
+        index = index_in(self, variable)
         delta = 0.0 if index in self._alone else self.delta
         rate = ops.cast(learning_rate, variable.dtype)
         velocities = self.task_velocities[index], self.distillation_velocities[index]

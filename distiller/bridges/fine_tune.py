@@ -9,6 +9,7 @@ from distiller.bridges.labelled import labelled
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
 from distiller.networks.feature_extraction import check_logits, entry, penultimate
+from distiller.networks.internals import flatten_layers
 from distiller.networks.weights import take_weights
 
 
@@ -32,7 +33,7 @@ class FineTune(Fitted):
         """
         check_logits(teacher, role="teacher")
         copy = _copied(teacher, precision)
-        for layer in copy._flatten_layers():  # a network does not pass it on to its layers
+        for layer in flatten_layers(copy):  # a network does not pass it on to its layers
             layer.trainable = True
         head = keras.layers.Dense(classes, dtype="float32", name=copy.layers[-1].name)
         self.network = fuse(keras.Model(entry(copy), head(penultimate(copy)), name=f"{teacher.name}_fine_tuned"))
@@ -75,7 +76,7 @@ class FineTune(Fitted):
 
 def _copied(teacher: keras.Model, precision: str | None) -> keras.Model:
     """A network of the same weights; in another precision, where the first layer with weights does not have it."""
-    inner = (layer for layer in teacher._flatten_layers() if not isinstance(layer, keras.Model))
+    inner = (layer for layer in flatten_layers(teacher) if not isinstance(layer, keras.Model))
     own = next((layer.dtype_policy.name for layer in inner if layer.weights), None)
 
     def copied(layer: keras.Layer) -> keras.Layer:

@@ -7,6 +7,7 @@ import keras
 
 from distiller.errors import InputError
 from distiller.networks.feature_extraction import entry
+from distiller.networks.internals import calls_in_order
 from distiller.networks.subclassed import is_subclassed
 from distiller.networks.weights import take_weights
 
@@ -61,17 +62,16 @@ class _Group:
 
     def _outputs(self, whole: keras.Model) -> Any:
         """The outputs with the copies in place; only what follows from a copy is computed anew."""
-        for _, nodes in sorted(whole._nodes_by_depth.items(), reverse=True):
-            for node in nodes:
-                inputs = [self.moved.get(id(tensor), tensor) for tensor in node.input_tensors]
-                same = all(new is old for new, old in zip(inputs, node.input_tensors, strict=True))
-                if (same and id(node.operation) not in self.copies) or id(node.outputs[0]) in self.moved:
-                    continue
-                layer = self.copies.get(id(node.operation), node.operation)
-                filled = {id(old): new for old, new in zip(node.input_tensors, inputs, strict=True)}
-                arguments, options = node.arguments.fill_in(filled)
-                answers = keras.tree.flatten(layer(*arguments, **options))
-                self.moved |= {id(old): new for old, new in zip(node.outputs, answers, strict=True)}
+        for node in calls_in_order(whole):
+            inputs = [self.moved.get(id(tensor), tensor) for tensor in node.input_tensors]
+            same = all(new is old for new, old in zip(inputs, node.input_tensors, strict=True))
+            if (same and id(node.operation) not in self.copies) or id(node.outputs[0]) in self.moved:
+                continue
+            layer = self.copies.get(id(node.operation), node.operation)
+            filled = {id(old): new for old, new in zip(node.input_tensors, inputs, strict=True)}
+            arguments, options = node.arguments.fill_in(filled)
+            answers = keras.tree.flatten(layer(*arguments, **options))
+            self.moved |= {id(old): new for old, new in zip(node.outputs, answers, strict=True)}
         moved = [self.moved.get(id(tensor), tensor) for tensor in whole.outputs]
         return moved[0] if len(moved) == 1 else moved
 

@@ -145,16 +145,14 @@ def _source(teacher: str) -> str:
 def _check_objectives(names: list[str]) -> None:
     """Raise InputError where an objective does not exist, or lacks the layer that it compares."""
     from distiller.errors import InputError
-    from distiller.objectives import OBJECTIVES
-    from distiller.utils.suggestions import unknown
+    from distiller.objectives.table import named
 
-    for asked in names:
-        if names.count(asked) > 1:
-            raise InputError(f"Expected every objective once. Received: {asked!r}, {names.count(asked)} times")
-        name, _, layer = asked.partition(":")
-        if name not in OBJECTIVES:
-            raise InputError(unknown("objective", name, OBJECTIVES))
-        compares = OBJECTIVES[name].compares
+    parts = [asked.partition(":") for asked in names]
+    methods = [(named(name), layer) for name, _, layer in parts]  # an acronym and a name may be of one method
+    for asked, method, (name, _, layer) in zip(names, methods, parts, strict=True):
+        if methods.count(method) > 1:
+            raise InputError(f"Expected every objective once. Received: {asked!r}, {methods.count(method)} times")
+        compares = method[0].compares
         if compares != "logits" and not layer:
             raise InputError(
                 f"The objective {name!r} compares {compares}. "

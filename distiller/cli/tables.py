@@ -46,18 +46,19 @@ def models(
 
 
 def objectives() -> None:
-    """What a student can be made to match of its teacher, with the defaults."""
+    """Objectives: the methods of distillation, with their papers' acronyms and their defaults."""
     from distiller.utils.backend import load_backend
 
     load_backend()
-    from distiller.objectives import OBJECTIVES, get
+    from distiller.objectives import ALIASES, OBJECTIVES, get
 
-    table = _table("name", "compares", "defaults", "source")
+    table = _table("name", "acronym", "compares", "defaults", "source")
+    acronyms = {name: acronym for acronym, name in ALIASES.items()}
     for name, kind in OBJECTIVES.items():
         hidden = {"name", "trainable", "dtype", "teacher_layer", "student_layer"}
         defaults = {key: value for key, value in get(name).get_config().items() if key not in hidden}
         shown = ", ".join(f"{key}={_short(value)}" for key, value in defaults.items())
-        table.add_row(name, kind.compares, shown, kind.source)
+        table.add_row(name, acronyms.get(name, ""), kind.compares, shown, kind.source)
     _show(table)
 
 

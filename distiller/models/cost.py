@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from distiller.networks.internals import flatten_layers, run_through_graph
 from distiller.networks.subclassed import is_subclassed
 
 _TO_OUTPUTS = (
@@ -74,14 +75,13 @@ def _count(model: keras.Model, fed: Any) -> int:
 
         return call
 
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    graph._run_through_graph(fed, operation_fn=counting)
+    run_through_graph(model, fed, counting)
     return total
 
 
 def _of_layer(layer: keras.Operation, arguments: Sequence[Any], answer: Any) -> int:
     if not isinstance(layer, _COUNTED):
-        inside = layer._flatten_layers(include_self=False) if isinstance(layer, keras.Layer) else ()
+        inside = flatten_layers(layer, include_self=False) if isinstance(layer, keras.Layer) else ()
         if any(isinstance(inner, _COUNTED) for inner in inside):
             raise _Unknown
         return 0

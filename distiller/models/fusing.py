@@ -8,6 +8,7 @@ import types
 import keras
 
 from distiller.models import depthwise, normalization
+from distiller.networks.internals import flatten_layers
 
 _KERNELS = (normalization, depthwise)
 
@@ -24,7 +25,7 @@ def fuse(model: keras.Model) -> keras.Model:
     layer on another backend than TensorFlow, stay as they are.
     """
     if keras.backend.backend() == "tensorflow":
-        for layer in model._flatten_layers():
+        for layer in flatten_layers(model):
             for kernel in _KERNELS:
                 if kernel.fusible(layer):
                     layer.call = types.MethodType(kernel.call, layer)

@@ -10,10 +10,10 @@ from distiller.networks.endings import (
     is_nested,
     is_sigmoid,
     is_softmax,
-    made_by,
     passes_on,
     tensor_may_be_probabilities,
 )
+from distiller.networks.internals import made_by
 from distiller.networks.subclassed import functional, is_subclassed
 
 _SMALLEST = 1e-30

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from distiller.networks.internals import made_by
 from distiller.networks.subclassed import is_subclassed
 
 # Pass on every number that they are given, in inference.
@@ -48,12 +49,6 @@ def maker(tensor: keras.KerasTensor) -> Any:
             tensor = operation.outputs[place]
         else:
             return operation
-
-
-def made_by(tensor: keras.KerasTensor) -> tuple[Any, Any, int]:
-    """The operation that makes a symbolic tensor, the node of its call, and the place among what that call gives."""
-    history = tensor._keras_history
-    return history.operation, history.operation._inbound_nodes[history.node_index], history.tensor_index
 
 
 def is_nested(operation: Any) -> bool:

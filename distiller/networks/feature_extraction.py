@@ -7,6 +7,7 @@ import keras
 
 from distiller.errors import InputError
 from distiller.networks.endings import is_sigmoid, is_softmax, last_operations
+from distiller.networks.internals import calls_in, made_by
 from distiller.networks.masks import MASK, with_mask
 from distiller.networks.subclassed import check_ready, is_subclassed, with_features
 from distiller.utils.suggestions import unknown
@@ -146,10 +147,10 @@ def _check_used_once(model: keras.Model, path: Path, name: str | int, role: str)
             raise InputError(
                 f"The {role} layer {name!r} is inside {model.name!r}, a subclassed model, whose layers form no graph"
             )
-        if len(_calls(model, layer)) > 1:
+        if len(calls_in(model, layer)) > 1:
             raise InputError(
                 f"Expected {role} layer {name!r} to have one output. Received: {layer.name!r} is called "
-                f"{len(_calls(model, layer))} times; name a layer that is called once"
+                f"{len(calls_in(model, layer))} times; name a layer that is called once"
             )
         model = layer
 
@@ -176,17 +177,9 @@ def _all_layers(model: keras.Model) -> list[keras.Layer]:
 
 def _of(model: keras.Model, layer: keras.Layer, side: str) -> Any:
     """What a layer takes ("inputs") or gives ("outputs") in a model: in others, which share it, it has others."""
-    call = _calls(model, layer)[0]
+    call = calls_in(model, layer)[0]
     found = call.input_tensors if side == "inputs" else call.outputs
     return found[0] if len(found) == 1 else found
-
-
-def _calls(model: keras.Model, layer: keras.Layer) -> list[Any]:
-    """The nodes of a model's graph at which it calls a layer."""
-    # Each `Sequential.add` makes a graph anew, of which the last is the model's.
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    own = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
-    return [node for node in layer._inbound_nodes if id(node) in own]
 
 
 def entry(model: keras.Model) -> Any:
@@ -248,7 +241,7 @@ def penultimate(model: keras.Model) -> keras.KerasTensor:
     """
     last = model.layers[-1]
     while keras.saving.get_registered_name(type(last)) in _ROUNDING:
-        last = _of(model, last, "inputs")._keras_history.operation
+        last = made_by(_of(model, last, "inputs"))[0]
     if not isinstance(last, keras.layers.Dense) or len(_of(model, last, "inputs").shape) != 2:
         raise InputError(
             "Expected a network whose last layer is Dense on features of shape (batch, channels). "

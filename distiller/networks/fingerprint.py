@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from distiller.errors import InputError
+from distiller.networks.internals import flatten_layers
 
 # Names are chance where Keras gives them ("conv2d_7"), and the others change no answer of a network in inference mode.
 _LEFT_OUT = {"name", "trainable", "build_config", "compile_config"}
@@ -56,9 +57,7 @@ def precision(model: keras.Model) -> str:
     'mixed_bfloat16 ×1'
     """
     # A network's own policy is the global one of the moment it was made, and nothing computes in it.
-    layers = (
-        layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model | keras.layers.InputLayer)
-    )
+    layers = (layer for layer in flatten_layers(model) if not isinstance(layer, keras.Model | keras.layers.InputLayer))
     runs = itertools.groupby(layer.dtype_policy.name for layer in layers)
     return ", ".join(f"{name} ×{len(list(run))}" for name, run in runs)
 

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 import keras
 from keras import ops
 
+from distiller.networks.internals import flatten_layers
+
 Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 Number: TypeAlias = float | Schedule
 
@@ -75,7 +77,7 @@ def attach(model: keras.Model, clock: Callable[[], Any]) -> None:
         model: which is trained.
         clock: how often its optimiser has updated it.
     """
-    for part in model._flatten_layers():
+    for part in flatten_layers(model):
         if isinstance(part, Adjustable):
             part.clock = clock
             # On JAX the variables do not hold the state while an epoch runs.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import keras
 
 from distiller.errors import InputError
+from distiller.networks.internals import flatten_layers, own_variables
 
 
 def check_apart(teachers: Iterable[keras.Model], student: keras.Model) -> None:
@@ -27,9 +28,9 @@ def check_apart(teachers: Iterable[keras.Model], student: keras.Model) -> None:
         of_numbers = "int" not in str(variable.dtype)
         return id(variable) in owned and (every or id(variable) in changing or of_numbers)
 
-    for layer in student._flatten_layers():
+    for layer in flatten_layers(student):
         looked_at = not isinstance(layer, keras.Model) and (layer.trainable or every)
-        if looked_at and any(map(changes, [*layer._trainable_variables, *layer._non_trainable_variables])):
+        if looked_at and any(map(changes, own_variables(layer))):
             shared[layer.name] = None
     if shared:
         raise InputError(

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from distiller.errors import InputError
+from distiller.networks.internals import flatten_layers
 from distiller.networks.masks import MaskOf, with_mask
 from distiller.networks.overridden import check_no_preprocessor
 
@@ -56,7 +57,7 @@ def _symbols(model: keras.Model, role: str) -> tuple[keras.KerasTensor, dict[str
             f"Expected the {role} to be functional, Sequential, or built by a call on one tensor. "
             f"Received: {type(model).__name__}, which is not"
         )
-    embeds = any(isinstance(layer, keras.layers.Embedding) for layer in model._flatten_layers())
+    embeds = any(isinstance(layer, keras.layers.Embedding) for layer in flatten_layers(model))
     if embeds and model.compute_dtype != "float32":
         raise InputError(
             f"Expected the {role} to be functional, or in float32: {model.compute_dtype} does not hold every index of "

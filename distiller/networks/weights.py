@@ -2,6 +2,8 @@
 
 import keras
 
+from distiller.networks.internals import flatten_layers
+
 
 def take_weights(copy: keras.Layer, original: keras.Layer) -> None:
     """Give a copy, a layer or a network, the weights of the original.
@@ -10,6 +12,6 @@ def take_weights(copy: keras.Layer, original: keras.Layer) -> None:
     Keras makes anew only when it loads a file.
     """
     copy.set_weights(original.get_weights())
-    for layer in copy._flatten_layers():
+    for layer in flatten_layers(copy):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()

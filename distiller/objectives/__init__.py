@@ -62,9 +62,10 @@ from distiller.objectives.relations import (
     relational_distance,
     similarity_preserving,
 )
-from distiller.objectives.table import OBJECTIVES, get
+from distiller.objectives.table import ALIASES, OBJECTIVES, get
 
 __all__ = [
+    "ALIASES",
     "OBJECTIVES",
     "TTM",
     "WTTM",

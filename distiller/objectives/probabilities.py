@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from distiller.errors import InputError
-from distiller.networks.endings import made_by, tensor_may_be_probabilities
+from distiller.networks.endings import tensor_may_be_probabilities
 from distiller.networks.feature_extraction import TAKE_OFF, entry, in_words
+from distiller.networks.internals import calls, made_by
 from distiller.networks.overridden import check_same_answers
 from distiller.objectives.from_keras import FromKeras
 
@@ -86,7 +87,7 @@ def _taken_for_logits(network: keras.Model) -> Iterable[keras.KerasTensor]:
     """What layers inside a network are given as logits, as bridges and ensembles are."""
     for operation in network.operations:
         if getattr(operation, "takes_logits", False):
-            for tensor in operation._inbound_nodes[0].input_tensors:
+            for tensor in calls(operation)[0].input_tensors:
                 before, node, _ = made_by(tensor)
                 yield node.input_tensors[0] if isinstance(before, keras.layers.Rescaling) else tensor
 

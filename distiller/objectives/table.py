@@ -11,9 +11,43 @@ from distiller.utils.suggestions import unknown
 # package fills it family by family: an objective that holds another one is made from it too.
 OBJECTIVES: dict[str, type[Objective]] = {}
 
+# The acronyms of the papers, by which the field knows the methods → name in the table.
+ALIASES = {
+    "kd": "hinton",
+    "dkd": "decoupled",
+    "at": "attention",
+    "nst": "neuron_selectivity",
+    "vid": "variational_information",
+    "ab": "activation_boundaries",
+    "ft": "factor_transfer",
+    "fsp": "flow",
+    "rkd_d": "relational_distance",
+    "rkd_a": "relational_angle",
+    "sp": "similarity_preserving",
+    "cc": "correlation_congruence",
+    "pkt": "probabilistic_transfer",
+    "crd": "contrastive",
+}
+
+
+def named(name: Any) -> type[Objective]:
+    """The class of an objective from its name or from the acronym of its paper.
+
+    Raises:
+        InputError: unknown name; the message has the nearest.
+
+    >>> from distiller.objectives.table import named
+    >>> named("dkd").__name__
+    'Decoupled'
+    """
+    known = ALIASES.get(name, name) if isinstance(name, str) else name
+    if not isinstance(known, str) or known not in OBJECTIVES:
+        raise InputError(unknown("objective", name, [*OBJECTIVES, *ALIASES]))
+    return OBJECTIVES[known]
+
 
 def get(identifier: str | dict[str, Any] | Objective) -> Objective:
-    """An objective from its name, from `{"name": …, **arguments}`, or as it is.
+    """An objective from its name or the acronym of its paper, from `{"name": …, **arguments}`, or as it is.
 
     Raises:
         InputError: unknown name (the message has the nearest), or arguments that it does not take.
@@ -31,10 +65,9 @@ def get(identifier: str | dict[str, Any] | Objective) -> Objective:
         )
     arguments = {"name": identifier} if isinstance(identifier, str) else dict(identifier)
     name = arguments.pop("name", None)
-    if name not in OBJECTIVES:
-        raise InputError(unknown("objective", name, OBJECTIVES))
+    kind = named(name)
     try:
-        return OBJECTIVES[name](**arguments)
+        return kind(**arguments)
     except InputError:
         raise
     except (TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ from distiller import bridges, data, models
 from distiller.data import InOrder, Split
 from distiller.errors import InputError
 from distiller.utils.suggestions import unknown
-from distiller.objectives import OBJECTIVES
+from distiller.objectives.table import named
 from distiller.recipes.schema import Data, Network, RunRecipe
 from distiller.recipes.training import Training
 
@@ -27,8 +27,8 @@ def check_names(recipe: RunRecipe) -> None:
         models.card(recipe.teacher.load)
     for arm in recipe.arms.values():
         for objective in arm.objectives.values():
-            if isinstance(name := objective.get("name"), str) and name not in OBJECTIVES:
-                raise InputError(unknown("objective", name, OBJECTIVES))
+            if isinstance(name := objective.get("name"), str):
+                named(name)
 
 
 def load_data(section: Data, data_dir: Path | None) -> data.Dataset:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from distiller.networks.internals import start_fit_at
 from distiller.networks.saving import weights_of
 from distiller.utils.atomic_files import sweep, write_whole
 
@@ -42,8 +43,7 @@ class RestartPoint(keras.callbacks.Callback):
             with np.load(random) as states:
                 for i, variable in enumerate(self._generators()):
                     variable.assign(states[f"arr_{i}"])
-        # As Keras's own callback tells `fit` where to go on.
-        self.model._initial_epoch = int(points[-1].name.removesuffix(".weights.h5").removeprefix("epoch-"))
+        start_fit_at(self.model, int(points[-1].name.removesuffix(".weights.h5").removeprefix("epoch-")))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from distiller.networks.internals import index_in, trained_by
 from distiller.data import Augmentation, Batches, CutMix, InOrder, MixUp, Replay, Split
 from distiller.data.mixing import Mixing
 from distiller.errors import InputError, WorkError
@@ -68,7 +69,7 @@ def scale_rates(optimizer: keras.optimizers.Optimizer, rates: dict[str, float]) 
 
     def scaled(gradient, variable, learning_rate):
         # On TensorFlow it is the backend's variable that comes, which has no path.
-        known = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
+        known = trained_by(optimizer)[index_in(optimizer, variable)]
         return update(gradient, variable, learning_rate * _factor(known, rates))
 
     optimizer.update_step = scaled

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from distiller.networks.internals import flatten_layers
 from distiller.errors import InputError
 from distiller.recipes.training import Size
 
@@ -24,7 +25,7 @@ class GrowingImages(keras.callbacks.Callback):
 
     def __init__(self, network: keras.Model, sizes: Sequence[Size]):
         super().__init__()
-        layers = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.UpSampling2D)]
+        layers = [layer for layer in flatten_layers(network) if isinstance(layer, keras.layers.UpSampling2D)]
         if len(layers) != 1:
             raise InputError(
                 f"training.sizes: expected a network that enlarges its images, as with the option `resize` of "

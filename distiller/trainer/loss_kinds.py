@@ -5,6 +5,8 @@ from typing import Any, Literal, NamedTuple
 
 import keras
 
+from distiller.networks.internals import options_of_loss
+
 _TABLE: tuple[tuple[str, Any, Any], ...] = (
     ("classes", keras.losses.SparseCategoricalCrossentropy, keras.losses.sparse_categorical_crossentropy),
     (
@@ -45,7 +47,7 @@ def kind_of(loss: Any) -> Kind | None:
     >>> kind_of(keras.losses.MeanSquaredError()) is None
     True
     """
-    function, options = loss, dict(getattr(loss, "_fn_kwargs", {}))  # of a function that Keras has wrapped
+    function, options = loss, options_of_loss(loss)
     function = getattr(loss, "fn", function) if isinstance(loss, keras.losses.Loss) else function
     while isinstance(function, partial):
         options, function = {**function.keywords, **options}, function.func

@@ -1,18 +1,18 @@
 """The steps on JAX: the same, with all state passed in and out."""
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 
+from distiller.networks.internals import BeforeSymbolicBuild, peek
 from distiller.optimizers import pairs_gradients
 
 State = tuple[list[Any], ...]
 
 
-class JaxStep:
+class JaxStep(BeforeSymbolicBuild):
     """One teacher forward, one student forward under `jax.vjp`, one update."""
 
     _look: Callable[[Any], None] | None = None
@@ -26,17 +26,18 @@ class JaxStep:
         finally:
             self._look = None
 
-    def _symbolic_build(self: Any, iterator: Any = None, data_batch: Any = None) -> None:
+    def before_symbolic_build(self: Any, iterator: Any, batch: Any) -> Any:
+        """Look at the first batch, of which Keras makes loss and metrics."""
         # Keras makes loss and metrics here, of the shapes of a first batch. Of a stream it would be lost: it is put
         # back. And here the variables still hold their values, which in an epoch they do not.
         look, self._look = self._look, None
         if iterator is not None:
-            data_batch = _put_back(iterator)
-            if data_batch is None and look is not None:
-                data_batch = next((next(batches) for _, _, batches in iterator), None)
-        if look is not None and data_batch is not None:
-            look(data_batch)
-        super()._symbolic_build(iterator, data_batch)  # type: ignore[misc]
+            batch = peek(iterator)
+            if batch is None and look is not None:
+                batch = next((next(batches) for _, _, batches in iterator), None)
+        if look is not None and batch is not None:
+            look(batch)
+        return batch
 
     def train_step(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
         """Train on one batch; `state` holds trainable, other, optimiser and metric variables."""
@@ -129,23 +130,3 @@ def _now(scope: keras.StatelessScope, variables: Iterable[Any], before: Iterable
         new = scope.get_current_value(variable)
         found.append(old if new is None else new)
     return found
-
-
-def _put_back(epochs: Any) -> Any:
-    """The first batch of a stream, an iterator over its epochs of Keras's, which gives it again; None of others.
-
-    Arrays and a `PyDataset` are asked by number, and use nothing up.
-    """
-    if type(epochs.data_adapter).__name__ in ("ArrayDataAdapter", "PyDatasetAdapter"):
-        return None
-    batches, own = iter(epochs._get_iterator()), epochs._get_iterator
-    first = next(batches, None)
-    if first is None:
-        return None
-
-    def again() -> Iterator[Any]:
-        epochs._get_iterator = own
-        return itertools.chain([first], batches)
-
-    epochs._get_iterator = again
-    return first
