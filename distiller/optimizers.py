@@ -1,4 +1,4 @@
-"""An optimiser that gives the distillation's gradient more momentum than the task's."""
+"""An optimizer that gives the distillation's gradient more momentum than the task's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class DOT(keras.optimizers.Optimizer):
 
     A training step computes both gradients and calls `apply_both`. Gradients travel through Keras as pairs, tensors
     of shape (2, *shape of the variable), so that clipping, weight decay, accumulation and averages work as in every
-    Keras optimiser; norms are those of the pair. Where `apply_both` cannot be called, `pack` makes the pairs:
+    Keras optimizer; norms are those of the pair. Where `apply_both` cannot be called, `pack` makes the pairs:
 
         optimizer.apply_both(of_task, of_distillation, variables)
         optimizer.stateless_apply(state, optimizer.pack(of_task, of_distillation), values)          # on JAX
@@ -93,9 +93,9 @@ class DOT(keras.optimizers.Optimizer):
         """One pair a variable, (2, *its shape), or None where neither loss reaches it.
 
         Args:
-            task: gradients of the task's loss and the regularisers, None where it does not reach a variable.
+            task: gradients of the task's loss and the regularizers, None where it does not reach a variable.
             distillation: gradients of the objectives' weighted losses, likewise.
-            variables: those that the gradients belong to; by default those that the optimiser was built on.
+            variables: those that the gradients belong to; by default those that the optimizer was built on.
 
         Raises:
             InputError: not as many gradients as variables.
@@ -153,6 +153,6 @@ class DOT(keras.optimizers.Optimizer):
 
 
 def pairs_gradients(optimizer: keras.optimizers.Optimizer) -> DOT | None:
-    """The optimiser itself, or the one inside a loss scaling, if it wants a gradient of each of the two losses."""
+    """The optimizer itself, or the one inside a loss scaling, if it wants a gradient of each of the two losses."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     return inner if isinstance(inner, DOT) else None

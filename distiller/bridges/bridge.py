@@ -1,4 +1,4 @@
-"""What every bridge is: the teacher's knowledge, told in the student's classes."""
+"""Base class of bridges: the teacher's knowledge, told in the student's classes."""
 
 import weakref
 from typing import Any

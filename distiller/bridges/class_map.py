@@ -32,18 +32,18 @@ class ClassMap(Bridge):
 
     p_s(y) = sum of p_t(c) over c in group(y), divided by the sum over all groups; as logits the log-sum-exp of each
     group, whose softmax is p_s. Nothing is fitted. A temperature in an objective softens these sums:
-    softmax(logits / temperature) is p_s ** (1 / temperature), renormalised.
+    softmax(logits / temperature) is p_s ** (1 / temperature), renormalized.
 
     Args:
         groups: class of the student → class of the teacher, or a list of them (synonyms, or the parts of a superclass);
             or a list with one such group for each class of the student. Classes are names or indices. Classes of the
-            teacher that are in no group are left out, and the probability of the others is renormalised.
+            teacher that are in no group are left out, and the probability of the others is renormalized.
         names: the names of the teacher's classes in the order of its logits; needed where `groups` has names of them.
         classes: the names of the student's classes in the order of its logits; the keys of `groups` where not given.
         rest: the class of the student that stands for "none of these": all classes of the teacher in no group.
         allow_missing: let classes of the student have no class of the teacher. Their logit is −10000: the teacher
             never says them, so their images should have labels. Only for objectives that compare probabilities: in a
-            squared error or a standardisation of logits this number outweighs all others.
+            squared error or a standardization of logits this number outweighs all others.
 
     Attributes:
         classes: the names of the student's classes, or their indices where they have no names.

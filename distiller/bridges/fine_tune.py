@@ -48,7 +48,7 @@ class FineTune(Fitted):
             train: a pair (images (n, h, w, c), labels (n,)) in the student's classes, where labels −1 are left out, or
                 whatever else `keras.Model.fit` takes.
             classes: the student's number of classes.
-            optimizer: a Keras optimiser; SGD with momentum at 0.02 by default.
+            optimizer: a Keras optimizer; SGD with momentum at 0.02 by default.
             fit: epochs, validation_data, callbacks and so on.
 
         Raises:

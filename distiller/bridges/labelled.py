@@ -39,7 +39,7 @@ def labelled(images: Any, labels: Any, classes: int) -> tuple[np.ndarray, np.nda
 def labelled_outputs(
     network: keras.Model, train: Any, validation: Any, classes: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What `network` answers to the labelled images of two pairs (images, labels), and their labels.
+    """The outputs of `network` for the labelled images of two pairs (images, labels), and their labels.
 
     Returns:
         For each pair float32 outputs (n, …) and labels (n,), without the images of label −1.

@@ -19,7 +19,7 @@ Layers = list[tuple[np.ndarray, np.ndarray]]
 class Probe(Fitted):
     """A classifier on what the last layer of the frozen teacher sees, fitted in the student's classes.
 
-    Logistic regression with an L2 penalty (Alain & Bengio 2016, 1610.01644) on standardised features, or with `hidden`
+    Logistic regression with an L2 penalty (Alain & Bengio 2016, 1610.01644) on standardized features, or with `hidden`
     a perceptron with one hidden layer, both by scikit-learn. The teacher's features stay as they are, so a feature
     objective sees the teacher itself.
 

@@ -45,7 +45,7 @@ def joined(networks: Mapping[str, keras.Model]) -> dict[str, keras.Model]:
 
 
 def parted(groups: Mapping[str, keras.Model]) -> dict[str, keras.Model]:
-    """What `joined` was given; networks that share their inputs share their layers."""
+    """The networks that `joined` was given; those that share their inputs share their layers."""
     return {
         name: network if name == names else keras.Model(entry(network), network.output[name], name=name)
         for names, network in groups.items()

@@ -16,11 +16,11 @@ from distiller.objectives.probabilities import refuse_probabilities
 
 
 class Transport(Fitted):
-    """What share of each of the teacher's classes is which of the student's: q = p @ M, with the logits log q.
+    """The shares of each of the teacher's classes in those of the student: q = p @ M, with the logits log q.
 
     p (C_t,) is the teacher's softmax and each row of M (C_t, C_s) sums to 1, so that q (C_s,) does. `most_likely` finds
     M. Unlike a probe it sees no features, only what the teacher says, and what it learned can be read: see `matches`.
-    A temperature in an objective softens q: softmax(logits / temperature) is q ** (1 / temperature), renormalised.
+    A temperature in an objective softens q: softmax(logits / temperature) is q ** (1 / temperature), renormalized.
 
     Args:
         smoothing: weight, in images, of a uniform row that is mixed into each row of M, so that no probability is 0.
@@ -106,9 +106,9 @@ class Transport(Fitted):
 
 
 def most_likely(p: np.ndarray, labels: np.ndarray, classes: int, smoothing: float, steps: int) -> np.ndarray:
-    """The matrix M that makes the labels most likely under q = p @ M, by expectation maximisation.
+    """The matrix M that makes the labels most likely under q = p @ M, by expectation maximization.
 
-    It maximises the sum over images of log q(y), plus smoothing / C_s · the sum of log M, which is concave in M: there
+    It maximizes the sum over images of log q(y), plus smoothing / C_s · the sum of log M, which is concave in M: there
     is one maximum, and no step goes down (Dempster, Laird & Rubin 1977, theorem 1). With the responsibility
     r(t) = p(t) M[t, y] / q(y) of the teacher's class t for an image of class y, a step is
 

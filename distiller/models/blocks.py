@@ -12,7 +12,7 @@ SHIFT, SCALE = 127.5, 64.0
 
 @dataclass(frozen=True)
 class Norm:
-    """What a network's batch normalisations have in common: `momentum` of the moving statistics, and `epsilon`."""
+    """The common arguments of a network's batch normalizations: `momentum` of the moving statistics, and `epsilon`."""
 
     momentum: float
     epsilon: float
@@ -54,7 +54,7 @@ def pooled(x, reduction: int, dtype: str):
 
 
 def bare_conv(x, filters: int, name: str, *, kernel: int = 3, strides: int = 1, dtype: str):
-    """Convolution without bias, for a normalisation to follow."""
+    """Convolution without bias, for a normalization to follow."""
     return layers.Conv2D(
         filters,
         kernel,
@@ -78,13 +78,13 @@ def conv(
     dtype: str,
     norm: Norm = SMALL_IMAGES,
 ):
-    """Convolution without bias, batch normalisation and, where named, an activation."""
+    """Convolution without bias, batch normalization and, where named, an activation."""
     x = bare_conv(x, filters, name, kernel=kernel, strides=strides, dtype=dtype)
     return normalize(x, name, activation=activation, dtype=dtype, norm=norm)
 
 
 def normalize(x, name: str, *, activation: str | None, dtype: str, norm: Norm = SMALL_IMAGES):
-    """Batch normalisation and, where named, an activation."""
+    """Batch normalization and, where named, an activation."""
     x = layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon, dtype=dtype, name=f"{name}_norm")(x)
     return x if activation is None else layers.Activation(activation, dtype=dtype, name=f"{name}_{activation}")(x)
 

@@ -1,4 +1,4 @@
-"""What a network costs: parameters and multiply-adds."""
+"""Cost of a network: parameters and multiply-adds."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _COUNTED = (layers.Dense, *_TO_OUTPUTS, *_FROM_INPUTS)
 
 
 def parameters(model: keras.Model) -> int:
-    """Number of weights that the exported model holds, moving statistics of batch normalisation included."""
+    """Number of weights that the exported model holds, moving statistics of batch normalization included."""
     return int(model.count_params())
 
 

@@ -11,7 +11,7 @@ _ROUNDED = "fake_quantized_kernel"
 
 
 def fusible(layer: layers.Layer) -> bool:
-    """Whether this layer has the slow gradient."""
+    """True where this layer has the slow gradient."""
     aware = isinstance(layer, layers.DepthwiseConv2D) and hasattr(layer, _ROUNDED)
     return (
         (type(layer) is layers.DepthwiseConv2D or aware)
@@ -25,7 +25,7 @@ def fusible(layer: layers.Layer) -> bool:
 def call(layer: layers.DepthwiseConv2D, inputs):
     """Depthwise convolution, bias and activation. inputs: (batch, h, w, c).
 
-    A layer that does not train is computed by Keras, whose operators the graph optimiser fuses.
+    A layer that does not train is computed by Keras, whose operators the graph optimizer fuses.
     """
     import tensorflow as tf
 

@@ -16,11 +16,11 @@ _KERNELS = (normalization, depthwise)
 def fuse(model: keras.Model) -> keras.Model:
     """Let the layers of `model`, those of nested models too, use fast kernels; changes and returns `model`.
 
-    Batch normalisation is computed in one kernel. Where the network is in bfloat16, the input's gradient of depthwise
+    Batch normalization is computed in one kernel. Where the network is in bfloat16, the input's gradient of depthwise
     convolutions with strides, which MobileNets would wait for, is computed in float32. Outputs, gradients and moving
     statistics are those of Keras within rounding. A loaded or cloned model has to be fused again.
 
-    Normalisation that the kernel cannot take (another axis than the last, inputs that are not four-dimensional, renorm,
+    Normalization that the kernel cannot take (another axis than the last, inputs that are not four-dimensional, renorm,
     masks, `synchronized`, variables in another dtype than float32, float64), subclasses of these layers, and every
     layer on another backend than TensorFlow, stay as they are.
     """

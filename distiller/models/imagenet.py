@@ -101,7 +101,7 @@ def assign(model: keras.Model, stored: dict[str, np.ndarray]) -> None:
 def _places(model: keras.Model) -> Iterator[tuple[keras.Variable, str, tuple[int, ...]]]:
     """Each weight but the head's, with its name in the file and the order of the file's axes in Keras.
 
-    In the file the units are numbered through all stages, and a unit's normalisations by their place: 0 after the
+    In the file the units are numbered through all stages, and a unit's normalizations by their place: 0 after the
     expansion, 1 after the depthwise convolution, 2 after the projection. Layers are in the order of their computation.
     """
     unit, norm = 0, ""

@@ -80,7 +80,7 @@ def _without(tensor: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _plain(operation: Any, before: keras.KerasTensor) -> keras.KerasTensor:
-    """What a layer without its softmax or sigmoid makes of what it is given."""
+    """The output of a layer without its softmax or sigmoid."""
     if not isinstance(operation, keras.Layer):
         return before
     if not operation.weights:

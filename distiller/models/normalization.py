@@ -1,6 +1,6 @@
-"""Batch normalisation in one kernel.
+"""Batch normalization in one kernel.
 
-Keras 3 composes batch normalisation of a dozen small operations, which takes almost half the time of a training
+Keras 3 composes batch normalization of a dozen small operations, which takes almost half the time of a training
 step of a small network on a CPU.
 """
 
@@ -8,7 +8,7 @@ from keras import layers
 
 
 def fusible(layer: layers.Layer) -> bool:
-    """Whether the kernel computes what this layer does."""
+    """True where the kernel computes what this layer does."""
     if type(layer) is not layers.BatchNormalization:
         return False
     spec = layer.input_spec
@@ -24,7 +24,7 @@ def fusible(layer: layers.Layer) -> bool:
 
 
 def call(layer: layers.BatchNormalization, inputs, training=None, mask=None):
-    """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1), statistics in float32. inputs: (batch, h, w, c)."""
+    """Batch normalization (Ioffe & Szegedy 2015, algorithm 1), statistics in float32. inputs: (batch, h, w, c)."""
     import tensorflow as tf
 
     if mask is not None:

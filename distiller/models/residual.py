@@ -58,7 +58,7 @@ def wide_resnet(
 ) -> keras.Model:
     """Wide ResNet-`depth`-`width` of 6n+4 layers, pre-activation (Zagoruyko & Komodakis 2016, 1605.07146).
 
-    Feature layers: `stage1`, `stage2`, `stage3` (before the next normalisation), `features`, `logits`.
+    Feature layers: `stage1`, `stage2`, `stage3` (before the next normalization), `features`, `logits`.
     Above 96 pixels the stem makes images smaller first, by `reduction` (`blocks.reduction_of`).
     """
     if depth < 10 or (depth - 4) % 6:

@@ -27,7 +27,7 @@ def packaged() -> list[str]:
 
 
 def card(name: str) -> dict[str, Any]:
-    """What is known of packaged weights: network, classes, data, recipe, accuracy (a fraction), log, SHA-256."""
+    """The card of packaged weights: network, classes, data, recipe, accuracy (a fraction), log, SHA-256."""
     if name not in packaged():
         raise InputError(unknown("packaged model", name, packaged()))
     return json.loads((_FOLDER / f"{name}.json").read_text())

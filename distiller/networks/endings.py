@@ -14,20 +14,20 @@ _LINEAR = (None, keras.activations.linear)
 
 
 def passes_on(operation: Any) -> bool:
-    """Whether a layer or operation gives what it takes, in another shape or dtype at most."""
+    """True where a layer or operation gives what it takes, in another shape or dtype at most."""
     if isinstance(operation, keras.layers.Activation):
         return operation.activation in _LINEAR
     return isinstance(operation, _PASSING) or _named(operation, _PASSING_OPS)
 
 
 def is_softmax(operation: Any) -> bool:
-    """Whether a layer or operation gives the probabilities of a softmax."""
+    """True where a layer or operation gives the probabilities of a softmax."""
     own = isinstance(operation, keras.layers.Softmax) or _named(operation, ("Softmax",))
     return own or getattr(operation, "activation", None) is keras.activations.softmax
 
 
 def is_sigmoid(operation: Any) -> bool:
-    """Whether a layer or operation gives the probabilities of a sigmoid."""
+    """True where a layer or operation gives the probabilities of a sigmoid."""
     return _named(operation, ("Sigmoid",)) or getattr(operation, "activation", None) is keras.activations.sigmoid
 
 
@@ -52,22 +52,22 @@ def maker(tensor: keras.KerasTensor) -> Any:
 
 
 def is_nested(operation: Any) -> bool:
-    """Whether an operation is a model whose layers form a graph."""
+    """True where an operation is a model whose layers form a graph."""
     return isinstance(operation, keras.Model) and not is_subclassed(operation)
 
 
 def may_be_probabilities(model: keras.Model) -> bool:
-    """Whether an output may be one of a softmax or sigmoid: see `tensor_may_be_probabilities`."""
+    """True where an output may be one of a softmax or sigmoid: see `tensor_may_be_probabilities`."""
     return is_subclassed(model) or any(map(tensor_may_be_probabilities, model.outputs))
 
 
 def tensor_may_be_probabilities(tensor: keras.KerasTensor) -> bool:
-    """Whether the numbers of a symbolic tensor may be probabilities: they are no plain product with a kernel."""
+    """True where the numbers of a symbolic tensor may be probabilities: they are no plain product with a kernel."""
     last = maker(tensor)
     known = type(last).__module__.startswith(("keras.", "distiller.", "tflite."))
     return not (known and hasattr(last, "kernel") and getattr(last, "activation", None) in _LINEAR)
 
 
 def _named(operation: Any, names: tuple[str, ...]) -> bool:
-    """Whether it is one of the operations of `keras.ops`, whose classes are not public."""
+    """True where it is one of the operations of `keras.ops`, whose classes are not public."""
     return not isinstance(operation, keras.Layer) and type(operation).__name__ in names

@@ -176,14 +176,14 @@ def _all_layers(model: keras.Model) -> list[keras.Layer]:
 
 
 def _of(model: keras.Model, layer: keras.Layer, side: str) -> Any:
-    """What a layer takes ("inputs") or gives ("outputs") in a model: in others, which share it, it has others."""
+    """The tensors that a layer takes ("inputs") or gives ("outputs") in a model; in others it has others."""
     call = calls_in(model, layer)[0]
     found = call.input_tensors if side == "inputs" else call.outputs
     return found[0] if len(found) == 1 else found
 
 
 def entry(model: keras.Model) -> Any:
-    """What a network is fed: one symbolic tensor or, for several inputs, a list."""
+    """The inputs of a network: one symbolic tensor or, for several inputs, a list."""
     # Not `model.input`: for a Sequential model inside another it is the outer model's tensor.
     return model.inputs[0] if len(model.inputs) == 1 else model.inputs
 
@@ -232,7 +232,7 @@ def check_logits(model: keras.Model, *, role: str) -> None:
 
 
 def penultimate(model: keras.Model) -> keras.KerasTensor:
-    """What the last layer of `model` sees: its features, of shape (batch, channels).
+    """The input of the last layer of `model`: its features, of shape (batch, channels).
 
     What rounds the logits of a quantization-aware model is not its last layer.
 

@@ -1,4 +1,4 @@
-"""What a teacher's answers depend on, in a few short strings that can be compared."""
+"""Everything that a teacher's outputs depend on, in a few short strings that can be compared."""
 
 import hashlib
 import itertools
@@ -84,7 +84,7 @@ def _short(digest: Any) -> str:
 
 
 def _without_names(part: Any, places: Mapping[str, int]) -> Any:
-    """A serialised network with the place of a layer, among its neighbours, where its name was."""
+    """A serialized network with the place of a layer, among its neighbours, where its name was."""
     if isinstance(part, dict):
         if isinstance(part.get("layers"), list):
             names = map(_name, part["layers"])

@@ -26,7 +26,7 @@ class MaskOf(keras.layers.Layer):
 
 
 def hides(tensor: keras.KerasTensor) -> bool:
-    """Whether a mask hides positions of a symbolic tensor (batch, …, features)."""
+    """True where a mask hides positions of a symbolic tensor (batch, …, features)."""
     mask_of = MaskOf()
     mask_of(tensor)
     return mask_of.masked

@@ -9,9 +9,9 @@ from distiller.utils.atomic_files import write_whole
 
 
 def save_network(network: keras.Model, path: str | Path) -> None:
-    """Save a network as a `.keras` file without its optimiser, loss and metrics; it keeps them.
+    """Save a network as a `.keras` file without its optimizer, loss and metrics; it keeps them.
 
-    Half the bytes, and Keras alone opens it: an optimiser or a loss of this package would have to be imported first.
+    Half the bytes, and Keras alone opens it: an optimizer or a loss of this package would have to be imported first.
 
     Raises:
         OSError: the file cannot be written, as on a full disk; one that was there before stays.
@@ -39,7 +39,7 @@ class _InMemory(io.BytesIO):
 
 
 def weights_of(network: keras.Model) -> memoryview:
-    """What a `.weights.h5` file of a network holds, with its optimiser's state.
+    """The content of a `.weights.h5` file of a network, with its optimizer's state.
 
     Made in memory: HDF5 that writes to a full disk ends the process with a segmentation fault.
     """

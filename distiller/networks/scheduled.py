@@ -14,7 +14,7 @@ Number: TypeAlias = float | Schedule
 
 @keras.saving.register_keras_serializable("distiller")
 class Adjustable(keras.layers.Layer):
-    """A number in a variable, or a schedule over the steps of the optimiser.
+    """A number in a variable, or a schedule over the steps of the optimizer.
 
     Args:
         value: a number, which `assign` changes later also where a training step is already compiled; or a
@@ -75,7 +75,7 @@ def attach(model: keras.Model, clock: Callable[[], Any]) -> None:
 
     Args:
         model: which is trained.
-        clock: how often its optimiser has updated it.
+        clock: how often its optimizer has updated it.
     """
     for part in flatten_layers(model):
         if isinstance(part, Adjustable):

@@ -11,7 +11,7 @@ from distiller.networks.overridden import check_no_preprocessor
 
 
 def is_subclassed(model: Any) -> bool:
-    """Whether `model` is a Keras model whose layers form no graph."""
+    """True where `model` is a Keras model whose layers form no graph."""
     return isinstance(model, keras.Model) and not getattr(model, "inputs", None)
 
 

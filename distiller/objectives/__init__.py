@@ -1,4 +1,4 @@
-"""What the student should match of the teacher: one method a file, one table."""
+"""Objectives: the methods of distillation, one a file, one table."""
 
 from distiller.objectives import features, logits, relations
 from distiller.objectives.features import (

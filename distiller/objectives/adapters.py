@@ -23,7 +23,7 @@ class AdaptedObjective(FeatureObjective):
     feature maps. It is there where the numbers of channels differ, or always where the class says so. `adapt` averages
     the larger map down to the smaller and applies it. The adapter is trained with the student and not exported.
 
-    Class attributes: `always`; `bias` of the linear map; `batch_norm` if batch normalisation follows it.
+    Class attributes: `always`; `bias` of the linear map; `batch_norm` if batch normalization follows it.
     """
 
     always = False
@@ -96,7 +96,7 @@ class AdaptedLayersObjective(AdaptedObjective):
 
 
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation by the batch's own statistics, with a learned scale and offset a channel."""
+    """Batch normalization by the batch's own statistics, with a learned scale and offset a channel."""
 
     def build(self, input_shape):
         """Make scale and offset."""
@@ -115,6 +115,6 @@ def convolution(shape: Shape, channels: int | None, **options: Any) -> keras.lay
 
 
 def linear_words(shape: Shape, *, batch_norm: bool = False) -> str:
-    """What a linear map of channels is called on features of `shape`."""
+    """The name of a linear map of channels on features of `shape`."""
     name = convolution_words(1, shape) if len(shape) > 2 else "linear layer"
-    return f"{name} with batch normalisation" if batch_norm else name
+    return f"{name} with batch normalization" if batch_norm else name

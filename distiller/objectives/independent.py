@@ -62,11 +62,11 @@ class Independent(Softened):
         self.softmax = not (independent if self.independent is None else self.independent)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return self.compare(teacher, student) if self.softmax else of_each_label(teacher, student, self.compare)
 
     def compare(self, teacher, student):
-        """One loss a sample, float32 (batch,), of logits (batch, classes)."""
+        """One loss per sample, float32 (batch,), of logits (batch, classes)."""
         raise TypeError(f"{type(self).__name__} does not implement compare(teacher, student)")
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What objectives on features compute with: pooling, normalising, rows; all in float32, channels last."""
+"""Helpers of objectives on features: pooling, normalizing, rows; all in float32, channels last."""
 
 import math
 
@@ -67,7 +67,7 @@ def unit(vectors, axis: int = -1):
 def standardize(features, epsilon: float = 1e-5):
     """Features of mean 0 and variance 1 a channel, over the batch and the positions.
 
-    Batch normalisation without moving averages, for adapters work only in training.
+    Batch normalization without moving averages, for adapters work only in training.
     """
     mean, variance = ops.moments(features, axes=list(range(len(features.shape) - 1)), keepdims=True)
     return (features - mean) * ops.rsqrt(variance + epsilon)

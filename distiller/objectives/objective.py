@@ -1,4 +1,4 @@
-"""What every objective is: a layer that compares teacher and student and returns one loss a sample."""
+"""Base class of objectives: a layer that compares teacher and student and returns one loss per sample."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ class Objective(keras.layers.Layer):
     """One thing that a student should match of its teacher.
 
     A subclass implements `call(teacher, student, labels)`. `teacher` and `student` are what the taps name: the logits
-    (batch, classes) by default, the outputs of one layer, or a list for several layers. It returns one loss a sample,
+    (batch, classes) by default, the outputs of one layer, or a list for several layers. It returns one loss per sample,
     float32 of shape (batch,). It neither weighs nor averages: the Distiller does, so that sample weights count. A
     subclass with adapters makes them in `build(teacher_shape, student_shape, labels_shape)`; they are trained with the
     student and not exported with it.
@@ -58,7 +58,7 @@ class Objective(keras.layers.Layer):
         return super().__call__(keras.tree.map_structure(ops.stop_gradient, teacher), *arguments, **options)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         raise TypeError(f"{type(self).__name__} does not implement call(teacher, student, labels)")
 
     def get_config(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _SAMPLES = 16
 
 
 def are_probabilities(answers: Any) -> bool:
-    """Whether every row of (…, classes) is at least 0 and sums to 1, as those of a softmax, and no logits do.
+    """True where every row of (…, classes) is at least 0 and sums to 1, as those of a softmax, and no logits do.
 
     >>> import numpy as np
     >>> are_probabilities(np.array([[0.5, 0.5], [0.1, 0.9]])), are_probabilities(np.array([[0.5, 0.5], [3.0, -2.0]]))
@@ -84,7 +84,7 @@ def _on_logits(distiller: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _taken_for_logits(network: keras.Model) -> Iterable[keras.KerasTensor]:
-    """What layers inside a network are given as logits, as bridges and ensembles are."""
+    """The tensors that layers inside a network take for logits, as bridges and ensembles are."""
     for operation in network.operations:
         if getattr(operation, "takes_logits", False):
             for tensor in calls(operation)[0].input_tensors:

@@ -83,7 +83,7 @@ def describe(teacher: Shape, student: Shape, *, layer: str = "", resized: bool =
 
 
 def convolution_words(size: int, shape: Shape) -> str:
-    """What a convolution on maps of `shape` is called, of `size` along each axis of positions.
+    """The name of a convolution on maps of `shape`, of `size` along each axis of positions.
 
     >>> convolution_words(3, (None, 8, 8, 4)), convolution_words(1, (None, 7, 4))
     ('3×3 convolution', '1-wide convolution')

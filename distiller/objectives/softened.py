@@ -12,7 +12,7 @@ class Softened(Objective):
     """An objective with a temperature, which may change during a training.
 
     Args:
-        temperature: a number above 0, or a `keras.optimizers.schedules` schedule over the steps of the optimiser.
+        temperature: a number above 0, or a `keras.optimizers.schedules` schedule over the steps of the optimizer.
             A number may be given anew at any time: `objective.temperature = 2.0`, in a callback for example; a step
             that is compiled already then has it too.
 

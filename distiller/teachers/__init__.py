@@ -1,4 +1,4 @@
-"""Teachers: where they come from."""
+"""Teacher networks: caching, ensembles, diagnosis."""
 
 from distiller.networks.zero_teacher import silent
 from distiller.teachers.caching.cache import Cache

@@ -27,7 +27,7 @@ class JaxAfterStep:
     """On JAX all that changes is passed in and out, and a teacher that is not would be a constant."""
 
     def train_step(self: Any, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
-        """Train on one batch; `state` holds trainable, other, optimiser and metric variables."""
+        """Train on one batch; `state` holds trainable, other, optimizer and metric variables."""
         with _holding(self.non_trainable_variables, state[1]):
             logs, (trainable, fixed, slots, counts) = super().train_step(state, data)  # type: ignore[misc]
         variables = [*self.trainable_variables, *self.non_trainable_variables, *self.optimizer.variables]

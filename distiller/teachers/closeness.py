@@ -25,7 +25,7 @@ class Closeness:
     largest_difference: float
 
     def within(self, agreement: float, divergence: float) -> bool:
-        """Whether as many samples agree, and the divergence is no greater."""
+        """True where as many samples agree, and the divergence is no greater."""
         return self.agreement >= agreement and self.divergence <= divergence
 
 

@@ -1,4 +1,4 @@
-"""A teacher that only answers: its batch normalisations in its convolutions, its feature maps in bfloat16."""
+"""A teacher that only answers: its batch normalizations in its convolutions, its feature maps in bfloat16."""
 
 import warnings
 from typing import Any
@@ -14,7 +14,7 @@ from tflite.errors import ModelError
 from tflite.keras_graph.batch_norm import norm_after, scale_and_shift
 from tflite.keras_graph.graph import Call, Graph, Made, Value, read, write
 
-# What batch normalisation folds into, with the axes of the kernel along which its output channels lie.
+# What batch normalization folds into, with the axes of the kernel along which its output channels lie.
 _CHANNEL_AXES: dict[type, tuple[int, ...]] = {
     layers.Conv1D: (-1,),
     layers.Conv2D: (-1,),
@@ -34,12 +34,12 @@ def frozen(
 ) -> keras.Model:
     """A copy of `teacher` that answers sooner and is not to be trained; `teacher` stays as it is.
 
-    A batch normalisation that alone takes the result of a convolution or dense layer becomes part of its kernel and
+    A batch normalization that alone takes the result of a convolution or dense layer becomes part of its kernel and
     bias (Jacob et al. 2018, equation 14, with the moving statistics). What computes feature maps, from the first
     convolution to the last map, computes in `dtype`; preprocessing, pooled features and logits keep their precision.
 
-    Layers have the names they had, so that taps find them; the tap of a folded convolution is what its normalisation
-    gives. Objectives that read a normalisation's own numbers (`Overhaul`) need the teacher itself.
+    Layers have the names they had, so that taps find them; the tap of a folded convolution is what its normalization
+    gives. Objectives that read a normalization's own numbers (`Overhaul`) need the teacher itself.
 
     Args:
         teacher: functional or sequential, logits (batch, classes) out.
@@ -117,7 +117,7 @@ def _maps(graph: Graph) -> set[Value]:
 
 
 def _is_map(value: Value) -> bool:
-    """Whether a tensor is an image of more than one position: logits may be one of a single position."""
+    """True where a tensor is an image of more than one position: logits may be one of a single position."""
     return value.rank == 4 and tuple(value.symbol.shape[1:3]) != (1, 1)
 
 
@@ -128,13 +128,13 @@ def _fold(graph: Graph) -> None:
         once = norm is not None and uses.count(id(call.operation)) == uses.count(id(norm.operation)) == 1
         if norm is not None and once and _folds(call, norm):
             call.operation = _folded(call, norm)
-            # What taps the normalisation finds its result.
+            # What taps the normalization finds its result.
             norm.operation = layers.Identity(name=norm.name, dtype=norm.kind.dtype_policy.name)
             norm.args, norm.kwargs = (call.output,), {}
 
 
 def _folds(call: Call, norm: Call) -> bool:
-    """Whether nothing comes between the two, and both have their channels on the last axis."""
+    """True where nothing comes between the two, and both have their channels on the last axis."""
     return (
         type(norm.kind) is layers.BatchNormalization
         and norm.kind.axis in (-1, norm.inputs[0].rank - 1)

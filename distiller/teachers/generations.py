@@ -34,7 +34,7 @@ def born_again(
     """Train a network from the labels, then `generations` more, each from the one before: born-again networks.
 
     Furlanello et al. 2018, 1805.04770: with generation k's network f_k, a new one of the same architecture and other
-    initial weights minimises loss(labels, f_{k+1}) + loss(f_k, f_{k+1}), and may become better than f_k. One generation
+    initial weights minimizes loss(labels, f_{k+1}) + loss(f_k, f_{k+1}), and may become better than f_k. One generation
     from a trained `first` is the self-training of Yuan et al. 2020, 1909.11723 (Tf-KD_self). The mean of all
     generations is the paper's ensemble: `teachers.ensemble([g.network for g in found], classes)`.
 

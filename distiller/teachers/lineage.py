@@ -18,7 +18,7 @@ _NAME = re.compile(r"generation-(\d+)\.(?:keras|json)")
 
 @dataclass(frozen=True)
 class Parent:
-    """What teaches a generation: "`first`" or "generation 2", and the digest of its weights."""
+    """The teacher of a generation: "`first`" or "generation 2", and the digest of its weights."""
 
     name: str
     weights: str
@@ -35,7 +35,7 @@ class Lineage:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def has(self, number: int) -> bool:
-        """Whether that generation is there."""
+        """True where that generation is there."""
         return self._network(number).exists()
 
     def read(self, number: int, expected: keras.Model, parent: Parent | None) -> keras.Model:

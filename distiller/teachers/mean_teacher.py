@@ -41,8 +41,8 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
         θ' ← a · θ' + (1 − a) · θ,    a = min(1 − 1 / (t + 1), decay).
 
     It starts as a copy of the student. Trained weights are averaged; those that are not, such as the moving statistics
-    of a batch normalisation, are the student's. A step is one of the optimiser: with accumulated gradients, one in
-    several batches; a step that a loss scaling leaves out is none. t goes on after a new `compile`, whose optimiser
+    of a batch normalization, are the student's. A step is one of the optimizer: with accumulated gradients, one in
+    several batches; a step that a loss scaling leaves out is none. t goes on after a new `compile`, whose optimizer
     counts from 0, and is saved with the Distiller. All of it happens in the compiled step, on TensorFlow and JAX, also
     with several `steps_per_execution`. The average usually is the better network: `distiller.teacher.save(…)`.
 
@@ -87,7 +87,7 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
         # Tracked, unlike the teacher of a Distiller: its weights change in the step.
         self.average = average
         self.updates = self._counter("updates")
-        self.counted = self._counter("counted")  # what the optimiser said at the last of them
+        self.counted = self._counter("counted")  # what the optimizer said at the last of them
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """As `Distiller.compile`; the average goes on."""
@@ -96,7 +96,7 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
         self.counted.assign(ops.convert_to_numpy(self.optimizer.iterations))
 
     def after_step(self) -> None:
-        """Move the average, if the optimiser has updated the student since the last time."""
+        """Move the average, if the optimizer has updated the student since the last time."""
         step = ops.cast(self.optimizer.iterations, "int32")
         moves = ops.not_equal(step, self.counted)
         updates = self.updates + ops.cast(moves, "int32")

@@ -45,7 +45,7 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         loss(labels, student_k) + peers · Σ_{l ≠ k} objective(student_l, student_k) / (K − 1),
 
     where the objective is KL(softmax(student_l) ‖ softmax(student_k)) and sends no gradient to student l. The loss of
-    the model is the sum of theirs. In a step all students answer once and one optimiser moves them all; the paper moves
+    the model is the sum of theirs. In a step all students answer once and one optimizer moves them all; the paper moves
     them in turn, and lets each answer again after its turn. Clipping by the global norm would couple them.
 
     Labels are those of a `Distiller`: integers, −1 where unknown (such a sample has only peers), or probabilities; for
@@ -146,15 +146,15 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
             return super().fit(x, y, *args, class_weight=class_weight, callbacks=callbacks, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any]:
-        """What `compile` was given."""
+        """The arguments of `compile`."""
         if not self.compiled:
             return {}
         losses = {name: term.losses[LOGITS] for name, term in self._labels_terms.items()}
         return {**super().get_compile_config(), "loss": keras.saving.serialize_keras_object(losses)}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the model that was saved; its optimiser's variables are there to be loaded."""
-        self._restoring = True  # with the optimiser as it was saved
+        """Compile as the model that was saved; its optimizer's variables are there to be loaded."""
+        self._restoring = True  # with the optimizer as it was saved
         self.compile(**keras.saving.deserialize_keras_object(config))
         self._restoring = False
         self.optimizer.build(self.trainable_variables)
@@ -172,7 +172,7 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         return {}
 
     def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
-        """What the students answer to a batch."""
+        """The students' logits of a batch, by name."""
         return self(x, training=training)
 
     def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
@@ -245,5 +245,5 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         return over(total, self.mean_over_replicas(ops.cast(ops.size(per_sample), "float32")))
 
     def _step(self):
-        """How often the optimiser has updated the students."""
+        """How often the optimizer has updated the students."""
         return 0 if self.optimizer is None else self.optimizer.iterations

@@ -1,4 +1,4 @@
-"""A teacher that is always right and needs no network."""
+"""Virtual teacher: a fixed soft-label distribution, no network."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ class Virtual(Objective):
         self.temperature = positive("temperature", temperature)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,); `teacher` does not matter."""
+        """One loss per sample, float32 (batch,); `teacher` does not matter."""
         return virtual(student, labels, self.correct, self.temperature)
 
     def get_config(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def build(name: str, objective: Objective, pairing: Pairing) -> None:
     """Build an objective on the shapes that it will see.
 
     Raises:
-        InputError: it does not fit the networks, or does not return one loss a sample.
+        InputError: it does not fit the networks, or does not return one loss per sample.
     """
     compared = pairing.compared(name, objective, *pairing.symbols())
     if isinstance(objective, Independent):
@@ -51,7 +51,7 @@ def build(name: str, objective: Objective, pairing: Pairing) -> None:
         raise InputError(f"Objective {name!r} does not fit the networks: {error}") from error
     if len(loss.shape) != 1:
         raise InputError(
-            f"Expected objective {name!r} to return one loss a sample, shape (batch,). Received: {loss.shape}"
+            f"Expected objective {name!r} to return one loss per sample, shape (batch,). Received: {loss.shape}"
         )
 
 
@@ -82,13 +82,13 @@ def check_masks(name: str, objective: Objective, pairing: Pairing) -> None:
 
 
 def also_takes(objective: Objective) -> set[str]:
-    """What else an objective's `call` wants to know."""
+    """The optional arguments that an objective's `call` takes."""
     wanted = {"training", "ids"} if objective.needs_ids else {"training"}
     return wanted & inspect.signature(objective.call).parameters.keys()
 
 
 def no_teacher(student: keras.Model, objectives: Mapping[str, Objective]) -> keras.Model:
-    """What stands for a teacher that nothing asks; InputError where an objective does."""
+    """The zero teacher, where no objective asks one; InputError where one does."""
     from distiller.networks.zero_teacher import silent
 
     asking = [name for name, objective in objectives.items() if objective.needs_teacher]

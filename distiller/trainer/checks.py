@@ -55,7 +55,7 @@ def check_batch(distiller: Any, batch: Any) -> None:
 
 
 def _streams(x: Any) -> bool:
-    """Whether `x` gives batches, with their labels, and is not an array or a structure of arrays."""
+    """True where `x` gives batches, with their labels, and is not an array or a structure of arrays."""
     return not all(hasattr(part, "shape") and not hasattr(part, "element_spec") for part in keras.tree.flatten(x))
 
 
@@ -171,7 +171,7 @@ class FirstStep(Finite):
 
 @contextmanager
 def watched(callbacks: Any, watch: Finite) -> Iterator[Any]:
-    """What `fit` is given, with `watch` first: before others write what such a training has left.
+    """The callbacks that `fit` is given, with `watch` first: before others write what such a training has left.
 
     A `CallbackList` is Keras's to call as it is; it loses the watch again.
     """
@@ -198,7 +198,7 @@ def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
 
 
 def _finite(structure: Any) -> bool:
-    """Whether all numbers are finite; texts are none."""
+    """True where all numbers are finite; texts are none."""
     return all(_finite_array(part) for part in keras.tree.flatten(structure))
 
 

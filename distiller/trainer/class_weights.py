@@ -12,7 +12,7 @@ from distiller.trainer.targets import LABELS
 def weighted(
     x: Any, y: Any, class_weight: Mapping[int, float], *, held_out: float = 0.0, marked: bool = True
 ) -> tuple[Any, Any, Mapping[int, float] | None]:
-    """What `fit` is given, as (x, sample_weight, class_weight): weights of samples wherever Keras would err.
+    """The arguments of `fit`, as (x, sample_weight, class_weight): weights of samples wherever Keras would err.
 
     As with Keras, samples whose class has no weight get 1. So do unlabelled ones, whose labels are below zero: in a
     `tf.data.Dataset` Keras looks up a class -1, and of a vector of them it takes the first class. Other forms, a

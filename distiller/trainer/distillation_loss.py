@@ -42,7 +42,7 @@ def objective_term(
         counted = None if counted is None else ops.reshape(counted, (-1,))
     samples = keras.tree.flatten(student)[0].shape[0]
     if isinstance(samples, int) and samples < objective.fewest:
-        # Not a plain zero, by which adapters would have no gradient and optimisers would complain.
+        # Not a plain zero, by which adapters would have no gradient and optimizers would complain.
         return 0.0 * sum((ops.sum(weight) for weight in objective.trainable_variables), ops.zeros(()))
     per_sample = objective(teacher, student, labels, **also)
     shown = outputs[MASK] if MASK in outputs and of_logits else ops.ones_like(per_sample)
@@ -51,7 +51,7 @@ def objective_term(
 
 
 def added(losses: Iterable[Any]) -> Any:
-    """The sum of what layers added by `add_loss` and of what regularisers cost, of any shapes."""
+    """The sum of what layers added by `add_loss` and of what regularizers cost, of any shapes."""
     return sum((ops.sum(ops.cast(loss, "float32")) for loss in losses), ops.zeros(()))
 
 

@@ -36,10 +36,10 @@ from distiller.utils.suggestions import unknown
 
 
 class Loss(NamedTuple):
-    """What a batch costs.
+    """The loss of a batch and its terms.
 
     Attributes:
-        task: weighted loss of the labels, and all regularisers; a scalar of float32.
+        task: weighted loss of the labels, and all regularizers; a scalar of float32.
         distillation: weighted loss of the objectives.
         terms: every term by name, unweighted.
         samples: how many the means of the metrics are over: those of the batch or, with labels alone, the labelled.
@@ -56,7 +56,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     """Trains `student` on hard labels and on what `objectives` compare between it and `teacher`.
 
     The loss is the weighted sum of the labels' loss (the one given to `compile`), every objective's, and the
-    regularisers of the student and the objectives: after Hinton et al. 2015, 1503.02531, for one objective,
+    regularizers of the student and the objectives: after Hinton et al. 2015, 1503.02531, for one objective,
 
         loss = weights["labels"] · loss(labels, student) + weights["soft"] · hinton(teacher, student).
 
@@ -163,8 +163,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         settle_all(self.objectives, self.pairing, self.label_kinds, LOGITS)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the Distiller that was saved; its optimiser's variables are there to be loaded."""
-        self._restoring = True  # with the optimiser as it was saved
+        """Compile as the Distiller that was saved; its optimizer's variables are there to be loaded."""
+        self._restoring = True  # with the optimizer as it was saved
         self.compile(**keras.saving.deserialize_keras_object(config))
         self._restoring = False
         self.optimizer.build(self.trainable_variables)
@@ -271,12 +271,12 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         return x, targets
 
     def teacher_outputs(self, x, targets: Targets | None = None) -> dict[str, Any]:
-        """What the teacher answers to a batch, without a gradient: stored in `targets`, or else made now."""
+        """The teacher's outputs of a batch, without a gradient: stored in `targets`, or else made now."""
         taught = self.pairing.taught(x) if targets is None or targets.taught is None else targets.taught
         return {name: ops.stop_gradient(value) for name, value in taught.items()}
 
     def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
-        """What the student answers to a batch: its logits and the tapped layers, by name."""
+        """The student's outputs of a batch: its logits and the layers that objectives compare, by name."""
         return self.pairing.student(x, training=training)
 
     def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
@@ -382,5 +382,5 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         return {name: objective.adapter for name, objective in self.objectives.items() if objective.adapter}
 
     def _step(self):
-        """How often the optimiser has updated the student."""
+        """How often the optimizer has updated the student."""
         return 0 if self.optimizer is None else self.optimizer.iterations

@@ -51,7 +51,7 @@ def settle(name: str, objective: Objective, kind: Kind | None, classes: int | No
 
 
 def compares_logits(objective: Objective) -> bool:
-    """Whether it does: one of Keras on named layers may compare anything."""
+    """True where it does: one of Keras on named layers may compare anything."""
     return objective.compares == "logits" and not (isinstance(objective, FromKeras) and objective.teacher_layer)
 
 

@@ -1,4 +1,4 @@
-"""What the cross-entropies of Keras take: classes or their shares, probabilities or logits."""
+"""Kinds of cross-entropies of Keras: of classes or their shares, of probabilities or logits."""
 
 from functools import partial
 from typing import Any, Literal, NamedTuple

@@ -8,7 +8,7 @@ from distiller.networks.internals import flatten_layers
 
 
 def scaled(optimizer: Any, *networks: keras.Model) -> Any:
-    """The optimiser, inside a `LossScaleOptimizer` where a network has layers that compute in float16.
+    """The optimizer, inside a `LossScaleOptimizer` where a network has layers that compute in float16.
 
     Keras looks at the policy of the model that it compiles, which for a training of other networks says nothing. Where
     a gradient overflows, the step is left out and the scale goes down until it fits, also below 1.

@@ -22,7 +22,7 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """One loss a sample, shape (batch,), from labels (batch,) or (batch, 1) and logits (batch, K)."""
+        """One loss per sample, shape (batch,), from labels (batch,) or (batch, 1) and logits (batch, K)."""
         uniform = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
         return (1 - self.smoothing) * super().call(y_true, y_pred) + self.smoothing * uniform
 

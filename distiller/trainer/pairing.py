@@ -99,7 +99,7 @@ class Pairing:
         self._alone = _names_of_only(student)
 
     def taught(self, x: Any) -> dict[str, Any]:
-        """What the teachers answer to a batch, by name, in inference mode."""
+        """The teachers' outputs of a batch, by name, in inference mode."""
         return {name: value for network in self.teachers for name, value in network(x, training=False).items()}
 
     def by_output(self, given: Any) -> Any:
@@ -145,13 +145,13 @@ class Pairing:
         return {name: found[in_words(name)] for name in names}
 
     def compared(self, name: str, objective: Objective, taught: Mapping, outputs: Mapping) -> tuple[Any, Any]:
-        """What an objective compares: of the teacher, and of the student."""
+        """The tensors that an objective compares: of the teacher, and of the student."""
         key = self._keys[name]
         own = f"head:{key}{LOGITS}" if self.first[name] in self.heads else LOGITS
         return _pick(taught, objective.teacher_layer, key, LOGITS), _pick(outputs, objective.student_layer, "", own)
 
     def symbols(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What `taught` and the student answer, as symbols."""
+        """Teacher outputs and student outputs, as symbols."""
         return {name: value for network in self.teachers for name, value in network.output.items()}, self.student.output
 
     def _checked(self, teacher: keras.Model, student: keras.Model) -> keras.Model:
@@ -220,7 +220,7 @@ def _listed(taps: Taps) -> list[str]:
 
 
 def _names_of_only(student: keras.Model) -> set[str]:
-    """What Keras calls the only output of a network: its key in a dict that the network returns, and its layer."""
+    """Keras's name of the only output of a network: its key in a dict that the network returns, and its layer."""
     if is_subclassed(student):
         return set()
     answer = getattr(student, "output", None)  # a Sequential model inside another may have none

@@ -1,4 +1,4 @@
-"""What a batch says of its samples, and how much each counts."""
+"""Labels, ids and sample weights of a batch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -40,5 +40,5 @@ class Attention(FeatureObjective):
         self.adapter = describe(*check_pair(teacher_shape, student_shape, maps_only=True))
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return attention(teacher, student)

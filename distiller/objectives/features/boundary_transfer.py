@@ -42,7 +42,7 @@ def activation_boundaries(teacher, student, *, margin: float = 1.0):
 class ActivationBoundaries(AdaptedObjective):
     """The class of `activation_boundaries`, for maps or vectors tapped before their activation.
 
-    Where the channels differ, the student's pass a 1×1 convolution with batch normalisation, as in the authors' code.
+    Where the channels differ, the student's pass a 1×1 convolution with batch normalization, as in the authors' code.
     """
 
     source = "Heo et al. 2019, 1811.03233"
@@ -54,7 +54,7 @@ class ActivationBoundaries(AdaptedObjective):
         self.margin = positive("margin", margin)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return activation_boundaries(*self.adapt(teacher, student), margin=self.margin)
 
     def get_config(self) -> dict[str, Any]:

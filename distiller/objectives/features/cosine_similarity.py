@@ -53,7 +53,7 @@ class Cosine(AdaptedObjective):
         self.pooled = pooled
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return cosine(*self.adapt(teacher, student), pooled=self.pooled)
 
     def get_config(self) -> dict[str, Any]:

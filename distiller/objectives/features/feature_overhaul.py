@@ -19,7 +19,7 @@ def overhaul(teacher, student, *, margin=None):
 
     Heo et al. 2019, 1904.01866: the margin ReLU and the partial L2 distance, which leaves out what is negative in the
     teacher and even lower in the student. The sum goes with the authors' weight of 0.001 at the last layer and half as
-    much at each one before. They normalise the teacher by the batch too; here it answers as always.
+    much at each one before. They normalize the teacher by the batch too; here it answers as always.
 
     Args:
         teacher: features (batch, …, channels) before the activation.
@@ -50,7 +50,7 @@ def mean_of_negatives(features):
 
 
 def margin_of(layer: keras.layers.BatchNormalization) -> list[float]:
-    """The margin of each channel behind a batch normalisation: the mean of the negative half of N(offset, scale²).
+    """The margin of each channel behind a batch normalization: the mean of the negative half of N(offset, scale²).
 
     1904.01866: offset − scale · φ(z) / Φ(−z) with z = offset / scale; −3 · scale where less than a
     thousandth is negative, as in the authors' code.
@@ -82,7 +82,7 @@ class Overhaul(AdaptedObjective):
         margin: at most 0, a number or one a channel of the teacher, for example
             `margin_of(teacher.get_layer("batch_norm"))`; None estimates it from each batch.
 
-    The student's channels always pass a 1×1 convolution with batch normalisation, as in the paper.
+    The student's channels always pass a 1×1 convolution with batch normalization, as in the paper.
     """
 
     source = "Heo et al. 2019, 1904.01866"
@@ -107,7 +107,7 @@ class Overhaul(AdaptedObjective):
             )
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return overhaul(*self.adapt(teacher, student), margin=self.margin)
 
     def get_config(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Hint(AdaptedObjective):
     """The class of `hint`, for maps (batch, h, w, channels) or vectors (batch, channels) of any two sizes.
 
     The regressor, linear in the channels (a 1×1 convolution on maps), is always there, as in the paper, so the loss
-    is not 0 where teacher and student agree; the experiments with the usual weight have batch normalisation and ReLU
+    is not 0 where teacher and student agree; the experiments with the usual weight have batch normalization and ReLU
     behind a wider convolution. The larger map is averaged down to the smaller.
     """
 
@@ -44,5 +44,5 @@ class Hint(AdaptedObjective):
     always = True
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return hint(*self.adapt(teacher, student))

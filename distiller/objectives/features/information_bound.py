@@ -76,7 +76,7 @@ class VariationalInformation(AdaptedObjective):
         self.adapter = describe(teacher, student, layer=f"regressor of three {linear_words(student)}s")
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         taught, mean = self.adapt(teacher, student)
         return variational_information(taught, mean, ops.softplus(self.scale) + self.epsilon)
 

@@ -39,13 +39,13 @@ def factor_transfer(teacher, student):
 class FactorTransfer(FeatureObjective):
     """The class of `factor_transfer` on maps (batch, height, width, channels), with the student's translator.
 
-    The translator is always there: three 3×3 convolutions with batch normalisation and leaky ReLU (slope 0.1);
-    the authors' code has biases in place of the normalisation.
+    The translator is always there: three 3×3 convolutions with batch normalization and leaky ReLU (slope 0.1);
+    the authors' code has biases in place of the normalization.
 
     Args:
         paraphraser: network, already trained, from the teacher's map to its factor: in the paper the encoder of an
             auto-encoder of three convolutions and half the channels. It is frozen and saved with the objective. With
-            None the teacher's map is its own factor: normalised, not paraphrased.
+            None the teacher's map is its own factor: normalized, not paraphrased.
     """
 
     source = "Kim et al. 2018, 1802.04977"
@@ -78,7 +78,7 @@ class FactorTransfer(FeatureObjective):
         self.adapter = describe(teacher, student, layer=f"translator of three {convolution_words(3, student)}s")
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         if self.paraphraser is not None:
             teacher = self.paraphraser(teacher, training=False)
         teacher, student = same_size(teacher, student)

@@ -1,4 +1,4 @@
-"""Projector: a linear map and batch normalisation on features, and the logarithm of a sum of powers."""
+"""Projector: a linear map and batch normalization on features, and the logarithm of a sum of powers."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from distiller.objectives.objective import positive
 def projector(teacher, student, *, power: float = 4.0, epsilon: float = 1e-4):
     """log Σ |N(teacher) − N(student)|^power over the batch, positions and channels, shared out over the samples.
 
-    Miles & Mikolajczyk 2023, 2303.11098: N is batch normalisation without scale and offset, and the student's features
+    Miles & Mikolajczyk 2023, 2303.11098: N is batch normalization without scale and offset, and the student's features
     have passed the linear projector. The logarithm is of the whole batch. It is replaced by its tangent at the present
     sum S: sample i gets log S − 1 + batch · Sᵢ / S with S constant, where Sᵢ is its part of S. The mean over the batch
     has the value and the gradient of log S, and a sample of weight 0 counts nothing. The authors weigh it by 2, beside
@@ -56,7 +56,7 @@ def _power(difference, power: float):
 class Projector(AdaptedObjective):
     """The class of `projector`, for vectors, as in the paper, or maps. The linear projector is always there.
 
-    It has no bias, which the batch normalisation would take away. Where teacher and student agree the logarithm goes
+    It has no bias, which the batch normalization would take away. Where teacher and student agree the logarithm goes
     to −∞; it stops at log 1e-30, about −69.
     """
 
@@ -71,7 +71,7 @@ class Projector(AdaptedObjective):
         self.power = positive("power", power)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return projector(*self.adapt(teacher, student), power=self.power)
 
     def get_config(self) -> dict[str, Any]:

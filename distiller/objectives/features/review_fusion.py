@@ -80,7 +80,7 @@ class KnowledgeReview(FeatureObjective):
 
     The attention-based fusion is always there. It goes from the deepest, the last layer of the list, to the first: a
     1×1 convolution; from the second on, two attention maps that weigh it against what the deeper layers left; then a
-    3×3 convolution to the teacher's channels. Convolutions have batch normalisation. Resizing repeats neighbours. The
+    3×3 convolution to the teacher's channels. Convolutions have batch normalization. Resizing repeats neighbours. The
     authors' deepest layer is the pooled features: a pair of vectors (batch, channels) counts as maps of one position.
 
     Args:
@@ -109,7 +109,7 @@ class KnowledgeReview(FeatureObjective):
         self.adapter = f"attention-based fusion by {fused} channels: {', '.join(words)}"
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         teacher, student = ([_as_map(features, self.axes) for features in side] for side in (teacher, student))
         outputs: list[Any] = []
         deeper = None

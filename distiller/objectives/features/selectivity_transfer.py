@@ -59,7 +59,7 @@ class NeuronSelectivity(FeatureObjective):
         self.adapter = describe(*check_pair(teacher_shape, student_shape, maps_only=True))
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return neuron_selectivity(teacher, student, degree=self.degree, offset=self.offset)
 
     def get_config(self) -> dict[str, Any]:

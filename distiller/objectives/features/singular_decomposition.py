@@ -133,7 +133,7 @@ class SingularVectors(AdaptedLayersObjective):
                 )
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return singular_vectors(*self.adapt(teacher, student), rank=self.rank)
 
     def get_config(self) -> dict[str, Any]:

@@ -55,5 +55,5 @@ class Flow(AdaptedLayersObjective):
     most = 2
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return flow(*self.adapt(teacher, student))

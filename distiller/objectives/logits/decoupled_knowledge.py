@@ -20,7 +20,7 @@ def decoupled(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8
 
     Zhao et al. 2022, 2203.08679, equation 7. With p and q the softened probabilities of teacher and student, TCKD is
     the divergence of (p_target, 1 − p_target) from (q_target, 1 − q_target), and NCKD that of the other classes'
-    probabilities, renormalised to sum to 1. Classic distillation is TCKD + (1 − p_target) · NCKD (equation 6), which
+    probabilities, renormalized to sum to 1. Classic distillation is TCKD + (1 − p_target) · NCKD (equation 6), which
     forgets the other classes just where the teacher is sure. The authors train with a linear warm-up over 20 epochs:
     give the Distiller a schedule as weight.
 
@@ -95,7 +95,7 @@ class Decoupled(Softened):
         self.beta = not_negative("beta", beta)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return decoupled(teacher, student, labels, self.alpha, self.beta, self.temperature_now())
 
     def get_config(self) -> dict[str, Any]:

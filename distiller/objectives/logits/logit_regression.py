@@ -39,5 +39,5 @@ class MeanSquaredLogits(Objective):
     source = "Ba & Caruana 2014, 1312.6184; Kim et al. 2021, 2105.08919"
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return mean_squared_logits(teacher, student)

@@ -1,4 +1,4 @@
-"""Logit standardisation: any logit objective, on z-scores, so that the size of logits need not match."""
+"""Logit standardization: any logit objective, on z-scores, so that the size of logits need not match."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def standardized(teacher, student, labels=None, *, objective: Callable):
     learns the teacher's relations without its range. The paper's base temperature is that of the objective inside. The
     deviation is the population's, as the paper's bound of √(classes − 1) on z-scores needs; the authors' code divides
     by classes − 1, which is like a temperature higher by 5 % with 10 classes and by 0.5 % with 100. Of `multi_level` it
-    standardises the instances alone, here all of it. The loss does not see a shift or a positive scale of any vector of
+    standardizes the instances alone, here all of it. The loss does not see a shift or a positive scale of any vector of
     logits. With two classes a z-score is (1, −1) or (−1, 1): only which class leads is left, and no gradient.
 
     Args:
@@ -68,7 +68,7 @@ class Standardized(Objective):
         self.across = self.objective.across
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return standardized(teacher, student, labels, objective=self.objective)
 
     def get_config(self) -> dict[str, Any]:

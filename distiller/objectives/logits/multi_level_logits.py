@@ -75,7 +75,7 @@ class MultiLevel(Objective):
         self.temperatures = tuple(positive("temperatures", temperature) for temperature in temperatures)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return multi_level(teacher, student, self.temperatures)
 
     def get_config(self) -> dict[str, Any]:

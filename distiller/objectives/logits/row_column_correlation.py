@@ -78,7 +78,7 @@ class Dist(Softened):
         self.gamma = not_negative("gamma", gamma)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return dist(teacher, student, self.beta, self.gamma, self.temperature_now())
 
     def get_config(self) -> dict[str, Any]:

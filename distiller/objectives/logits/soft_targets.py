@@ -45,5 +45,5 @@ class Hinton(Independent):
         super().__init__(temperature=temperature, **kwargs)
 
     def compare(self, teacher, student):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return hinton(teacher, student, self.temperature_now())

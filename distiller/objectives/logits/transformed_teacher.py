@@ -15,7 +15,7 @@ def ttm(teacher, student, temperature: float = 10.0):
 
     Zheng & Yang 2024, 2402.11148, equation 2. Softening is the power transform p^γ / Σ p^γ of the teacher's
     probabilities with γ = 1 / temperature (equations 7 and 9). Against classic distillation the loss has a Rényi
-    entropy of the student as regulariser (equation 15). It is 0 where student = teacher / temperature up to a shift,
+    entropy of the student as regularizer (equation 15). It is 0 where student = teacher / temperature up to a shift,
     not where the two agree. There is no factor temperature²: the student's gradient does not shrink. The authors tune
     γ for each pair of networks, most often 0.1, with weights of 7 to 101 beside a labels' weight of 1 (table 8).
 
@@ -47,5 +47,5 @@ class TTM(Independent):
         super().__init__(temperature=temperature, **kwargs)
 
     def compare(self, teacher, student):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return ttm(teacher, student, self.temperature_now())

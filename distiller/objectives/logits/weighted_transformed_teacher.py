@@ -57,5 +57,5 @@ class WTTM(Independent):
         return temperature
 
     def compare(self, teacher, student):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return wttm(teacher, student, self.temperature_now())

@@ -108,7 +108,7 @@ class Contrastive(Objective):
         self.levels_known = self.add_weight(shape=(), name="levels_known", dtype="int32", **kept)
 
     def call(self, teacher, student, labels=None, ids=None, training=False):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         if self.needs_ids and ids is None:
             raise InputError("Expected `ids`, the integer ids of the samples (batch,), for the memory. Received: None")
         teacher, student = compared(teacher, student, samples=self.fewest)

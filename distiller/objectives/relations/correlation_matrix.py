@@ -68,7 +68,7 @@ class CorrelationCongruence(Objective):
         self.order = int(order)
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return correlation_congruence(teacher, student, self.gamma, self.order)
 
     def get_config(self) -> dict[str, Any]:

@@ -49,5 +49,5 @@ class RelationalDistance(Objective):
     source = "Park et al. 2019, 1904.05068"
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return relational_distance(teacher, student)

@@ -41,7 +41,7 @@ def differ(samples: Embeddings, others: Embeddings):
 
 
 def losses(samples: Embeddings, others: Embeddings, temperature: float, level: Callable[[Any], Any] | None = None):
-    """One loss a sample, (batch,), and log Z of its two terms, (2,).
+    """One loss per sample, (batch,), and log Z of its two terms, (2,).
 
     Log Z is that of this batch, or what `level` makes of it.
     """

@@ -60,5 +60,5 @@ class ProbabilisticTransfer(Objective):
     source = "Passalis & Tefas 2018, 1803.10837"
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return probabilistic_transfer(teacher, student)

@@ -46,5 +46,5 @@ class SimilarityPreserving(Objective):
     source = "Tung & Mori 2019, 1907.09682"
 
     def call(self, teacher, student, labels=None):
-        """One loss a sample, float32 (batch,)."""
+        """One loss per sample, float32 (batch,)."""
         return similarity_preserving(teacher, student)

@@ -27,7 +27,7 @@ _POLL = 0.2
 
 
 class Cache:
-    """What a teacher answers to every view of every training image, in a folder: a patient teacher, 2106.05237.
+    """A teacher's outputs for every view of every training image, in a folder: a patient teacher, 2106.05237.
 
     The teacher sees exactly the views that the students see later (Beyer et al. 2021, "consistent teaching"): a view
     depends on (seed, pass over the data, sample) alone, so that students of other seeds, recipes and batch sizes read
@@ -189,7 +189,7 @@ class Cache:
             )
 
     def rows(self, turn: int, samples: np.ndarray) -> dict[str, np.ndarray]:
-        """What the teacher answers to the views of `samples` in pass `turn`: float32 (n, …) by name.
+        """The teacher's outputs for the views of `samples` in pass `turn`: float32 (n, …) by name.
 
         Raises:
             InputError: that pass is not stored, or its file is damaged.
@@ -208,7 +208,7 @@ class Cache:
         return passes
 
     def describe(self) -> dict[str, Any]:
-        """What is stored, ready for JSON: passes, bytes, the shape of each answer, dtype, top_k and the key."""
+        """The content, ready for JSON: passes, bytes, the shape of each answer, dtype, top_k and the key."""
         files = [self._file(turn) for turn in range(self.passes)]
         return {
             "passes": len(files),
@@ -253,7 +253,7 @@ class Cache:
         self._belong(key)
 
     def _started(self) -> bool:
-        """Whether a pass is stored, any one; the folder of a build that failed before that is free."""
+        """True where a pass is stored, any one; the folder of a build that failed before that is free."""
         return next(self.folder.glob(_PASS.format("*")), None) is not None
 
     def _stored(self, turn: int) -> bool:

@@ -53,7 +53,7 @@ class Caches:
             cache.require(passes)
 
     def rows(self, turn: int, samples: np.ndarray) -> dict[str, np.ndarray]:
-        """What every teacher answers to the views of `samples` in pass `turn`: float32 (n, …) by "objective:name"."""
+        """Every teacher's outputs for the views of `samples` in pass `turn`: float32 (n, …) by "objective:name"."""
         return {
             f"{first}:{name}": answer
             for first, cache in self._caches.items()

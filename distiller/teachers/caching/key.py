@@ -1,4 +1,4 @@
-"""What stored answers belong to, part by part, in a file that a person can read."""
+"""The key of a cache: what stored outputs belong to, part by part, in a file that a person can read."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def of_teacher(teacher: keras.Model, taps: keras.Model, layers: list[str]) -> Ke
 
 
 def of_views(split: Split, augmentation: Augmentation, seed: int) -> Key:
-    """What the teacher sees. Without an augmentation the seed does not matter.
+    """The views that the teacher sees. Without an augmentation the seed does not matter.
 
     Raises:
         InputError: the augmentation has attributes that its `repr` does not show: another could be taken for it.

@@ -1,4 +1,4 @@
-"""What a network answers to the views of a pass over the data, batch by batch."""
+"""Outputs of a network for the views of a pass over the data, batch by batch."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Whether a teacher is right as often as it says."""
+"""Calibration: a teacher that is right as often as it says, or not."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a diagnosis needs: images with labels of two classes or more."""
+"""Checks of what a diagnosis needs: images with labels of two classes or more."""
 
 from collections.abc import Sequence
 

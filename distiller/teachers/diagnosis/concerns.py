@@ -1,4 +1,4 @@
-"""What speaks against a teacher, in plain words."""
+"""Concerns about a teacher, in plain words."""
 
 import math
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ class Capacity:
 
     @classmethod
     def of(cls, model: keras.Model, accuracy: float | None) -> "Capacity":
-        """What `model` costs."""
+        """The cost of `model`."""
         return cls(parameters(model), multiply_adds(model), accuracy)
 
 

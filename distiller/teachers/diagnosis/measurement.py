@@ -27,7 +27,7 @@ _CLASSES = 10  # 45 pairs
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is known of a teacher before it teaches.
+    """All that is known of a teacher before it teaches.
 
     `accuracy` is a fraction of the `labelled` among `samples` images. `by_class` has the weakest classes first. `gap`
     is None without a student. `concerns` says in plain words what speaks against this teacher, and what to do about

@@ -1,4 +1,4 @@
-"""What a teacher's logits still know of the single image, and not only of its class."""
+"""Mutual information: what a teacher's logits still know of the single image, and not only of its class."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Whether a teacher was trained with label smoothing, read off its logits."""
+"""Detection of label smoothing in a teacher's training, read off its logits."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ EVEN = 0.72
 
 @dataclass(frozen=True)
 class Smoothing:
-    """What the right answers of a teacher say about its training labels.
+    """The signs that the right answers of a teacher say about its training labels.
 
     `ceiling` is the 95th percentile of the log-odds of the right class, `evenness` the share of the wrong classes that
     the rest of the probability is spread over, among the surer half. `strength` is the smoothing that would ask for

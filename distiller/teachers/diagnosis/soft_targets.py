@@ -1,4 +1,4 @@
-"""What a teacher's soft targets say at each temperature, and which one to begin with."""
+"""Statistics of a teacher's soft targets at each temperature, and which one to begin with."""
 
 import math
 from collections.abc import Sequence

@@ -16,7 +16,7 @@ from distiller.teachers.ensembles.pool import Pool
 
 @dataclass(frozen=True)
 class Learned:
-    """What weights were learned, and what they are worth on held-out images; accuracies are fractions.
+    """Learned weights, and what they are worth on held-out images; accuracies are fractions.
 
     Attributes:
         weights: of the members, with a sum of 1.
@@ -75,7 +75,7 @@ def learn_weights(ensemble: keras.Model, train: Any, validation: Any) -> Learned
 
 
 def most_likely(log_p: np.ndarray, *, tolerance: float = 1e-7, steps: int = 10_000) -> np.ndarray:
-    """The weights w ≥ 0, with a sum of 1, that maximise the mean of log Σ w_m p_m, by expectation maximisation.
+    """The weights w ≥ 0, with a sum of 1, that maximize the mean of log Σ w_m p_m, by expectation maximization.
 
     p_m is the probability that member m gives to the truth. The objective is concave: "stacking of predictive
     distributions" by the logarithmic score (Yao et al. 2018, 1704.02030). A step multiplies each weight by its gain

@@ -21,7 +21,7 @@ def pooled(logits: Sequence[Any], weights: Any, mean: str = "arithmetic"):
     Hinton et al. 2015, 1503.02531, section 2, distil an arithmetic or a geometric mean of several networks. With
     weights w that sum to 1 and the softmax p of each member's logits z,
 
-        arithmetic: log Σ w p           geometric: Σ w log p, renormalised, the softmax of the mean Σ w z of logits.
+        arithmetic: log Σ w p           geometric: Σ w log p, renormalized, the softmax of the mean Σ w z of logits.
 
     The arithmetic mean is a mixture: to it no class is less likely than w times what any one member says. In the
     geometric one a member with large logits outvotes the others, and one that rules a class out does so for all.

@@ -8,7 +8,7 @@ from distiller.errors import InputError
 
 
 def prepared(images: keras.KerasTensor, preprocessing: keras.Layer | None, number: int) -> keras.KerasTensor:
-    """What `preprocessing` makes of the images, resized where it says what it takes; `number` is the member's.
+    """The images as `preprocessing` makes them, resized where it says what it takes; `number` is the member's.
 
     Raises:
         InputError: it is no layer, or takes images that differ in more than height and width.

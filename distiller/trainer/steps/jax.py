@@ -40,7 +40,7 @@ class JaxStep(BeforeSymbolicBuild):
         return batch
 
     def train_step(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
-        """Train on one batch; `state` holds trainable, other, optimiser and metric variables."""
+        """Train on one batch; `state` holds trainable, other, optimizer and metric variables."""
         import jax
 
         trainable, fixed, slots, counts = state
@@ -124,7 +124,7 @@ def _pair(*lists: tuple[Iterable[Any], Iterable[Any]]) -> list[tuple[Any, Any]]:
 
 
 def _now(scope: keras.StatelessScope, variables: Iterable[Any], before: Iterable[Any]) -> list[Any]:
-    """What the variables hold after a scope: what was assigned in it, or what they held before."""
+    """The values of variables after a scope: what was assigned in it, or what they held before."""
     found = []
     for variable, old in zip(variables, before, strict=True):
         new = scope.get_current_value(variable)

@@ -58,7 +58,7 @@ class TensorFlowStep:
         return self.update_metrics(loss, parts.terms, outputs, targets, parts.samples)
 
     def build_before_tracing(self: Any, batch: Any) -> None:
-        """Make the variables of the optimiser and the metrics: a step that makes variables is traced a second time.
+        """Make the variables of the optimizer and the metrics: a step that makes variables is traced a second time.
 
         `batch` is one of those to come, or None. With several replicas Keras does it.
         """
@@ -85,7 +85,7 @@ class TensorFlowStep:
 
 
 def _shown(iterator: Any, look: Callable[[Any], None], batches: int) -> Any:
-    """What stands for an iterator of batches in one call of a compiled step, once the first of them was looked at."""
+    """A stand-in for an iterator of batches in one call of a compiled step, once the first of them was looked at."""
     import tensorflow as tf
 
     if not isinstance(iterator, tf.data.Iterator):

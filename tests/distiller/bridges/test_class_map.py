@@ -50,7 +50,7 @@ class TestClassMap:
         assert found.dtype == "float32"
         np.testing.assert_allclose(found, in_groups(z, self.GROUPS), rtol=1e-6, atol=2e-6)
 
-    def test_softmax_is_the_sum_of_probabilities_renormalised(self):
+    def test_softmax_is_the_sum_of_probabilities_renormalized(self):
         z = np.random.default_rng(1).normal(size=(20, 7)).astype("float32") * 4
         bridged = bridges.ClassMap({"a": [4, 0], "b": 2, "c": (1, 5)}).teacher(plain(7), 3)
         p = softmax(z.astype("float64"), axis=-1)

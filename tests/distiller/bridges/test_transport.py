@@ -18,7 +18,7 @@ class TestTransport:
         return p, np.arange(n) % classes
 
     def value(self, matrix, p, labels, smoothing):
-        """What the fit maximises, in float64."""
+        """The function that the fit maximizes, in float64."""
         fit = np.log((p @ matrix)[np.arange(len(p)), labels]).sum()
         return fit + smoothing / matrix.shape[1] * np.log(matrix).sum()
 

@@ -60,7 +60,7 @@ def test_with_imagenet_weights_it_answers_as_the_reference(pretrained, stored):
 
 
 def test_every_tensor_has_one_place(pretrained, stored):
-    """What is not of the network's: counts of batches."""
+    """Variables that are not the network's: counts of batches."""
     numbers = sum(tensor.size for name, tensor in stored.items() if not name.endswith("num_batches_tracked"))
     assert numbers == pretrained.count_params()
     for change, message in (("missing", r"Received for _bn1\.bias: none"), ("more", r"no place for _bn9\.bias")):

@@ -10,7 +10,7 @@ from distiller import models
 class TestNormalization:
     @staticmethod
     def pair(**options):
-        """The same small network with Keras's normalisation and with the fused one."""
+        """The same small network with Keras's normalization and with the fused one."""
         inputs = keras.Input((6, 6, 3))
         x = keras.layers.Conv2D(4, 3)(inputs)
         x = keras.layers.BatchNormalization(**options)(x)
@@ -144,7 +144,7 @@ class TestDepthwise:
             np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02 * np.abs(expected).max())
 
     def test_a_frozen_layer_is_computed_by_keras(self):
-        """The graph optimiser fuses its operators, and nobody asks for its gradient."""
+        """The graph optimizer fuses its operators, and nobody asks for its gradient."""
         import tensorflow as tf
 
         model = models.fuse(self.network("mixed_bfloat16", padding="same"))

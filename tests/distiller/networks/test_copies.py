@@ -32,6 +32,6 @@ def average(network):
 
 
 @pytest.mark.parametrize("copied", [fine_tuned, average, teachers.frozen])
-def test_an_adapted_normalisation_keeps_its_statistics(copied):
+def test_an_adapted_normalization_keeps_its_statistics(copied):
     network, expected = adapted()
     np.testing.assert_allclose(copied(network)(IMAGES), expected, rtol=1e-4, atol=1e-3)

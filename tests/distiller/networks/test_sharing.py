@@ -86,7 +86,7 @@ def test_what_is_not_trained_may_be_shared():
 
 
 def test_moving_statistics_are_shared_too():
-    """A normalisation without scale and offset has nothing to train, and changes all the same."""
+    """A normalization without scale and offset has nothing to train, and changes all the same."""
     norm = keras.layers.BatchNormalization(scale=False, center=False, name="norm")
     made = []
     for _ in range(2):

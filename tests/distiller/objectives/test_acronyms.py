@@ -54,7 +54,7 @@ def test_unknown_name_lists_acronyms_too(name):
 
 def test_command_line_takes_them():
     distill._check_objectives(["dkd", "at:stage3"])
-    with pytest.raises(InputError, match="'at' compares features. Name a layer"):
+    with pytest.raises(InputError, match=r"'at' compares features\. Name a layer"):
         distill._check_objectives(["at"])
     with pytest.raises(InputError, match="every objective once"):
         distill._check_objectives(["kd", "hinton"])

@@ -24,7 +24,7 @@ def draw(*shape):
 
 
 def answers(name, teacher, student, weights=None):
-    """What an objective answers, and its weights, which are not those of a fresh layer."""
+    """The losses of an objective, and its weights, which are not those of a fresh layer."""
     objective = features.OBJECTIVES[name]()
     objective(teacher, student)
     drawn = np.random.default_rng(8)

@@ -40,7 +40,7 @@ def rng():
 
 
 def numbers(objective, teacher, student, **config):
-    """What the objective and its reference answer, with adapter weights that are not those of a fresh layer."""
+    """The losses of the objective and its reference, with adapter weights that are not those of a fresh layer."""
     objective(teacher, student)
     rng = np.random.default_rng(6)
     for variable in objective.trainable_variables:
@@ -254,7 +254,7 @@ def test_functions_of_lists_refuse_other_channels(name, rng):
         ("hint", (10,), (10,), "linear layer 10 → 10 channels"),
         ("cosine", (8, 8, 6), (4, 4, 6), "teacher map resized 8×8 → 4×4"),
         ("attention", (4, 4, 6), (8, 8, 3), "student map resized 8×8 → 4×4"),
-        ("overhaul", (4, 4, 6), (4, 4, 3), "1×1 convolution with batch normalisation 3 → 6 channels"),
+        ("overhaul", (4, 4, 6), (4, 4, 3), "1×1 convolution with batch normalization 3 → 6 channels"),
         ("flow", LAYERS[1][0], LAYERS[1][1], "layer 1: 1×1 convolution 3 → 5 channels"),
         ("knowledge_review", *LAYERS[1], "fusion by 6 channels: fusion 3 → 5 channels, fusion 6 → 6 channels"),
     ],

@@ -1,4 +1,4 @@
-"""What single objectives on features have of their own: paraphraser, margins, projector, pooled features."""
+"""Properties of single objectives on features: paraphraser, margins, projector, pooled features."""
 
 import keras
 import numpy as np
@@ -54,14 +54,14 @@ class TestFactorTransfer:
 
 
 class TestOverhaul:
-    def test_margin_of_a_batch_normalisation_is_the_mean_of_its_negative_half(self):
+    def test_margin_of_a_batch_normalization_is_the_mean_of_its_negative_half(self):
         layer = keras.layers.BatchNormalization()
         layer.build((None, 4))
         layer.set_weights([np.array([1.0, -2.0, 0.5, 1.0]), np.array([0.0, 1.0, -1.0, 9.0]), np.zeros(4), np.ones(4)])
         expected = [*(reference.expected_negative(o, s) for o, s in ((0.0, 1.0), (1.0, 2.0), (-1.0, 0.5))), -3.0]
         np.testing.assert_allclose(features.margin_of(layer), expected, rtol=1e-5)
 
-    def test_margin_of_needs_a_batch_normalisation(self):
+    def test_margin_of_needs_a_batch_normalization(self):
         with pytest.raises(InputError, match="Dense"):
             features.margin_of(keras.layers.Dense(3))
 

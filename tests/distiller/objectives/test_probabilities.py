@@ -186,7 +186,7 @@ class TestBehindABridge:
             model.fit(X, Y, verbose=0)
 
     def test_features_are_no_logits(self):
-        """What nothing takes for logits may be anything."""
+        """A tensor that nothing takes for logits may be anything."""
         inputs, x = features()
         x = keras.layers.Softmax(name="attention")(x)
         teacher, student = (keras.Model(inputs, dense()(x)) for _ in range(2))

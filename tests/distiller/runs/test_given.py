@@ -1,4 +1,4 @@
-"""What the trainings of a run are given: labels, batches, budget, learning rates, ramps."""
+"""Arguments of the trainings of a run: labels, batches, budget, learning rates, ramps."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a diagnosis warns of."""
+"""Warnings of a diagnosis."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What a diagnosis measures, against hand-made cases and references written from the papers."""
+"""Measurements of a diagnosis against hand-made cases and references written from the papers."""
 
 import math
 

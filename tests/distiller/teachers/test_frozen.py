@@ -54,7 +54,7 @@ def test_a_kernel_and_a_bias_by_hand():
     assert (kernel.item(), bias.item()) == (4.0, 1.0)
 
 
-def test_every_normalisation_of_a_residual_network_is_folded():
+def test_every_normalization_of_a_residual_network_is_folded():
     teacher = lively(models.build("resnet20", 10))
     assert len(kinds(teacher, layers.BatchNormalization)) == 21  # 1 + 9 units of 2, and 2 of the shortcuts
     assert kinds(teachers.frozen(teacher), layers.BatchNormalization) == []
@@ -164,7 +164,7 @@ class TestTolerance:
             teachers.frozen(teacher, images=pixels(size=4))
 
 
-def test_a_normalisation_of_two_convolutions_is_not_folded():
+def test_a_normalization_of_two_convolutions_is_not_folded():
     x = keras.Input((4, 4, 3))
     norm = layers.BatchNormalization(name="norm")
     both = layers.Add()([norm(layers.Conv2D(4, 3)(x)), norm(layers.Conv2D(4, 3)(x))])

@@ -124,7 +124,7 @@ def test_goes_on_after_loading(tmp_path):
 
 @pytest.mark.parametrize(("every", "batches"), [(1, 4), (1, 1), (2, 4), (2, 3)])
 def test_a_second_phase_keeps_the_average(every, batches):
-    """Another optimiser counts its own steps; the average counts all of them."""
+    """Another optimizer counts its own steps; the average counts all of them."""
 
     def optimizer():
         return sgd(gradient_accumulation_steps=every) if every > 1 else sgd()

@@ -74,7 +74,7 @@ def test_a_student_is_moved_by_its_own_loss_alone(optimizer):
         np.testing.assert_allclose(found, bias[own] - 0.5 * (of_labels + of_peer), atol=1e-6)
 
 
-def test_regularisers_and_metrics_count():
+def test_regularizers_and_metrics_count():
     students = [student(1, kernel_regularizer=keras.regularizers.L2(0.1)), student(2)]
     penalty = 0.1 * np.square(students[0].get_weights()[0]).sum()
     mutual = Mutual(students)

@@ -63,7 +63,7 @@ class TestLoss:
         assert found["labels"] == 0.0
         assert np.isfinite(found["loss"])
 
-    def test_regularisers_count_in_full_whatever_the_weights(self):
+    def test_regularizers_count_in_full_whatever_the_weights(self):
         x, y = batch()
         student = network()
         student.get_layer("logits").kernel.regularizer = keras.regularizers.L2(0.1)
@@ -207,7 +207,7 @@ def test_binary_losses_of_probabilities_need_a_sigmoid(loss):
 
 
 class TestBridges:
-    def test_subset_renormalises_the_teachers_own_probabilities(self):
+    def test_subset_renormalizes_the_teachers_own_probabilities(self):
         from scipy.special import softmax
 
         teacher = network(7, seed=2)

@@ -1,4 +1,4 @@
-"""What is wrong with the data shows before the training or at its first step, in words."""
+"""Errors in the data show before the training or at its first step, in words."""
 
 import threading
 import typing
@@ -122,7 +122,7 @@ def test_it_ends_after_the_first_step(batches, validation):
 
 
 def test_steps_are_not_waited_for():
-    """What a callback that is safe to call at any time hears of a step, it hears beside the training; in JAX."""
+    """A callback that is safe to call at any time hears of a step beside the training; in JAX."""
 
     class Told(keras.callbacks.Callback):
         async_safe = True

@@ -1,4 +1,4 @@
-"""What marks a label as unknown depends on the loss; every other number means itself, as in Keras."""
+"""The mark of an unknown label depends on the loss; every other number means itself, as in Keras."""
 
 import functools
 import typing

@@ -1,4 +1,4 @@
-"""What does not fit is said in the words of whoever passed it, with the way out."""
+"""Misfits are said in the words of whoever passed it, with the way out."""
 
 import typing
 
@@ -125,7 +125,7 @@ class TestStoredAnswers:
 
 
 def test_a_training_is_not_a_network(tmp_path):
-    """What is converted and exported is the student."""
+    """The student is converted and exported."""
     model = distiller()
     mutual = teachers.Mutual([network(seed=1), network(seed=2)])
     for one, message in ((model, r"distiller.student.export"), (mutual, r"mutual.students\['student1'\].export")):

@@ -189,7 +189,7 @@ def test_refuses_missing_gradients():
         DOT().apply_both([None, None], [None], variables())
 
 
-def test_what_adapters_normalise_with_does_not_decay():
+def test_what_adapters_normalize_with_does_not_decay():
     """Without a gradient a kernel shrinks by rate × decay, and what scales or shifts stays."""
     names = ["kernel", "bias", "gamma", "beta", "scale", "offset"]
     variables = [keras.Variable([1.0], name=name) for name in names]

@@ -21,7 +21,7 @@ def cross_entropy(logits, labels):
 
 
 class TestSeveralOutputs:
-    """What an image shows, four classes, and how big it is, a number."""
+    """Two labels of an image: what it shows, four classes, and how big it is, a number."""
 
     X = RNG.normal(size=(6, 3)).astype("float32")
     KIND = np.array([0, 1, 2, 3, -1, 0], "int32")

@@ -1,4 +1,4 @@
-"""What networks and bridges have to have in common."""
+"""Networks and bridges that have to fit each other."""
 
 import keras
 import numpy as np

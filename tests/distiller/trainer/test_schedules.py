@@ -1,4 +1,4 @@
-"""The distillation-oriented optimiser in a Distiller, and weights and temperatures that change during a training."""
+"""The distillation-oriented optimizer in a Distiller, and weights and temperatures that change during a training."""
 
 import keras
 import numpy as np
@@ -174,7 +174,7 @@ class TestTemperature:
         assert self.soft(model) == pytest.approx(self.expected(model, 1.5), rel=1e-4)
         assert model.train_function is compiled
 
-    def test_inside_a_standardisation_too(self):
+    def test_inside_a_standardization_too(self):
         ramp = keras.optimizers.schedules.PolynomialDecay(8.0, decay_steps=1, end_learning_rate=2.0)
         inner = objectives.Standardized(objective=objectives.Hinton(temperature=ramp))
         model = distiller(objectives={"soft": inner}, optimizer=keras.optimizers.SGD(0.0))

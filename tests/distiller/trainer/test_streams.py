@@ -150,7 +150,7 @@ def test_what_is_wrong_shows_before_the_first_step(kind):
 
 
 def test_a_step_is_traced_once():
-    """What stands for the first batch has shapes as open as those of the stream."""
+    """A stand-in for the first batch has shapes as open as those of the stream."""
     traces = []
 
     class Traced(keras.layers.Layer):

@@ -15,14 +15,14 @@ SEVERAL = {"flow", "knowledge_review", "singular_vectors"}
 
 
 def answers(model, layer, of):
-    """What a layer of a network answers, and its logits."""
+    """The outputs of a layer of a network, and its logits."""
     tapped = keras.Model(model.input, [model.get_layer(layer).output, model.output])
     return [np.asarray(each, "float64") for each in tapped(of)]
 
 
 @pytest.mark.parametrize("column", [False, True])
 def test_of_features_relations_logits_and_a_head(column):
-    """The references answer one loss a sample in NumPy; their weighted mean is over all eight."""
+    """The references answer one loss per sample in NumPy; their weighted mean is over all eight."""
     x, y = batch()
     student, teacher = network(), network(seed=2)
     at = {"teacher_layer": "features", "student_layer": "features"}
