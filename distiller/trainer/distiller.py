@@ -17,10 +17,19 @@ from distiller.networks.endings import may_be_probabilities
 from distiller.networks.feature_extraction import LOGITS
 from distiller.networks.scheduled import Number, attach
 from distiller.objectives import Objective
-from distiller.trainer.assembly import also_takes, build, by_name, check_masks, no_teacher
 from distiller.trainer.checks import FirstStep, Look, check_all, check_batch, check_stored, first_batch, watched
 from distiller.trainer.class_weights import weighted
-from distiller.trainer.distillation_loss import added, objective_term
+from distiller.trainer.distillation_loss import (
+    added,
+    also_takes,
+    build,
+    by_name,
+    check_masks,
+    checked_weight,
+    no_teacher,
+    objective_term,
+    term_weights,
+)
 from distiller.trainer.finite import check_some
 from distiller.trainer.independent_labels import check_ending, settle_all
 from distiller.trainer.label_loss import LabelsTerm, without_ignored, without_labels
@@ -31,7 +40,6 @@ from distiller.trainer.output_weights import completed
 from distiller.trainer.pairing import Pairing
 from distiller.trainer.steps import step_class
 from distiller.trainer.targets import LABELS, Targets
-from distiller.trainer.term_weights import checked_weight, term_weights
 from distiller.utils.suggestions import unknown
 
 
