@@ -12,6 +12,7 @@ from distiller.networks.scheduled import Number
 from distiller.networks.subclassed import is_subclassed
 from distiller.networks.weights import take_weights
 from distiller.objectives import Objective
+from distiller.trainer.base import deserialized
 from distiller.trainer.distiller import Distiller
 
 
@@ -159,7 +160,7 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "MeanTeacher":
         """One of that configuration, with a new student."""
-        parts = {key: keras.saving.deserialize_keras_object(value, custom_objects) for key, value in config.items()}
+        parts = deserialized(config, custom_objects)
         fuse(parts["student"])
         return cls(**parts)
 

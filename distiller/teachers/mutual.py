@@ -15,16 +15,11 @@ from distiller.networks.scheduled import Adjustable, Number, as_number, attach, 
 from distiller.objectives import Objective
 from distiller.objectives.independent import Independent
 from distiller.objectives.logits.checks import not_negative
-from distiller.trainer.checks import watched
-from distiller.trainer.class_weights import weighted
+from distiller.trainer.base import Loss, Training, deserialized
 from distiller.trainer.distillation_loss import added
-from distiller.trainer.distiller import Loss
-from distiller.trainer.finite import Finite, check_some
 from distiller.trainer.independent_labels import check_ending, settle
 from distiller.trainer.label_loss import LabelsTerm, without_ignored
-from distiller.trainer.loss_scaling import scaled
 from distiller.trainer.metrics import seen
-from distiller.trainer.steps import step_class
 from distiller.trainer.targets import LABELS, Targets, over, rows
 from distiller.utils.suggestions import unknown
 
@@ -32,7 +27,7 @@ _PEERS = "peers"
 
 
 @keras.saving.register_keras_serializable("distiller")
-class Mutual(step_class(), keras.Model):  # type: ignore[misc]
+class Mutual(Training):
     """Trains several students at once, each on the labels and on what the others answer.
 
     Zhang et al. 2018, 1706.00384, equations 5 and 6: of K students, student k has the loss
@@ -85,9 +80,7 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         for number in corners(weight):
             not_negative("peers", number)
         self.peers = Adjustable(weight)
-        terms = [f"{name}_{term}" for name in self.students for term in (LABELS, _PEERS)]
-        self._trackers = {term: keras.metrics.Mean(name=term) for term in terms}
-        self._restoring = False
+        self.track(f"{name}_{term}" for name in self.students for term in (LABELS, _PEERS))
         attach(self, self._step)
         self.built = True
 
@@ -102,18 +95,14 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         """
         names = list(self.students)
         losses = {name: given for name, given in by_student("loss", loss, names).items() if given is not None}
-        if len(losses) < len(names):
-            raise InputError(
-                "Expected `loss`, the loss of the labels, for example "
-                f"keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: {loss}"
-            )
+        self.check_loss(loss, given=len(losses) == len(names))
         seen = [by_student("metrics", given, names) for given in (metrics, weighted_metrics)]
         # As weighted metrics they can leave the unlabelled samples out.
         each = {name: [copied(metric) for given in seen for metric in listed(given[name])] for name in names}
-        if kwargs.get("auto_scale_loss", True) and not self._restoring:
-            optimizer = scaled(optimizer, *self.students.values())
         # One loss for Keras: of several it would keep a metric each, and no step of ours counts in them.
-        super().compile(optimizer, losses[names[0]], weighted_metrics=each if any(each.values()) else None, **kwargs)
+        self.compile_students(
+            optimizer, losses[names[0]], weighted_metrics=each if any(each.values()) else None, **kwargs
+        )
         self._labels_terms = {
             name: LabelsTerm(given, None, [LOGITS], sigmoid=may_be_probabilities(self.students[name]))
             for name, given in losses.items()
@@ -125,20 +114,13 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
             settle(_PEERS, self.objective, term.kinds.get(LOGITS), self.students[name].output_shape[-1])
             check_ending(self.students[name], term.kinds)
 
-    def fit(self, x=None, y=None, *args: Any, class_weight=None, **kwargs: Any):
-        """As `keras.Model.fit`; an unlabelled sample has the class weight 1.
+    def students_trained(self) -> list[keras.Model]:
+        """All students."""
+        return list(self.students.values())
 
-        Raises:
-            InputError: no samples.
-            WorkError: a loss or the weights came to be no numbers.
-        """
-        check_some(x)
-        if class_weight and kwargs.get("sample_weight") is None:
-            held_out = 0.0 if kwargs.get("validation_data") else kwargs.get("validation_split") or 0.0
-            marked = any(term.kinds for term in self._labels_terms.values())
-            x, kwargs["sample_weight"], class_weight = weighted(x, y, class_weight, held_out=held_out, marked=marked)
-        with watched(kwargs.pop("callbacks", None), Finite(("loss", *self._trackers))) as callbacks:
-            return super().fit(x, y, *args, class_weight=class_weight, callbacks=callbacks, **kwargs)
+    def marks_unlabelled(self) -> bool:
+        """True where the loss of a student is one of classes."""
+        return any(term.kinds for term in self._labels_terms.values())
 
     def get_compile_config(self) -> dict[str, Any]:
         """The arguments of `compile`."""
@@ -147,16 +129,9 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         losses = {name: term.losses[LOGITS] for name, term in self._labels_terms.items()}
         return {**super().get_compile_config(), "loss": keras.saving.serialize_keras_object(losses)}
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the model that was saved; its optimizer's variables are there to be loaded."""
-        self._restoring = True  # with the optimizer as it was saved
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self._restoring = False
-        self.optimizer.build(self.trainable_variables)
-
     def targets(self, data) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, weights = self.unpack(data)
         targets = Targets(y, weights)
         for term in self._labels_terms.values():
             targets.labels = without_ignored(targets.labels, term.losses)
@@ -172,7 +147,7 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
 
     def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
         """The training loss of a batch."""
-        of_labels, _ = self._of_labels(outputs, targets)
+        of_labels, _ = self.label_terms(targets, outputs)
         of_peers = {f"{name}_{_PEERS}": self._of_peers(name, outputs, targets) for name in outputs}
         task = ops.sum(list(of_labels.values())) + added(self.losses)
         # As in a Distiller: the terms of a training add up to its loss, and evaluation is over labels.
@@ -180,27 +155,13 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         distillation = self.peers.now() * ops.sum(list(of_peers.values()))
         return Loss(task, distillation, {**of_labels, **of_peers}, samples)
 
-    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets, samples) -> dict[str, Any]:
-        """Count a batch in every metric, as so many `samples`; returns their results."""
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss, sample_weight=samples)
-            elif metric.name not in self._trackers:
-                metric.update_state(*as_keras_takes_it(targets, outputs, self._labels_terms))
-            elif metric.name in terms:
-                metric.update_state(terms[metric.name], sample_weight=samples)
-        return self.get_metrics_result()
+    def seen_by_metrics(self, targets: Targets, outputs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+        """Labels, logits and weights by the name of the student."""
+        return as_keras_takes_it(targets, outputs, self._labels_terms)
 
-    def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
-        """Count a batch of labels alone; returns the results."""
-        outputs = self.student_outputs(x)
-        terms, labelled = self._of_labels(outputs, targets)
-        results = self.update_metrics(ops.sum(list(terms.values())), terms, outputs, targets, labelled)
-        return {name: value for name, value in results.items() if name in terms or name not in self._trackers}
-
-    def export(self, *args: Any, **kwargs: Any) -> None:
-        """Not of several students at once."""
-        raise InputError(f"Export one of the networks: mutual.students[{next(iter(self.students))!r}].export(…)")
+    def way_to_export(self) -> str:
+        """Each student is a network."""
+        return f"Export one of the networks: mutual.students[{next(iter(self.students))!r}].export(…)"
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Keras builds the compiled loss with this; the steps use `combine`."""
@@ -218,12 +179,12 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "Mutual":
         """One of that configuration, with new students."""
-        parts = {key: keras.saving.deserialize_keras_object(value, custom_objects) for key, value in config.items()}
+        parts = deserialized(config, custom_objects)
         for student in parts["students"].values():
             fuse(student)
         return cls(**parts)
 
-    def _of_labels(self, outputs: Mapping[str, Any], targets: Targets) -> tuple[dict[str, Any], Any]:
+    def label_terms(self, targets: Targets, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
         """The labels' term of each student, and over how many rows the first is the mean."""
         found = {
             f"{name}_{LABELS}": self._labels_terms[name](targets, {LOGITS: logits}, self.mean_over_replicas)
@@ -238,10 +199,6 @@ class Mutual(step_class(), keras.Model):  # type: ignore[misc]
         counted = rows(own, weights=targets.weights)
         total = ops.sum(per_sample if counted is None else per_sample * counted)
         return over(total, self.mean_over_replicas(ops.cast(ops.size(per_sample), "float32")))
-
-    def _step(self):
-        """How often the optimizer has updated the students."""
-        return 0 if self.optimizer is None else self.optimizer.iterations
 
 
 def checked_students(students: Mapping[str, keras.Model] | Sequence[keras.Model]) -> dict[str, keras.Model]:

@@ -1,11 +1,10 @@
 """A Keras model that trains a student from a teacher."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from distiller.bridges import Bridge
@@ -17,8 +16,8 @@ from distiller.networks.endings import may_be_probabilities
 from distiller.networks.feature_extraction import LOGITS
 from distiller.networks.scheduled import Number, attach
 from distiller.objectives import Objective
-from distiller.trainer.checks import FirstStep, Look, check_all, check_batch, check_stored, first_batch, watched
-from distiller.trainer.class_weights import weighted
+from distiller.trainer.base import Loss, Training, deserialized
+from distiller.trainer.checks import FirstStep, Look, check_all, check_batch, check_stored, first_batch
 from distiller.trainer.distillation_loss import (
     added,
     also_takes,
@@ -30,37 +29,17 @@ from distiller.trainer.distillation_loss import (
     objective_term,
     term_weights,
 )
-from distiller.trainer.finite import check_some
 from distiller.trainer.independent_labels import check_ending, settle_all
 from distiller.trainer.label_loss import LabelsTerm, without_ignored, without_labels
 from distiller.trainer.loss_kinds import Kind
-from distiller.trainer.loss_scaling import scaled
 from distiller.trainer.metrics import as_keras_takes_it, together
-from distiller.trainer.output_weights import completed
 from distiller.trainer.pairing import Pairing
-from distiller.trainer.steps import step_class
 from distiller.trainer.targets import LABELS, Targets
 from distiller.utils.suggestions import unknown
 
 
-class Loss(NamedTuple):
-    """The loss of a batch and its terms.
-
-    Attributes:
-        task: weighted loss of the labels, and all regularizers; a scalar of float32.
-        distillation: weighted loss of the objectives.
-        terms: every term by name, unweighted.
-        samples: how many the means of the metrics are over: those of the batch or, with labels alone, the labelled.
-    """
-
-    task: Any
-    distillation: Any
-    terms: dict[str, Any]
-    samples: Any
-
-
 @keras.saving.register_keras_serializable("distiller")
-class Distiller(step_class(), keras.Model):  # type: ignore[misc]
+class Distiller(Training):
     """Trains `student` on hard labels and on what `objectives` compare between it and `teacher`.
 
     The loss is the weighted sum of the labels' loss (the one given to `compile`), every objective's, and the
@@ -136,10 +115,8 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             check_masks(name, objective, self.pairing)
             build(name, objective, self.pairing)
         self._also = {name: also_takes(objective) for name, objective in self.objectives.items()}
-        self._trackers = {name: keras.metrics.Mean(name=name) for name in (LABELS, *self.objectives)}
+        self.track((LABELS, *self.objectives))
         self.looked = False  # whether a first batch has shown that networks answer logits
-        self._restoring = False
-        self._copied = False  # whether Keras has copied the samples' weights to every output
         attach(self, self._step)
         self.built = True
 
@@ -152,97 +129,45 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
         self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs: Any
     ) -> None:
         """As `keras.Model.compile`; `loss` is that of the labels. Metrics see the labelled samples, weighted."""
-        if loss is None:
-            raise InputError(
-                "Expected `loss`, the loss of the labels, for example "
-                "keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: None"
-            )
+        self.check_loss(loss, given=loss is not None)
         if self.pairing.outputs == [LOGITS]:
             loss, metrics, weighted_metrics = map(self.pairing.by_output, (loss, metrics, weighted_metrics))
         # As weighted metrics they can leave the unlabelled samples out.
         seen = together(metrics, weighted_metrics)
-        if kwargs.get("auto_scale_loss", True) and not self._restoring:
-            optimizer = scaled(optimizer, self.student)
-        super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=seen, **kwargs)
+        self.compile_students(optimizer, loss, loss_weights=loss_weights, weighted_metrics=seen, **kwargs)
         self._labels_term = LabelsTerm(
             loss, loss_weights, self.pairing.outputs, sigmoid=may_be_probabilities(self.student)
         )
         check_ending(self.student, self.label_kinds)
         settle_all(self.objectives, self.pairing, self.label_kinds, LOGITS)
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the Distiller that was saved; its optimizer's variables are there to be loaded."""
-        self._restoring = True  # with the optimizer as it was saved
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self._restoring = False
-        self.optimizer.build(self.trainable_variables)
+    def students_trained(self) -> list[keras.Model]:
+        """The student."""
+        return [self.student]
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        *,
-        class_weight=None,
-        sample_weight=None,
-        **kwargs: Any,
-    ):
-        """As `keras.Model.fit`. The first batch is looked at before the training, and its loss after the first step.
+    def labelled_outputs(self) -> list[str]:
+        """The student's outputs."""
+        return self.pairing.outputs
+
+    def marks_unlabelled(self) -> bool:
+        """True where the loss of the only output is one of classes."""
+        return self.label_kinds.get(LOGITS) is not None
+
+    def look_at_first_batch(self, x: Any, y: Any, batch_size: int) -> tuple[FirstStep, AbstractContextManager[Any]]:
+        """Check the first batch, that of a stream from inside the training, and all labels of an array.
 
         Raises:
-            InputError: labels out of range, a teacher or images that hold no numbers, no samples, or stored answers of
-                another teacher.
-            WorkError: the loss or the weights came to be no numbers later.
+            InputError: labels out of range, a teacher or images that hold no numbers, or stored outputs of another
+                teacher.
         """
-        if not self.compiled:
-            raise InputError("Call `compile` before `fit`, for example distiller.compile(optimizer, loss)")
-        if class_weight and sample_weight is None:
-            held_out = 0.0 if kwargs.get("validation_data") else kwargs.get("validation_split") or 0.0
-            classes = self.label_kinds.get(LOGITS)
-            x, sample_weight, class_weight = weighted(x, y, class_weight, held_out=held_out, marked=classes is not None)
-        sample_weight = completed(y, sample_weight, self.pairing.outputs)
-        if isinstance(validation := kwargs.get("validation_data"), tuple) and len(validation) == 3:
-            held = completed(*validation[1:], self.pairing.outputs)
-            kwargs["validation_data"] = (*validation[:2], held)
-        check_some(x)
         check_stored(self, x)
-        batch = first_batch(x, y, batch_size or 32)
+        batch = first_batch(x, y, batch_size)
         if batch is not None:
             check_batch(self, batch)
         check_all(self, x.all_targets() if isinstance(x, Batches) else y)
         self.build_before_tracing(batch)
         watch = FirstStep(self, batch)
-        looking = self.looking(Look(self, watch) if batch is None else None)
-        with watched(callbacks, watch) as callbacks, self._weighing(sample_weight), looking:
-            return super().fit(
-                x,
-                y,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-                **kwargs,
-            )
-
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, *args: Any, **kwargs: Any):
-        """As `keras.Model.evaluate`: the student's loss of the labels, and the metrics."""
-        check_some(x)
-        sample_weight = completed(y, sample_weight, self.pairing.outputs)
-        with self._weighing(sample_weight):
-            return super().evaluate(x, y, batch_size, verbose, sample_weight, *args, **kwargs)
-
-    @contextmanager
-    def _weighing(self, weights: Any) -> Iterator[None]:
-        before, self._copied = self._copied, hasattr(weights, "shape")
-        try:
-            yield
-        finally:
-            self._copied = before
+        return watch, self.looking(Look(self, watch) if batch is None else None)
 
     def set_weight(self, name: str, weight: float) -> None:
         """Change the weight of an objective or of "labels", also between the epochs of a training.
@@ -267,11 +192,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def targets(self, data) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        # A network takes texts and structures of inputs as tensors alone.
-        x = keras.tree.map_structure(
-            lambda part: ops.convert_to_tensor(part) if isinstance(part, np.ndarray) else part, x
-        )
+        x, y, weights = self.unpack(data)
         targets = Targets(y, weights, copied=self._copied and weights is not None, outputs=self.pairing.outputs)
         targets.taught = self.pairing.stored(targets.taught)
         if targets.labels is not None:
@@ -289,8 +210,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
 
     def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
         """The training loss of a batch."""
-        of_labels, labelled = self._labels_term(targets, outputs, self.mean_over_replicas)
-        terms = {LABELS: of_labels}
+        terms, labelled = self.label_terms(targets, outputs)
         for name, objective in self.objectives.items():
             also = {key: value for key, value in (("ids", targets.ids), ("training", True)) if key in self._also[name]}
             terms[name] = objective_term(
@@ -305,36 +225,23 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
             labelled = self.mean_over_replicas(ops.cast(ops.shape(outputs[self.pairing.outputs[0]])[0], "float32"))
         return Loss(task, ops.sum(list(weighted.values())) if weighted else ops.zeros(()), terms, labelled)
 
-    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets, samples) -> dict[str, Any]:
-        """Count a batch in every metric, as so many `samples`; returns their results."""
-        names = self.pairing.outputs
-        for name, tracker in self._trackers.items():
-            if name in terms:
-                tracker.update_state(terms[name], sample_weight=samples)
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss, sample_weight=samples)
-            # A mean of Keras's own is that of an output's loss, which Keras makes and `LabelsTerm` replaces.
-            elif not isinstance(metric, keras.metrics.Mean):
-                labels, answers, weights = as_keras_takes_it(targets, outputs, names, self._labels_term.kinds)
-                metric.update_state(labels, answers, sample_weight=weights)
-        return self.get_metrics_result()
+    def label_terms(self, targets: Targets, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        """The term of the labels, and over how many samples it is the mean."""
+        term, labelled = self._labels_term(targets, outputs, self.mean_over_replicas)
+        return {LABELS: term}, labelled
+
+    def seen_by_metrics(self, targets: Targets, outputs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+        """Labels, outputs and weights by the name of the output, as Keras takes them."""
+        return as_keras_takes_it(targets, outputs, self.pairing.outputs, self._labels_term.kinds)
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of all metrics but those of losses by output, which Keras makes and no step counts in."""
         uncounted = {f"{name}_loss" for name in self.pairing.outputs} if len(self.pairing.outputs) > 1 else set()
         return {name: value for name, value in super().get_metrics_result().items() if name not in uncounted}
 
-    def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
-        """Count a batch without the teacher: the labels' loss and the compiled metrics; returns their results."""
-        outputs = self.student_outputs(x)
-        term, labelled = self._labels_term(targets, outputs, self.mean_over_replicas)
-        results = self.update_metrics(term, {LABELS: term}, outputs, targets, labelled)
-        return {name: value for name, value in results.items() if name not in self.objectives}
-
-    def export(self, *args: Any, **kwargs: Any) -> None:
-        """Not of a Distiller, which is a training: its student is what is exported."""
-        raise InputError("A Distiller is a training. Export the network: distiller.student.export(…)")
+    def way_to_export(self) -> str:
+        """The student is the network."""
+        return "A Distiller is a training. Export the network: distiller.student.export(…)"
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Keras builds the compiled loss with this; the steps use `combine`."""
@@ -376,7 +283,7 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "Distiller":
         """A Distiller of that configuration, with new networks."""
-        parts = {key: keras.saving.deserialize_keras_object(value, custom_objects) for key, value in config.items()}
+        parts = deserialized(config, custom_objects)
         networks, first, auxiliary = (parts.pop(key) for key in ("networks", "first", "auxiliary"))
         for network in (parts["student"], *networks.values()):
             fuse(network)
@@ -388,7 +295,3 @@ class Distiller(step_class(), keras.Model):  # type: ignore[misc]
     def adapters(self) -> dict[str, str]:
         """The adapters that objectives made where shapes differ, by name, in plain words."""
         return {name: objective.adapter for name, objective in self.objectives.items() if objective.adapter}
-
-    def _step(self):
-        """How often the optimizer has updated the student."""
-        return 0 if self.optimizer is None else self.optimizer.iterations
