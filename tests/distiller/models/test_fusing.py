@@ -77,8 +77,8 @@ class TestDepthwise:
     """A convolution in bfloat16 against the same in float64."""
 
     @staticmethod
-    def network(dtype, **options):
-        inputs = keras.Input((None, None, 4), dtype="float64" if dtype == "float64" else "float32")
+    def network(dtype, size=(None, None), **options):
+        inputs = keras.Input((*size, 4), dtype="float64" if dtype == "float64" else "float32")
         layer = keras.layers.DepthwiseConv2D(
             3, dtype=dtype, bias_initializer="normal", name="depthwise", **{"strides": 2} | options
         )
@@ -132,7 +132,7 @@ class TestDepthwise:
         images = np.round(generator.uniform(0, 255, (3, 8, 8, 4)))
         exact = self.network("float64", padding="same", use_bias=False)
         exact.set_weights([kernel])
-        model = self.network("mixed_bfloat16", padding="same", use_bias=False)
+        model = self.network("mixed_bfloat16", (8, 8), padding="same", use_bias=False)
         model.set_weights([kernel])
         aware = models.fuse(tflite.quantize_aware(model, input_range=(0.0, 255.0)))
         assert "call" in vars(aware.get_layer("depthwise"))

@@ -238,7 +238,7 @@ def test_networks_that_end_in_a_product_are_not_asked(monkeypatch):
     """They would run once more, for nothing."""
     import distiller.objectives.probabilities
 
-    monkeypatch.setattr(distiller.probabilities, "are_probabilities", lambda answers: pytest.fail("asked"))
+    monkeypatch.setattr(distiller.objectives.probabilities, "are_probabilities", lambda answers: pytest.fail("asked"))
     teacher = ending(dense())
     model = Distiller(teacher=teacher, student=network(), objectives={"soft": "hinton"})
     model.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
