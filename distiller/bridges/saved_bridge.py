@@ -8,7 +8,7 @@ from distiller.bridges.bridge import Bridge
 from distiller.networks.feature_extraction import entry
 
 
-class Ready(Bridge):
+class SavedBridge(Bridge):
     """A network behind a bridge, and whether the student answers it with an auxiliary head."""
 
     def __init__(self, network: keras.Model, *, auxiliary: bool = False):

@@ -12,15 +12,15 @@ Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 Number: TypeAlias = float | Schedule
 
 
-@keras.saving.register_keras_serializable("distiller")
-class Adjustable(keras.layers.Layer):
+@keras.saving.register_keras_serializable("distiller", name="Adjustable")  # as files that are saved name it
+class ScheduledValue(keras.layers.Layer):
     """A number in a variable, or a schedule over the steps of the optimizer.
 
     Args:
         value: a number, which `assign` changes later also where a training step is already compiled; or a
             `keras.optimizers.schedules` schedule.
 
-    >>> temperature = Adjustable(4.0)
+    >>> temperature = ScheduledValue(4.0)
     >>> temperature.assign(2.0)
     >>> float(temperature.now())
     2.0
@@ -65,9 +65,13 @@ class Adjustable(keras.layers.Layer):
         return {**super().get_config(), "value": value}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Adjustable":
+    def from_config(cls, config: dict[str, Any]) -> "ScheduledValue":
         """One of that configuration."""
         return cls(**{**config, "value": as_number(config["value"])})
+
+
+# Keras keeps the variables of a layer in a dict under the name of its class: files that are saved have this one.
+ScheduledValue.__name__ = "Adjustable"
 
 
 def attach(model: keras.Model, clock: Callable[[], Any]) -> None:
@@ -78,7 +82,7 @@ def attach(model: keras.Model, clock: Callable[[], Any]) -> None:
         clock: how often its optimizer has updated it.
     """
     for part in flatten_layers(model):
-        if isinstance(part, Adjustable):
+        if isinstance(part, ScheduledValue):
             part.clock = clock
             # On JAX the variables do not hold the state while an epoch runs.
             part.fetch = getattr(model, "jax_state_sync", _nothing)

@@ -9,7 +9,7 @@ from distiller.networks.feature_extraction import check_logits
 from distiller.networks.subclassed import functional
 
 
-def silent(student: keras.Model) -> keras.Model:
+def zero_teacher(student: keras.Model) -> keras.Model:
     """A network for the student's inputs that answers 0 for each of its classes, at no cost: a teacher for nothing.
 
     Args:
@@ -19,9 +19,9 @@ def silent(student: keras.Model) -> keras.Model:
         InputError: the student is not built, or returns no logits.
 
     >>> import keras
-    >>> from distiller.teachers import silent
+    >>> from distiller.networks.zero_teacher import zero_teacher
     >>> student = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-    >>> silent(student).output_shape, silent(student).count_params()
+    >>> zero_teacher(student).output_shape, zero_teacher(student).count_params()
     ((None, 3), 0)
     """
     network = functional(student, role="student")

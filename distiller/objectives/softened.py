@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from distiller.networks.scheduled import Adjustable, Number, as_number, corners
+from distiller.networks.scheduled import Number, ScheduledValue, as_number, corners
 from distiller.objectives.objective import Objective, positive
 
 
@@ -22,7 +22,7 @@ class Softened(Objective):
 
     def __init__(self, *, temperature: Number, **kwargs: Any):
         super().__init__(**kwargs)
-        self._temperature = Adjustable(self._checked(as_number(temperature)))
+        self._temperature = ScheduledValue(self._checked(as_number(temperature)))
 
     @property
     def temperature(self) -> Number:

@@ -184,7 +184,7 @@ class Bridging:
             return self.make(section)
         if isinstance(section, sections.TransportBridge):
             head = keras.layers.Dense(len(self.classes), name="transport")(teacher.outputs[0])
-            return bridges.saved_bridge.Ready(keras.Model(teacher.inputs[0], head))
+            return bridges.saved_bridge.SavedBridge(keras.Model(teacher.inputs[0], head))
         copy = bridges.FineTune()
         copy.prepare(teacher, len(self.classes))
         return copy

@@ -1,6 +1,6 @@
 """Teacher networks: caching, ensembles, diagnosis."""
 
-from distiller.networks.zero_teacher import silent
+from distiller.networks.zero_teacher import zero_teacher as silent
 from distiller.teachers.caching.cache import Cache
 from distiller.teachers.caching.caches import Caches
 from distiller.teachers.diagnosis import diagnose

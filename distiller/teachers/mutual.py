@@ -11,7 +11,7 @@ from distiller.errors import InputError
 from distiller.models.fusing import fuse
 from distiller.networks.endings import may_be_probabilities
 from distiller.networks.feature_extraction import LOGITS, check_logits
-from distiller.networks.scheduled import Adjustable, Number, as_number, attach, corners
+from distiller.networks.scheduled import Number, ScheduledValue, as_number, attach, corners
 from distiller.objectives import Objective
 from distiller.objectives.independent import Independent
 from distiller.objectives.logits.checks import not_negative
@@ -79,7 +79,7 @@ class Mutual(Training):
         weight = as_number(peers)
         for number in corners(weight):
             not_negative("peers", number)
-        self.peers = Adjustable(weight)
+        self.peers = ScheduledValue(weight)
         self.track(f"{name}_{term}" for name in self.students for term in (LABELS, _PEERS))
         attach(self, self._step)
         self.built = True

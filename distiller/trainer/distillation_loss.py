@@ -10,7 +10,7 @@ from keras import ops
 from distiller.errors import InputError
 from distiller.networks.feature_extraction import LOGITS
 from distiller.networks.masks import MASK, hides
-from distiller.networks.scheduled import Adjustable, Number, as_number, corners
+from distiller.networks.scheduled import Number, ScheduledValue, as_number, corners
 from distiller.objectives import Objective, get
 from distiller.objectives.independent import Independent
 from distiller.trainer.pairing import Pairing
@@ -94,15 +94,15 @@ def also_takes(objective: Objective) -> set[str]:
 
 def no_teacher(student: keras.Model, objectives: Mapping[str, Objective]) -> keras.Model:
     """The zero teacher, where no objective asks one; InputError where one does."""
-    from distiller.networks.zero_teacher import silent
+    from distiller.networks.zero_teacher import zero_teacher
 
     asking = [name for name, objective in objectives.items() if objective.needs_teacher]
     if asking:
         raise InputError(f"Expected a teacher for the objectives {asking}. Received: None")
-    return silent(student)
+    return zero_teacher(student)
 
 
-def term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Objective]) -> dict[str, Adjustable]:
+def term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Objective]) -> dict[str, ScheduledValue]:
     """A weight for the labels and for each objective by name; 1 where none is given.
 
     Raises:
@@ -120,7 +120,7 @@ def term_weights(weights: Mapping[str, Number], objectives: Mapping[str, Objecti
     for name in weights:
         if name not in known:
             raise InputError(unknown("weight", name, known))
-    return {name: Adjustable(checked_weight(name, as_number(weights.get(name, 1.0)))) for name in known}
+    return {name: ScheduledValue(checked_weight(name, as_number(weights.get(name, 1.0)))) for name in known}
 
 
 def checked_weight(name: str, weight: Number) -> Number:

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from distiller.bridges import Bridge
-from distiller.bridges.saved_bridge import Ready, joined, parted
+from distiller.bridges.saved_bridge import SavedBridge, joined, parted
 from distiller.data.batches import Batches
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
@@ -287,7 +287,9 @@ class Distiller(Training):
         networks, first, auxiliary = (parts.pop(key) for key in ("networks", "first", "auxiliary"))
         for network in (parts["student"], *networks.values()):
             fuse(network)
-        bridges = {name: Ready(network, auxiliary=name in auxiliary) for name, network in parted(networks).items()}
+        bridges = {
+            name: SavedBridge(network, auxiliary=name in auxiliary) for name, network in parted(networks).items()
+        }
         teacher = next((bridge.network for bridge in bridges.values()), None)
         return cls(teacher=teacher, bridge={name: bridges[first[name]] for name in first}, **parts)
 

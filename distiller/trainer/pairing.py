@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from distiller.bridges import Bridge
-from distiller.bridges.saved_bridge import Ready
+from distiller.bridges.saved_bridge import SavedBridge
 from distiller.bridges.unique_layer_names import Apart, renamed
 from distiller.errors import InputError
 from distiller.networks.feature_extraction import (
@@ -183,7 +183,7 @@ class Pairing:
             )
         if type(bridge) is Bridge and (self.outputs != [LOGITS] or not compares_logits):
             return teacher  # layers are compared, and any two label spaces will do
-        if self.outputs != [LOGITS] and isinstance(bridge, Ready) and not bridge.auxiliary:
+        if self.outputs != [LOGITS] and isinstance(bridge, SavedBridge) and not bridge.auxiliary:
             return bridge.network  # of a saved Distiller: it was the teacher itself
         if self.outputs != [LOGITS]:
             raise InputError(f"Expected a student of one output with a bridge. Received: outputs {self.outputs}")

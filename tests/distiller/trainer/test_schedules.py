@@ -9,6 +9,7 @@ from support.small import batch, distiller, network
 
 from distiller import Distiller, objectives
 from distiller.errors import InputError
+from distiller.networks.scheduled import ScheduledValue
 from distiller.optimizers import DOT
 
 SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -212,3 +213,15 @@ class TestTemperature:
             objectives.Hinton(temperature=temperature)
         with pytest.raises(InputError, match="temperature"):
             self.model(4.0).objectives["soft"].temperature = temperature
+
+
+def test_a_value_that_was_saved_under_its_earlier_name_is_read():
+    """`ScheduledValue` was `Adjustable` when files were first saved."""
+    saved = {
+        "module": "distiller.adjustable",
+        "class_name": "Adjustable",
+        "config": {"name": "adjustable", "trainable": False, "dtype": "float32", "value": 2.5},
+        "registered_name": "distiller>Adjustable",
+    }
+    read = keras.saving.deserialize_keras_object(saved)
+    assert (type(read), read.value) == (ScheduledValue, 2.5)
