@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tflite.conversion.names import layers_of
 from tflite.errors import ConversionError
+from tflite.keras_graph.internals import history
 
 if TYPE_CHECKING:
     import keras
@@ -61,4 +62,4 @@ def _layers(
     if named:
         return named
     computing = [other for other in found.operators if other.name not in ("QUANTIZE", "DEQUANTIZE")]
-    return (graph.outputs[0]._keras_history.operation.name if operator == computing[-1] else operator.place,)
+    return (history(graph.outputs[0])[0].name if operator == computing[-1] else operator.place,)

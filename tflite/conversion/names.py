@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from tflite.keras_graph.internals import flatten_layers, set_name_scope
+
 if TYPE_CHECKING:
     import keras
 
@@ -21,13 +23,13 @@ def name_scopes(model: "keras.Model") -> tuple[str, ...]:
     import keras
     import tensorflow as tf
 
-    model._open_name_scope = functools.partial(tf.name_scope, f"{model.name}/")
+    set_name_scope(model, functools.partial(tf.name_scope, f"{model.name}/"))
     paths: list[str] = []
 
     def visit(parent: Any, prefix: str) -> None:
-        for layer in parent._flatten_layers(include_self=False, recursive=False):
+        for layer in flatten_layers(parent, include_self=False, recursive=False):
             path = f"{prefix}{layer.name}"
-            layer._open_name_scope = functools.partial(tf.name_scope, f"{path}/")
+            set_name_scope(layer, functools.partial(tf.name_scope, f"{path}/"))
             paths.append(path)
             visit(layer, f"{path}/")
         for operation in getattr(parent, "operations", ()):

@@ -1,8 +1,11 @@
 """Sums of two tensors in a graph for a batch of one."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
+
+from tflite.keras_graph.internals import replaced_add
 
 # What stands between a weight and the sum that it is added in.
 _PASSING = ("Reshape", "Squeeze", "ExpandDims", "Identity", "Cast")
@@ -18,23 +21,21 @@ def plain_sums() -> Iterator[None]:
     they were columns, which in a larger batch they are not, and the converter has no BIAS_ADD of two tensors in 16
     bits.
     """
-    from keras.src import backend
 
-    of_keras = backend.numpy.add
+    def adding(of_keras: Any) -> Any:
+        return functools.partial(_add, of_keras)
 
-    def add(x1: Any, x2: Any) -> Any:
-        import tensorflow as tf
-
-        tensors = tf.is_tensor(x1) and tf.is_tensor(x2) and x1.dtype == x2.dtype
-        if tensors and len(x1.shape) == len(x2.shape) > 1 and x1.shape[0] == x2.shape[0] == 1 and not _is_weight(x2):
-            return tf.add(x1, x2)
-        return of_keras(x1, x2)
-
-    backend.numpy.add = add
-    try:
+    with replaced_add(adding):
         yield
-    finally:
-        backend.numpy.add = of_keras
+
+
+def _add(of_keras: Any, x1: Any, x2: Any) -> Any:
+    import tensorflow as tf
+
+    tensors = tf.is_tensor(x1) and tf.is_tensor(x2) and x1.dtype == x2.dtype
+    if tensors and len(x1.shape) == len(x2.shape) > 1 and x1.shape[0] == x2.shape[0] == 1 and not _is_weight(x2):
+        return tf.add(x1, x2)
+    return of_keras(x1, x2)
 
 
 def _is_weight(tensor: Any) -> bool:

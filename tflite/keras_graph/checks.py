@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from tflite.errors import ModelError
+from tflite.keras_graph.internals import flatten_layers
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +20,7 @@ def check_unquantized(model: "keras.Model", allowed: Collection[str] = ()) -> No
     Raises:
         ModelError: such a layer; the message names it.
     """
-    for layer in model._flatten_layers(include_self=False):
+    for layer in flatten_layers(model, include_self=False):
         mode = getattr(layer, "quantization_mode", None)
         if mode is not None and mode not in allowed and layer.weights:
             raise ModelError(

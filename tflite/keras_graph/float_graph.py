@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError, shortened
+from tflite.keras_graph.internals import flatten_layers
 from tflite.keras_graph.weights import take_weights
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def float_graph(model: "keras.Model") -> "keras.Model":
             f"Expected a functional or sequential model. Received: {model.name!r} of the subclass "
             f"{type(model).__name__}. Write it with keras.Model(inputs, outputs)"
         )
-    for layer in model._flatten_layers():
+    for layer in flatten_layers(model):
         if isinstance(layer, keras.layers.Lambda):
             raise ModelError(
                 f"Expected layers with a configuration. Received: the Lambda layer {layer.name!r}. "
@@ -43,7 +44,7 @@ def float_graph(model: "keras.Model") -> "keras.Model":
         return twin
 
     # Keras compiles what it clones, with losses and metrics that it may not find by their names.
-    compiled = [one for one in (model, *model._flatten_layers()) if isinstance(one, keras.Model) and one.compiled]
+    compiled = [one for one in (model, *flatten_layers(model)) if isinstance(one, keras.Model) and one.compiled]
     try:
         for one in compiled:
             one.compiled = False
@@ -58,7 +59,7 @@ def float_graph(model: "keras.Model") -> "keras.Model":
     finally:
         for one in compiled:
             one.compiled = True
-    for layer in graph._flatten_layers():
+    for layer in flatten_layers(graph):
         if isinstance(layer, keras.Model):
             # A model takes the policy that is set globally, and casts what it passes on to its layers.
             layer.dtype_policy = "float32"

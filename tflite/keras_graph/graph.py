@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.keras_graph.internals import functional as functional_of
+from tflite.keras_graph.internals import nodes_by_depth, structures
 from tflite.keras_graph.weights import take_weights
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ def read(model: "keras.Model") -> Graph:
     """
     functional = _functional(model)
     reading = _Reading()
-    inputs = _mapped(Value, functional._inputs_struct)
+    inputs = _mapped(Value, structures(functional)[0])
     outputs = reading.run(functional, inputs, around=())
     graph = Graph(model.name, inputs, outputs, reading.found, set())
     graph.names.update(symbol.symbol.name for symbol in _flat(inputs))
@@ -194,8 +196,8 @@ def read(model: "keras.Model") -> Graph:
 
 def _functional(model: Any) -> Any:
     """The functional model behind a model."""
-    inner = getattr(model, "_functional", None) or model  # a sequential model has one inside
-    if not hasattr(inner, "_inputs_struct") or not hasattr(inner, "_nodes_by_depth"):
+    inner = functional_of(model)
+    if inner is None:
         raise ModelError(
             f"Expected a functional or sequential model. Received: {model.name!r} of the subclass "
             f"{type(model).__name__}. Write it with keras.Model(inputs, outputs)"
@@ -220,8 +222,9 @@ class _Reading:
         import keras
 
         values = {id(symbol): value for symbol, value in zip(functional.inputs, _flat(inputs), strict=True)}
-        for level in sorted(functional._nodes_by_depth, reverse=True):
-            for node in functional._nodes_by_depth[level]:
+        levels = nodes_by_depth(functional)
+        for level in sorted(levels, reverse=True):
+            for node in levels[level]:
                 if node.is_input:
                     continue
                 args, kwargs = _mapped(
@@ -236,7 +239,7 @@ class _Reading:
                     name = node.operation.name
                     self.found.append(Call(node.operation, name, args, kwargs, outputs, around=around))
                 values.update((id(symbol), value) for symbol, value in zip(node.outputs, _flat(outputs), strict=True))
-        return _mapped(lambda symbol: values[id(symbol)], functional._outputs_struct)
+        return _mapped(lambda symbol: values[id(symbol)], structures(functional)[1])
 
     def _nested(self, model: Any, inputs: Any, *, around: tuple[str, ...]) -> Any:
         import keras

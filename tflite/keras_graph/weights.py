@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tflite.keras_graph.internals import flatten_layers
+
 
 def take_weights(layer: Any, weights: Sequence[np.ndarray]) -> None:
     """Set the weights of a layer, and what it computes of them beforehand.
@@ -15,6 +17,6 @@ def take_weights(layer: Any, weights: Sequence[np.ndarray]) -> None:
     import keras
 
     layer.set_weights(weights)
-    for one in layer._flatten_layers():
+    for one in flatten_layers(layer):
         if isinstance(one, keras.layers.Normalization):
             one.finalize_state()

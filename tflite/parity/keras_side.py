@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.keras_graph.internals import flatten_layers
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +122,7 @@ def _watched(model: "keras.Model", keep: Any) -> Iterator[None]:
         object.__setattr__(operation, "call", call)
 
     def visit(parent: Any, prefix: str) -> None:
-        inner = list(parent._flatten_layers(include_self=False, recursive=False))
+        inner = flatten_layers(parent, include_self=False, recursive=False)
         operations = [op for op in getattr(parent, "operations", []) if not isinstance(op, keras.layers.Layer)]
         for child in inner:
             path = f"{prefix}{child.name}"

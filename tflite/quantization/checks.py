@@ -9,6 +9,7 @@ from tflite.errors import ModelError
 from tflite.keras_graph.checks import check_unquantized
 from tflite.keras_graph.float_graph import float_graph
 from tflite.keras_graph.graph import read
+from tflite.keras_graph.internals import flatten_layers
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +23,7 @@ def is_aware(model: "keras.Model") -> bool:
     return any(
         # A network of the second engine says it of itself.
         isinstance(layer, kinds) or getattr(layer, "quantization_aware", False)
-        for layer in model._flatten_layers()
+        for layer in flatten_layers(model)
     )
 
 
@@ -42,7 +43,7 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
     for symbol in getattr(model, "inputs", None) or ():
         if symbol.dtype != "float32":
             raise ModelError(f"Expected a model with float32 inputs. Received: {model.name!r} with {symbol.dtype}")
-    for layer in model._flatten_layers():
+    for layer in flatten_layers(model):
         if isinstance(layer, keras.layers.Lambda):
             raise ModelError(
                 f"Expected layers with a configuration. Received: the Lambda layer {layer.name!r}. "

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any
 
 from tflite.keras_graph.graph import Call, Graph, Made, Value
+from tflite.keras_graph.internals import history
 from tflite.quantization.support import activation
 
 # Classes of Keras's that compute their activation last, and so do those derived from them that compute as they do.
@@ -242,7 +243,7 @@ def _operation(function: Callable[[Any], Any]) -> Callable[[str], Made]:
     import keras
 
     def make(name: str) -> Made:
-        example = function(keras.KerasTensor((1,)))._keras_history.operation
+        example = history(function(keras.KerasTensor((1,))))[0]
         operation = type(example).from_config(example.get_config())
         operation.name = name
         return Made(operation)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError
+from tflite.keras_graph.internals import flatten_layers
 from tflite.quantization.aware import is_aware
 from tflite.quantization.export_graph import clean
 from tflite.quantization.ranges import input_range
@@ -78,7 +79,7 @@ def _scheme(aware: "keras.Model") -> str:
     """The scheme that a model was made for."""
     from tflite.quantization.layers import AWARE, FakeQuant
 
-    layers: list[Any] = list(aware._flatten_layers())
+    layers: list[Any] = flatten_layers(aware)
     kinds = tuple(AWARE.values())
     if any(isinstance(layer, kinds) and getattr(layer, "bits", None) == 4 for layer in layers):
         return "int4"

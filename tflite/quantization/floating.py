@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tflite.keras_graph.internals import history, nodes
+
 if TYPE_CHECKING:
     import keras
 
@@ -18,7 +20,7 @@ def floating(aware: "keras.Model") -> frozenset[str]:
     ends = [layer for layer in aware.layers if isinstance(layer, KeptFloat)]
     waiting: list[Any] = [tensor for layer in ends for tensor in _taken(layer)]
     while waiting:
-        operation = waiting.pop()._keras_history.operation
+        operation = history(waiting.pop())[0]
         if operation.name not in found and not isinstance(operation, FakeQuant | KeptFloat):
             found.add(operation.name)
             waiting += _taken(operation)
@@ -27,4 +29,4 @@ def floating(aware: "keras.Model") -> frozenset[str]:
 
 def _taken(operation: Any) -> list[Any]:
     """What a layer or operation takes, wherever it is called."""
-    return [tensor for node in operation._inbound_nodes for tensor in node.input_tensors]
+    return [tensor for node in nodes(operation) for tensor in node.input_tensors]

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tflite.keras_graph.internals import history, nodes
+
 if TYPE_CHECKING:
     import keras
 
@@ -12,14 +14,14 @@ def named(model: "keras.Model") -> "keras.Model":
     A file has no names of outputs: Keras takes those of the last layers.
     """
     symbols = getattr(model, "outputs", None) or []
-    if any(_rounds(symbol._keras_history.operation) for symbol in symbols):
+    if any(_rounds(history(symbol)[0]) for symbol in symbols):
         model.output_names = [_name(symbol) for symbol in symbols]
     return model
 
 
 def _name(symbol: Any) -> str:
-    operation, node, _ = symbol._keras_history
-    return _name(operation._inbound_nodes[node].input_tensors[0]) if _rounds(operation) else operation.name
+    operation, node, _ = history(symbol)
+    return _name(nodes(operation)[node].input_tensors[0]) if _rounds(operation) else operation.name
 
 
 def _rounds(operation: Any) -> bool:

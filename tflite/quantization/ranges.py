@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.keras_graph.internals import flatten_layers
 from tflite.quantization.checks import is_aware
 from tflite.utils import samples
 
@@ -48,7 +49,7 @@ def check_ranges(model: "keras.Model") -> None:
     from tflite.quantization.layers import FakeQuant
     from tflite.tfmot.export import is_quantized
 
-    if any(isinstance(layer, FakeQuant) for layer in model._flatten_layers()):
+    if any(isinstance(layer, FakeQuant) for layer in flatten_layers(model)):
         return
     name = repr(model.name)
     if is_quantized(model):
@@ -68,7 +69,7 @@ def fake_quants(model: "keras.Model") -> list[Any]:
     """The layers of a model that round activations in a range they measure, those of models inside of it too."""
     from tflite.quantization.layers import FakeQuant
 
-    return [layer for layer in model._flatten_layers() if isinstance(layer, FakeQuant) and layer.fixed is None]
+    return [layer for layer in flatten_layers(model) if isinstance(layer, FakeQuant) and layer.fixed is None]
 
 
 def input_range(aware: "keras.Model") -> tuple[float, float] | None:

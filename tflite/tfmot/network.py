@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tflite.keras_graph.graph import read
+from tflite.keras_graph.internals import flatten_layers
 from tflite.tfmot.library import library
 from tflite.tfmot.methods import Method, method_of
 from tflite.tfmot.packing import packed, unpacked
@@ -109,7 +110,7 @@ def wrapped(model: "keras.Model", method: Method) -> "keras.Model":
 
 def networks(model: "keras.Model") -> list[TfKerasNetwork]:
     """The layers of that kind in a model, those of models inside of it too."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, TfKerasNetwork)]
+    return [layer for layer in flatten_layers(model) if isinstance(layer, TfKerasNetwork)]
 
 
 def _kernels(model: "keras.Model") -> dict[int, np.ndarray]:
