@@ -25,10 +25,7 @@ def types(scheme: str, input_type: str | None, output_type: str | None) -> tuple
         ModelError: an unknown scheme, or a type that it cannot have.
     """
     if scheme not in SCHEMES:
-        right = str(scheme).lower()
-        raise ModelError(
-            unknown("scheme", scheme, SCHEMES) + (f". Did you mean {right!r}?" if right in SCHEMES else "")
-        )
+        raise ModelError(unknown("scheme", scheme, SCHEMES))
     inputs, outputs = SCHEMES[scheme]
     for name, received, known in (("input_type", input_type, inputs), ("output_type", output_type, outputs)):
         if received is not None and received not in known:

@@ -44,6 +44,11 @@ def set_name_scope(layer: Any, scope: Callable[[], Any]) -> None:
     layer._open_name_scope = scope
 
 
+def set_name(layer: Any, name: str) -> None:
+    """Rename a layer of tf_keras after it was built; its `name` cannot be assigned."""
+    layer._name = name
+
+
 @contextlib.contextmanager
 def replaced_add(make: Callable[[Any], Any]) -> Iterator[None]:
     """Let `keras.ops.add` and `+` compute something else; `make` is given the present function.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.keras_graph.internals import set_name
 from tflite.tfmot.library import library
 from tflite.tfmot.methods import Method
 from tflite.tfmot.pixels import INPUT, PIXELS, quantize_config
@@ -79,7 +80,7 @@ class Quantized(Method):
                 f" of which it says: {error}. Use engine='native'"
             ) from error
         # Its name has the number of such layers in the process, and would enter the file.
-        input_layer(network)._name = INPUT
+        set_name(input_layer(network), INPUT)
         if rebuilt.rescaling or self.input_range:
             fix_input(network, self.pixels)
         start_with_first_batch(network)
