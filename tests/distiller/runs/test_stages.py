@@ -1,5 +1,6 @@
 """What the stages of a run hand on: which networks, images, labels and files, with stand-ins for what takes time."""
 
+import csv
 import json
 import sys
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from distiller.runs.stages import Stages
 from distiller.utils.progress import Reporter
 
 CLASSES = ["3", "5", "6", "8", "9"]
-ARMS = ["hard_labels", "aware", "soft", "adapted"]
+ARMS = ["hard_labels", "aware", "adapted", "soft"]
 RECIPE = """
 kind: run
 summary: stages
@@ -38,8 +39,8 @@ seeds: [1, 2]
 arms:
   hard_labels: {}
   aware: {start: soft, quantize: {}}
-  soft: {objectives: {soft: {name: hinton}}}
   adapted: {objectives: {soft: {name: hinton}}, bridge: {name: fine_tune, training: {epochs: 3}}}
+  soft: {objectives: {soft: {name: hinton}}}
 export: {schemes: [float32, int8], calibration: 30, teacher: true}
 benchmark: {threads: 2, runs: 7, seconds: 0}
 """
@@ -101,7 +102,9 @@ def run(tmp_path_factory):
     recipe = recipes.read_run(folder / "stages.yaml")
     with pytest.MonkeyPatch.context() as patch:
         trained, tools = record(patch, then=solve), Tools(patch)
-        patch.setattr(Stages, "_report", lambda self, pairs: {"pairs": pairs})
+        of_stages = sys.modules[Stages.__module__]
+        patch.setattr(of_stages, "summarize", lambda *_: {"students": "as summarized"})
+        patch.setattr(of_stages.report, "write", lambda folder: None)
         stages = Stages(recipe, None, Reporter())
         found = stages.into(RunFolder.open(folder / "out", recipe, resume=False, force=False))
     return SimpleNamespace(path=folder / "out", trained=trained, tools=tools, found=found)
@@ -131,7 +134,14 @@ def test_students_are_trained_after_those_that_they_go_on_with(run):
     arms = ["hard_labels", "soft", "aware", "adapted"]
     bridges = [f"bridge-fine_tune-{seed}" for seed in (1, 2)]
     assert list(run.trained) == ["teacher", *bridges, *(f"{arm}-{seed}" for seed in (1, 2) for arm in arms)]
-    assert run.found == {"pairs": [(arm, seed) for seed in (1, 2) for arm in ARMS]}
+    assert run.found == json.loads((run.path / "report.json").read_text()) == {"students": "as summarized"}
+
+
+def test_the_log_has_the_epochs_of_every_training_in_the_order_of_the_arms(run):
+    with (run.path / "metrics.csv").open(newline="") as file:
+        rows = [(row["stage"], float(row["epoch"]), float(row["val_accuracy"])) for row in csv.DictReader(file)]
+    bridges = [(f"bridge-fine_tune-{seed}", epoch, 0.375 + epoch / 8) for seed in (1, 2) for epoch in (1, 2, 3)]
+    assert rows == [("teacher", 1, 0.5), *bridges, *((f"{arm}-{seed}", 1, 0.5) for seed in (1, 2) for arm in ARMS)]
 
 
 def test_one_that_goes_on_begins_with_the_trained_student_of_its_seed(run):
@@ -194,6 +204,15 @@ def test_every_scheme_of_every_student_is_made_from_training_images(run, digits)
             weights = getattr(student, "student", student).get_weights()
             for one, other in zip(model.get_weights(), weights, strict=True):
                 np.testing.assert_array_equal(one, other)
+
+
+def test_the_teachers_own_file_is_of_the_one_behind_the_recipes_bridge(run, digits):
+    """Not of the one behind the bridge of a single arm, though that arm comes first."""
+    teacher, _ = run.tools.converted["teacher-int8.tflite"]
+    found = np.asarray(teacher(digits.test.images.astype("float32"))).argmax(-1)
+    expected, other = (lessons(run, arm, 1, digits.test).argmax(-1) for arm in ("soft", "adapted"))
+    np.testing.assert_array_equal(found, expected)
+    assert (expected != other).any()
 
 
 def test_files_are_held_against_their_student_on_the_test_split(run, digits):

@@ -113,6 +113,7 @@ def test_of_positions_reach_features_as_their_mean():
         objectives={
             "cosine": objectives.Cosine(teacher_layer="summary", student_layer="summary"),
             "soft": objectives.Hinton(temperature=2.0),
+            "apart": objectives.Decoupled(),
         },
     )
     made.compile(
@@ -123,9 +124,11 @@ def test_of_positions_reach_features_as_their_mean():
     found = made.fit(x, tags, sample_weight=weights, batch_size=8, verbose=0).history
     (t, z_t), (s, z_s) = answers(teacher, "summary", x), answers(student, "summary", x)
     cosine = features.REFERENCES["cosine"](t, s, None, weights=[])
-    soft = logits.hinton(z_t.reshape(-1, 4), z_s.reshape(-1, 4), None, 2.0)
+    rows = z_t.reshape(-1, 4), z_s.reshape(-1, 4)
+    soft, apart = logits.hinton(*rows, None, 2.0), logits.decoupled(*rows, tags.ravel())
     assert found["cosine"][0] == pytest.approx((weights.mean(1) * cosine).mean(), rel=1e-3)
     assert found["soft"][0] == pytest.approx((weights.ravel() * soft).mean(), rel=1e-3)
+    assert found["apart"][0] == pytest.approx((weights.ravel() * apart).mean(), rel=1e-3)
     right = z_s.argmax(-1) == tags
     assert found["accuracy"][0] == pytest.approx((weights * right).sum() / weights.sum(), rel=1e-5)
     assert 0 < found["accuracy"][0] < 1
