@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.results import lines
 from distiller import objectives
@@ -53,12 +54,16 @@ def _page(name: str, kind: type) -> str:
         f"Source: {_linked(kind.source)}. Compares {kind.compares}. In a recipe and on the command line: `{name}`.\n",
     ]
     if function is not None:
-        parts += ["## Formula\n", f"::: {function.__module__}.{function.__qualname__}\n"]
-    parts += ["## The class\n", f"::: {kind.__module__}.{kind.__qualname__}\n"]
+        parts += ["## Formula\n", _described(function)]
+    parts += ["## The class\n", _described(kind)]
     if defaults:
         parts += ["## Defaults\n", "| argument | default |\n| :--- | :--- |", f"{defaults}\n"]
     parts += ["## Measured\n", _measured(name)]
     return "\n".join(parts)
+
+
+def _described(thing: Any) -> str:
+    return f"::: {thing.__module__}.{thing.__qualname__}\n    options:\n      heading_level: 3\n"
 
 
 def _function(kind: type):
