@@ -321,8 +321,8 @@ class TestCommands:
         _, _, errors = command("quantize", tmp_path / "none.keras", tmp_path / "s.tflite", "--data", "digits")
         assert "The model file" in errors
         for out, keep, message in (
-            (student, "aware.keras", "other files to write than to read"),
-            ("s.keras", "s.keras", "other files to write than to read"),
+            (student, "aware.keras", "Expected the path of a .tflite file to write"),
+            ("s.tflite", student, "other files to write than to read"),
             ("s.tflite", "aware", "Expected a .keras file for the quantization-aware model"),
         ):
             before = student.read_bytes()
