@@ -6,11 +6,12 @@ from pathlib import Path
 import keras
 import pytest
 
+import distiller
 import tflite
 
 # The versions of Keras that the private names were read in and the tests were run on: look at them again for others.
 RUN_ON = {"3.15.1"}
-PLACES = [(tflite, "keras_graph/internals.py")]
+PLACES = [(distiller, "networks/internals.py"), (tflite, "keras_graph/internals.py")]
 
 
 def private_names():

@@ -5,7 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
-from given import curve
+from support.given import curve
 from scipy.special import softmax
 
 from distiller.data import Split

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from given import curve, record
+from support.given import curve, record
 from scipy.spatial.distance import cdist
 
 from distiller import bridges, data, recipes

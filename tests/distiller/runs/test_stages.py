@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from given import record
+from support.given import record
 
 import tflite
 from distiller import data, models, recipes, teachers

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from given import record
+from support.given import record
 
 from distiller import models, recipes
 from distiller.recipes.bridges import FineTuneBridge

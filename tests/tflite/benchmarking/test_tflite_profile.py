@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from odd_files import converted
 from support import hostile_files
+from support.odd_files import converted
 
 import tflite
 from tflite import BenchmarkResult, MeasurementError, ModelError

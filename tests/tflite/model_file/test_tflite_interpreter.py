@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from odd_files import changed
+from support.odd_files import changed
 
 import tflite
 from tflite import ModelError

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from odd_files import changed, converted, in_blocks, sparse, weights_of
 from support.hostile_files import sum_of_scalars
+from support.odd_files import changed, converted, in_blocks, sparse, weights_of
 
 import tflite
 from tflite import ModelError

@@ -1,0 +1,3 @@
+"""A recipe carried out: stages, trainings, checkpoints, the folder of a run."""
+
+__all__: list[str] = []
