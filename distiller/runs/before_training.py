@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from distiller import models
+from distiller.data import Split
 from distiller.runs.building import logits, share_right
 from distiller.utils.chance import USUAL_CAUSE, better_than_chance, chance, may_be_chance
-from distiller.data import Split
 
 # Held-out images that a teacher answers at the most.
 MOST = 512

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from distiller import bridges, teachers
-from distiller.data.class_names import differ, first_difference
 from distiller.data import Split
+from distiller.data.class_names import differ, first_difference
 from distiller.errors import InputError
+from distiller.networks.saving import save_network
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
-from distiller.networks.saving import save_network
 
 Pair = tuple[Any, Any]
 

@@ -9,7 +9,6 @@ import numpy as np
 from distiller import bridges, data, models
 from distiller.data import InOrder, Split
 from distiller.errors import InputError
-from distiller.utils.suggestions import unknown
 from distiller.objectives.table import named
 from distiller.recipes.schema import Data, Network, RunRecipe
 from distiller.recipes.training import Training

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from distiller.data import NAMES, Dataset
-from distiller.recipes.schema import RunRecipe, TrainRecipe
 from distiller.networks import fingerprint
+from distiller.recipes.schema import RunRecipe, TrainRecipe
 
 
 def digests(recipe: RunRecipe | TrainRecipe, dataset: Dataset, teacher: Dataset | None = None) -> dict[str, str]:

@@ -10,16 +10,16 @@ from typing import Any
 
 import keras
 
-from distiller.networks.internals import index_in, trained_by
 from distiller.data import Augmentation, Batches, CutMix, InOrder, MixUp, Replay, Split
 from distiller.data.mixing import Mixing
 from distiller.errors import InputError, WorkError
-from distiller.runs.progressive_resizing import GrowingImages
+from distiller.networks.internals import index_in, trained_by
 from distiller.optimizers import DOT
-from distiller.utils.progress import Reporter
 from distiller.recipes.training import Ramp, Training
 from distiller.runs.checkpoint import RestartPoint
+from distiller.runs.progressive_resizing import GrowingImages
 from distiller.trainer.losses import SmoothedCrossentropy
+from distiller.utils.progress import Reporter
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distiller.utils import locks
-from distiller.utils.disk import told_if_full
 from distiller.errors import InputError
+from distiller.recipes.schema import Section
+from distiller.utils import locks
+from distiller.utils.atomic_files import sweep, write_whole
+from distiller.utils.disk import told_if_full
 from distiller.utils.progress import Reporter
 from distiller.utils.provenance import provenance
-from distiller.recipes.schema import Section
-from distiller.utils.atomic_files import sweep, write_whole
 
 _RUN = "run.json"
 _LOCK = "run.lock"

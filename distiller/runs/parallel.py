@@ -9,15 +9,15 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
 
-from distiller.utils.backend import load_backend
 from distiller.errors import InputError, WorkError
-from distiller.runs.folder import RunFolder
-from distiller.utils.processes import pool
-from distiller.utils.progress import Reporter
 from distiller.recipes import RunRecipe
 from distiller.recipes.arms import chains
-from distiller.utils.safe_console import SafeConsole
+from distiller.runs.folder import RunFolder
 from distiller.runs.stages import Stages
+from distiller.utils.backend import load_backend
+from distiller.utils.processes import pool
+from distiller.utils.progress import Reporter
+from distiller.utils.safe_console import SafeConsole
 
 
 def train_students(

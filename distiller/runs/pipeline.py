@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from distiller import data, models, recipes
-from distiller.runs.building import load_data, new_network
-from distiller.utils.disk import told_if_full
 from distiller.errors import InputError
-from distiller.runs.folder import RunFolder
+from distiller.runs.building import load_data, new_network
 from distiller.runs.digests import digests, used
-from distiller.utils.progress import Reporter
+from distiller.runs.folder import RunFolder
 from distiller.runs.parallel import train_students
 from distiller.runs.stages import Stages, train_teacher
 from distiller.runs.summary import write_metrics
+from distiller.utils.disk import told_if_full
+from distiller.utils.progress import Reporter
 
 
 def train(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
-from distiller.networks.internals import flatten_layers
 from distiller.errors import InputError
+from distiller.networks.internals import flatten_layers
 from distiller.recipes.training import Size
 
 

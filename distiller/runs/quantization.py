@@ -8,15 +8,15 @@ import keras
 
 import tflite
 from distiller import data, objectives, teachers
+from distiller.errors import InputError
+from distiller.models.fusing import fuse
+from distiller.networks.saving import save_network
+from distiller.recipes.arms import Quantize
+from distiller.recipes.training import Training
 from distiller.runs import fit
 from distiller.runs.building import share_right
 from distiller.trainer.distiller import Distiller
-from distiller.errors import InputError
-from distiller.models.fusing import fuse
 from distiller.utils.progress import Reporter
-from distiller.recipes.arms import Quantize
-from distiller.recipes.training import Training
-from distiller.networks.saving import save_network
 from tflite.model_file.files import check_tflite_path, check_writable
 
 # Of the training, whose result is the same every time.

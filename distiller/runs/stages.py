@@ -10,21 +10,21 @@ import keras
 import numpy as np
 
 import tflite
-from distiller.data import class_names
 from distiller import data, models, recipes, report, teachers
-from distiller.runs import teacher_file, fit
+from distiller.data import class_names
+from distiller.networks.saving import save_network
+from distiller.recipes.arms import in_order
+from distiller.runs import fit, teacher_file
 from distiller.runs.before_training import held_out
 from distiller.runs.bridges import Bridging, bridge_key
 from distiller.runs.building import accuracy, check_names, load_data, logits, new_network, share_right
 from distiller.runs.file_quality import measured
 from distiller.runs.folder import RunFolder, write_json
 from distiller.runs.profiling import explain
-from distiller.utils.progress import Reporter
-from distiller.recipes.arms import in_order
-from distiller.networks.saving import save_network
-from distiller.utils.shown import as_text
-from distiller.runs.summary import HELD_OUT, TEACHER_FILE, TEACHER_TEST, summarize, write_metrics
 from distiller.runs.students import Teaching
+from distiller.runs.summary import HELD_OUT, TEACHER_FILE, TEACHER_TEST, summarize, write_metrics
+from distiller.utils.progress import Reporter
+from distiller.utils.shown import as_text
 from tflite.conversion.schemes import INTEGER
 from tflite.quantization.saved import keras_model
 

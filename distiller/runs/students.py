@@ -10,21 +10,21 @@ import numpy as np
 
 import tflite
 from distiller import bridges, data, teachers
+from distiller.data import Split
+from distiller.networks.saving import save_network
+from distiller.recipes import RunRecipe
+from distiller.recipes import bridges as sections
+from distiller.recipes.training import Ramp, Training, is_ramp
 from distiller.runs import fit
 from distiller.runs.before_training import heavier
 from distiller.runs.bridges import Bridging, is_bridge
 from distiller.runs.building import new_network, only_labelled
-from distiller.data import Split
-from distiller.trainer.distiller import Distiller
-from distiller.trainer.checks import check_ids
 from distiller.runs.folder import RunFolder
-from distiller.utils.progress import Reporter
 from distiller.runs.quantization import aware_copy, freezing
-from distiller.recipes import RunRecipe
-from distiller.recipes import bridges as sections
-from distiller.recipes.training import Ramp, Training, is_ramp
-from distiller.networks.saving import save_network
 from distiller.runs.teacher_cache import StoredAnswers, rehearse
+from distiller.trainer.checks import check_ids
+from distiller.trainer.distiller import Distiller
+from distiller.utils.progress import Reporter
 
 
 class Teaching:

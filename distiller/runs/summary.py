@@ -8,11 +8,11 @@ from typing import Any
 import keras
 
 from distiller import data, models
-from distiller.runs import fit
-from distiller.utils.chance import chance
-from distiller.runs.folder import RunFolder
 from distiller.recipes.schema import RunRecipe
 from distiller.recipes.training import Training
+from distiller.runs import fit
+from distiller.runs.folder import RunFolder
+from distiller.utils.chance import chance
 
 # The stage in which teachers are looked at before they teach.
 HELD_OUT = "teacher-held_out"

@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from distiller import data, teachers
-from distiller.runs.bridges import learns_from_labels
 from distiller.data import Split
-from distiller.trainer.distiller import Distiller
 from distiller.objectives import Objective
-from distiller.utils.progress import Reporter
 from distiller.recipes import RunRecipe
 from distiller.recipes.schema import Cache
+from distiller.runs.bridges import learns_from_labels
 from distiller.teachers.caching.caches import Caches
+from distiller.trainer.distiller import Distiller
+from distiller.utils.progress import Reporter
 
 
 class StoredAnswers:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import tflite
-from distiller.runs import pipeline
 from distiller import recipes, teachers
 from distiller.errors import InputError
+from distiller.runs import pipeline
 
 SMALL = """
 kind: run

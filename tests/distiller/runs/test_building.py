@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from distiller import bridges, data
-from distiller.runs.building import grouped
 from distiller.errors import InputError
+from distiller.runs.building import grouped
 
 
 def dataset(classes, labels):

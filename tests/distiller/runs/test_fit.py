@@ -5,8 +5,8 @@ import csv
 import keras
 import numpy as np
 import pytest
-from support.given import curve
 from scipy.special import softmax
+from support.given import curve
 
 from distiller.data import Split
 from distiller.errors import InputError, WorkError

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from distiller import data, recipes
-from distiller.runs import pipeline
 from distiller.errors import InputError, WorkError
-from distiller.runs.folder import RunFolder, write_json
+from distiller.runs import pipeline
 from distiller.runs.digests import digests, used
+from distiller.runs.folder import RunFolder, write_json
 
 
 @pytest.fixture

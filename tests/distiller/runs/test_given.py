@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from support.given import curve, record
 from scipy.spatial.distance import cdist
+from support.given import curve, record
 
 from distiller import bridges, data, recipes
 from distiller.runs.folder import RunFolder

@@ -6,9 +6,9 @@ import pytest
 
 from distiller.data import Split
 from distiller.errors import InputError
-from distiller.utils.progress import Reporter
 from distiller.recipes.training import Training
 from distiller.runs.fit import fit, views
+from distiller.utils.progress import Reporter
 
 PLAN = {"epochs": 4, "batch_size": 4, "learning_rate": 0.01}
 SIZES = [{"size": 4, "epochs": 1}, {"size": 8, "epochs": 2}]

@@ -10,8 +10,8 @@ from PIL import Image
 
 import tflite
 from distiller import models, recipes
-from distiller.runs import pipeline
 from distiller.errors import InputError
+from distiller.runs import pipeline
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import pytest
 
 import tflite
 from distiller import data, models, recipes
-from distiller.runs import pipeline, quantization, fit
 from distiller import report as saved
 from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Training
+from distiller.runs import fit, pipeline, quantization
 from distiller.runs.checkpoint import RestartPoint
 
 TINY = [

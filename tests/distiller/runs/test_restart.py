@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from distiller.runs.checkpoint import RestartPoint
 from distiller.networks.saving import save_network
+from distiller.runs.checkpoint import RestartPoint
 
 X = np.linspace(-1, 1, 32, dtype="float32").reshape(16, 2)
 Y = X @ np.array([[2.0], [-1.0]], "float32")

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from support.killed import killed
 
-from distiller.runs import pipeline, parallel
-from distiller.utils import processes
 from distiller import recipes, teachers
 from distiller.errors import InputError, WorkError
+from distiller.runs import parallel, pipeline
 from distiller.runs.folder import RunFolder
-from distiller.utils.progress import Reporter
 from distiller.runs.stages import Stages
 from distiller.runs.students import Teaching
+from distiller.utils import processes
+from distiller.utils.progress import Reporter
 
 RECIPE = """
 kind: run

@@ -6,9 +6,9 @@ import pytest
 
 from distiller import Distiller, bridges, data, models, objectives, recipes, teachers
 from distiller.errors import InputError
-from distiller.utils.progress import Reporter
 from distiller.recipes.schema import Cache
 from distiller.runs.teacher_cache import StoredAnswers, stores
+from distiller.utils.progress import Reporter
 
 VIEWS = data.Augmentation(crop=1, flip=True)
 

@@ -6,10 +6,10 @@ import pytest
 from support.small import CLASSES, batch, distiller
 
 from distiller import data
-from distiller.runs import fit
 from distiller.bridges import FineTune
-from distiller.utils.progress import Reporter
 from distiller.recipes.training import Mixing, Training
+from distiller.runs import fit
+from distiller.utils.progress import Reporter
 
 
 class Traced(keras.layers.Layer):
