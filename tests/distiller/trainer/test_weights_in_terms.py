@@ -14,6 +14,10 @@ WEIGHTS = np.array([0, 1, 4, 0, 0.5, 1, 1, 5], "float32")
 SEVERAL = {"flow", "knowledge_review", "singular_vectors"}
 
 
+# Methods that relate samples with each other, and how many they need.
+FEWEST = {"relational_angle": 3, "similarity_preserving": 2, "correlation_congruence": 2, "contrastive": 2}
+
+
 def answers(model, layer, of):
     """The outputs of a layer of a network, and its logits."""
     tapped = keras.Model(model.input, [model.get_layer(layer).output, model.output])
@@ -90,6 +94,40 @@ def test_of_every_objective():
     np.testing.assert_allclose(WEIGHTS @ each, found, rtol=1e-3, atol=1e-6)
     differ = np.abs(found - plain) > 0.01 * np.abs(plain)
     assert differ.all(), [name for name, other in zip(sorted(made.objectives), differ, strict=True) if not other]
+
+
+def test_labels_are_those_of_the_output_that_is_compared():
+    def two(seed):
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((5, 5, 1))
+        x = keras.layers.Flatten()(inputs)
+        return keras.Model(inputs, {name: keras.layers.Dense(4, name=name)(x) for name in ("kind", "size")})
+
+    x, y = batch()
+    labels = {"kind": y, "size": (y + 1) % 4}
+    at = {name: {"teacher_layer": name, "student_layer": name} for name in labels}
+    teacher, student = two(2), two(1)
+    compared = {f"apart_{name}": objectives.Decoupled(**at[name]) for name in labels}
+    made = Distiller(teacher=teacher, student=student, objectives=compared)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    made.compile(keras.optimizers.SGD(0.0), loss=dict.fromkeys(labels, loss))
+    found = made.train_on_batch(x, labels, return_dict=True)
+    for name, of in labels.items():
+        expected = logits.decoupled(np.asarray(teacher(x)[name]), np.asarray(student(x)[name]), of)
+        assert found[f"apart_{name}"] == pytest.approx(expected.mean(), rel=1e-3)
+
+
+def test_batches_as_small_as_can_be_related_count_and_smaller_ones_cost_nothing():
+    """Three samples have an angle; below, adapters have gradients of zero, and an optimiser misses none."""
+    at = {"teacher_layer": "high", "student_layer": "high"}
+    compared = {name: objectives.get({"name": name, **at}) for name in objectives.OBJECTIVES if name in FEWEST}
+    made = Distiller(teacher=staged(8, 1), student=staged(4, 2), objectives=compared)
+    made.compile(keras.optimizers.SGD(0.0), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = batch()
+    for count in (1, 2, 3):
+        made.reset_metrics()
+        found = made.train_on_batch(x[:count], y[:count], return_dict=True)
+        assert {name for name in compared if found[name] != 0} == {n for n, few in FEWEST.items() if few <= count}
 
 
 def test_of_positions_reach_features_as_their_mean():
