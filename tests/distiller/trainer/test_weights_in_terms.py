@@ -130,6 +130,38 @@ def test_batches_as_small_as_can_be_related_count_and_smaller_ones_cost_nothing(
         assert {name for name in compared if found[name] != 0} == {n for n, few in FEWEST.items() if few <= count}
 
 
+class Beside(keras.layers.Layer):
+    """The sum of a sequence and of one vector at all of its positions, with the mask of the sequence."""
+
+    def call(self, inputs):
+        return inputs[0] + inputs[1][:, None]
+
+    def compute_mask(self, inputs, previous_mask):
+        return previous_mask[0]
+
+
+def test_a_mask_of_positions_does_not_count_the_samples_of_features():
+    """Logits are a mean over shown positions, six of twelve, and features of sentences over all four of them."""
+
+    def masked(seed):
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((3,))
+        x = keras.layers.Embedding(9, 6, keras.initializers.RandomNormal(stddev=2.0), mask_zero=True)(inputs)
+        x = Beside()([x, keras.layers.GlobalAveragePooling1D(name="summary")(x)])
+        return keras.Model(inputs, keras.layers.Dense(4, name="tags")(x))
+
+    words = np.array([[1, 0, 0], [2, 3, 0], [4, 5, 0], [6, 0, 0]])
+    teacher, student, shown = masked(2), masked(1), words > 0
+    summary = {"teacher_layer": "summary", "student_layer": "summary"}
+    compared = {"cosine": objectives.Cosine(**summary), "soft": objectives.Hinton(temperature=2.0)}
+    made = Distiller(teacher=teacher, student=student, objectives=compared)
+    made.compile(keras.optimizers.SGD(0.0), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    found = made.train_on_batch(words, np.ones((4, 3), int), return_dict=True)
+    (t, z_t), (s, z_s) = answers(teacher, "summary", words), answers(student, "summary", words)
+    assert found["cosine"] == pytest.approx(features.REFERENCES["cosine"](t, s, None, weights=[]).mean(), rel=1e-3)
+    assert found["soft"] == pytest.approx(logits.hinton(z_t[shown], z_s[shown], None, 2.0).mean(), rel=1e-3)
+
+
 def test_of_positions_reach_features_as_their_mean():
     """A sample of a sequence counts as much as its positions do on average."""
 
