@@ -162,7 +162,8 @@ def test_a_mask_of_positions_does_not_count_the_samples_of_features():
     assert found["soft"] == pytest.approx(logits.hinton(z_t[shown], z_s[shown], None, 2.0).mean(), rel=1e-3)
 
 
-def test_of_positions_reach_features_as_their_mean():
+@pytest.mark.parametrize("form", ["classes", "a column", "rows"])
+def test_of_positions_reach_features_as_their_mean(form):
     """A sample of a sequence counts as much as its positions do on average."""
 
     def tagger(seed):
@@ -177,6 +178,8 @@ def test_of_positions_reach_features_as_their_mean():
     rng = np.random.default_rng(0)
     x, tags = rng.normal(size=(8, 3, 5)).astype("float32"), rng.integers(0, 4, (8, 3))
     weights = rng.random((8, 3)).astype("float32")
+    labels = {"classes": tags, "a column": tags[..., None], "rows": np.eye(4, dtype="float32")[tags]}[form]
+    losses = keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy
     made = Distiller(
         teacher=teacher,
         student=student,
@@ -188,10 +191,10 @@ def test_of_positions_reach_features_as_their_mean():
     )
     made.compile(
         keras.optimizers.SGD(0.0),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=losses[form == "rows"](from_logits=True),
         metrics=["accuracy"],
     )
-    found = made.fit(x, tags, sample_weight=weights, batch_size=8, verbose=0).history
+    found = made.fit(x, labels, sample_weight=weights, batch_size=8, verbose=0).history
     (t, z_t), (s, z_s) = answers(teacher, "summary", x), answers(student, "summary", x)
     cosine = features.REFERENCES["cosine"](t, s, None, weights=[])
     rows = z_t.reshape(-1, 4), z_s.reshape(-1, 4)
