@@ -83,3 +83,12 @@ def folder_of(tmp_path, content):
 
 def checked(**options):
     return Report.model_validate(made(**options))
+
+
+def with_own_teachers():
+    """The distilled students have a bridge of their own, and the recipe's teacher is another."""
+    content = made()
+    for student in content["students"]:
+        if student["name"] == "distilled":
+            student |= {"bridge": "probe", "teacher_accuracy": 0.90 + 0.02 * student["seed"]}
+    return content
