@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tflite.android import Part
 
-_PACKAGE = "distiller"
+_PACKAGE = "distillite"  # the import names are other people's on PyPI
+_STRANGERS = ("distiller", "tflite")
 # Extras that are of use to who uses the package, and what for.
 _EXTRAS = {"tfmot": "the second quantization engine", "jax": "training on the JAX backend"}
 
@@ -23,7 +24,7 @@ def installation() -> "list[Part]":
     enough = sys.version_info >= (3, 11)
     parts = [Part("python", enough, version, None if enough else "Install Python 3.11 to 3.13")]
     parts += packages(metadata.requires(_PACKAGE) or [])
-    return [*parts, _import_name(), _backend(), *_gpus(), _interpreter()]
+    return [*parts, *_strangers(), _import_name(), _backend(), *_gpus(), _interpreter()]
 
 
 def packages(requirements: list[str]) -> "list[Part]":
@@ -62,6 +63,21 @@ def _gpus() -> "list[Part]":
     found = names if used else f"{names}: not used, and trainings run on the processor"
     remedy = None if used else "pip install 'tensorflow[and-cuda]'"
     return [Part("GPU", used, found, remedy, optional=True)] if names else []
+
+
+def _strangers() -> "list[Part]":
+    """The packages of other people that have our import names, where they are installed."""
+    from tflite.android import Part
+
+    found = []
+    for name in _STRANGERS:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        remedy = f"pip uninstall {name}, and install this package again: it is called {_PACKAGE}"
+        found.append(Part(f"another {name}", False, f"{version}, which is not this package", remedy))
+    return found
 
 
 def _import_name() -> "Part":

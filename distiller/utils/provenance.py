@@ -9,9 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from distiller import __version__
 from distiller.utils.processes import cores, running
 
-_PACKAGES = ("distiller", "keras", "tensorflow", "jax", "ai-edge-litert", "numpy", "tensorflow-datasets")
+_PACKAGES = ("keras", "tensorflow", "jax", "ai-edge-litert", "numpy", "tensorflow-datasets")
 
 
 def provenance() -> dict[str, Any]:
@@ -21,7 +22,7 @@ def provenance() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result, where installed."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "distiller": __version__}
     for name in _PACKAGES:
         try:
             found[name] = metadata.version(name)

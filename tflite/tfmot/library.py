@@ -50,7 +50,7 @@ def library() -> Library:
             except ImportError as error:
                 raise ModelError(
                     "Expected tensorflow-model-optimization and tf_keras, which engine='tfmot', pruning and "
-                    f"clustering need. Received: {error}. Install them: pip install 'distiller[tfmot]'"
+                    f"clustering need. Received: {error}. Install them: pip install '.[tfmot]' in a checkout"
                 ) from error
     return Library(keras2, tfmot)
 

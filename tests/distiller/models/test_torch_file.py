@@ -5,10 +5,10 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from support import torch_files
+from support.torch_files import Call, Storage, file, pickled, tensor
 
 from distiller.models import torch_file
-from tests import torch_files
-from tests.torch_files import Call, Storage, file, pickled, tensor
 
 NUMBERS = Storage(np.arange(24, dtype="float32"), "7")
 COUNT = Storage(np.array([5], "int64"), "8")

@@ -95,6 +95,17 @@ def test_something_is_missing(doctor, monkeypatch):
     assert "Something is missing" in out
 
 
+@pytest.mark.parametrize("name", ["distiller", "tflite"])
+def test_packages_of_other_people_with_our_import_names_are_told(doctor, monkeypatch, name):
+    version = installation.metadata.version
+    monkeypatch.setattr(installation.metadata, "version", lambda of: "0.1.2" if of == name else version(of))
+    code, out, _ = doctor()
+    assert code == 1
+    assert f"another {name}" in out
+    assert "0.1.2, which is not this package" in out
+    assert f"→ pip uninstall {name}, and install this package again: it is called distillite" in out
+
+
 def test_a_backend_and_an_interpreter_that_are_broken(doctor, monkeypatch):
     monkeypatch.setattr("distiller.utils.backend.load_backend", lambda: 1 / 0)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
