@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from references import efficientnet_lite as reference
 
 import tflite
 from distiller import models
 from distiller.errors import InputError, WorkError
 from distiller.models import imagenet
-from tests.references import efficientnet_lite as reference
 
 
 @pytest.fixture(scope="module")
