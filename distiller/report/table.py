@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +15,7 @@ from distiller.report import measure
 from distiller.report.content import Converted, File, Report, Teacher
 from distiller.report.markdown_table import markdown_table
 from distiller.report.measure import Measure
+from distiller.utils.safe_console import SafeConsole
 
 FLOAT = "float"
 
@@ -122,7 +122,7 @@ def rich_table(report: Report, width: int | None = None) -> Table:
     return _rich_table(report, narrow=True)
 
 
-_ENDLESS = Console(width=10_000)
+_ENDLESS = SafeConsole(width=10_000)
 
 
 def _rich_table(report: Report, *, narrow: bool) -> Table:

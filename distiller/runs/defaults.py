@@ -25,7 +25,7 @@ def training(
     Batches are of 16 to 128 images, a power of two, so that a pass has a dozen of them. There are thirty passes, or as
     many as make 600 steps. The rate is in proportion to the batch size (Goyal et al. 2017, 1706.02677).
 
-    >>> from distiller import defaults
+    >>> from distiller.runs import defaults
     >>> defaults.training(450)
     {'epochs': 43, 'batch_size': 32, 'learning_rate': 0.025}
     >>> defaults.training(45_000)

@@ -246,14 +246,14 @@ class Distiller(Training):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Keras builds the compiled loss with this; the steps use `combine`."""
         # Without the weights: Keras cannot spread those of samples over positions.
-        return super().compute_loss(x, Targets(y).labels, y_pred, None, training)
+        return super().compute_loss(x, self.pairing.by_output(Targets(y).labels), y_pred, None, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Keras builds the compiled metrics with this; the steps use `update_metrics`."""
         labels, first = Targets(y).labels, self.pairing.outputs[0]
         if labels is None:
             raise InputError(without_labels(first, self.label_kinds.get(first)))
-        return super().compute_metrics(x, labels, y_pred)
+        return super().compute_metrics(x, self.pairing.by_output(labels), y_pred)
 
     @property
     def teacher(self) -> keras.Model:

@@ -109,7 +109,7 @@ class TestConvert:
                 ["--scheme", "int8"],
                 "Expected images for --scheme int8, whose ranges are measured on them: name them with --data",
             ),
-            (["--scheme", "int"], "Expected one of"),
+            (["--scheme", "int"], "is not one of"),
             (["--calibration", "mse"], "`calibration` only with a scheme of"),
             (["--labels", tmp_path / "no.txt"], "no.txt', which does not exist"),
         ]:

@@ -46,4 +46,4 @@ def from_fields(fields: Any) -> OperatorTime:
     >>> from_fields({"name": "y", "type": "ADD", "mean_ms": 1, "share": 1, "calls": 1, "delegated": True}).type
     'ADD'
     """
-    return OperatorTime(**{**fields, "type": readable(fields["type"])})
+    return OperatorTime(**{**fields, "type": readable(fields.get("type"))})

@@ -95,7 +95,9 @@ class TestDiagnose:
     def test_weakest_classes_by_their_names(self):
         answers = np.array([0, 0, 1, 2, 2, 2, 0, 1])
         labels = np.array([0, 0, 1, 1, 1, 2, 2, 1])
-        found = teachers.diagnose(linear_teacher(), (pixels(np.eye(3)[answers]), labels), classes=["ant", "bee", "cat"])
+        found = teachers.diagnose(
+            linear_teacher(), (pixels(4 * np.eye(3)[answers]), labels), classes=["ant", "bee", "cat"]
+        )
         assert [(c.name, c.accuracy, c.samples, c.mistaken_for) for c in found.by_class] == [
             ("bee", 0.5, 4, "cat"),
             ("cat", 0.5, 2, "ant"),
