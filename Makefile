@@ -48,7 +48,7 @@ lint: $(VENV)/installed-dev
 
 # The documentation site in build/site; a dead link or a warning is an error.
 docs: $(VENV)/installed-docs
-	NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m mkdocs build
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
