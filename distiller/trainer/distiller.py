@@ -246,14 +246,18 @@ class Distiller(Training):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Keras builds the compiled loss with this; the steps use `combine`."""
         # Without the weights: Keras cannot spread those of samples over positions.
-        return super().compute_loss(x, self.pairing.by_output(Targets(y).labels), y_pred, None, training)
+        return super().compute_loss(x, self._as_compiled(Targets(y).labels), y_pred, None, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Keras builds the compiled metrics with this; the steps use `update_metrics`."""
         labels, first = Targets(y).labels, self.pairing.outputs[0]
         if labels is None:
             raise InputError(without_labels(first, self.label_kinds.get(first)))
-        return super().compute_metrics(x, self.pairing.by_output(labels), y_pred)
+        return super().compute_metrics(x, self._as_compiled(labels), y_pred)
+
+    def _as_compiled(self, labels: Any) -> Any:
+        """Labels in the structure of the compiled losses and metrics: those of an only output without its name."""
+        return self.pairing.by_output(labels) if self.pairing.outputs == [LOGITS] else labels
 
     @property
     def teacher(self) -> keras.Model:
