@@ -52,11 +52,11 @@ def _of_run(recipe: "RunRecipe", folder: Path, data_dir: Path | None) -> Iterato
     from distiller.data import Augmentation
     from distiller.errors import InputError
     from distiller.recipes.bridges import FineTuneBridge
-    from distiller.runs.bridges import Bridging
+    from distiller.runs.bridges import RecipeBridges, asked_bridges
     from distiller.runs.building import load_data
 
     dataset = load_data(recipe.data, data_dir)
-    for stage, section in Bridging(recipe, dataset.classes, lambda: None).to_fit.items():
+    for stage, section in RecipeBridges(asked_bridges(recipe), dataset.classes, lambda: None).to_fit.items():
         if not isinstance(section, FineTuneBridge):
             continue
         file = folder / "stages" / f"{stage}-{recipe.bridge_seeds[0]}" / "network.keras"

@@ -21,7 +21,7 @@ from distiller.utils.processes import pool
 
 if TYPE_CHECKING:
     from distiller.recipes import RunRecipe
-    from distiller.runs.stages import Stages
+    from distiller.runs.stages import RunStages
 
 
 class Variant(NamedTuple):
@@ -106,16 +106,16 @@ def _train(variant: Variant, chain: list[str], seed: int) -> None:
 
 
 @lru_cache(maxsize=1)
-def _stages(variant: Variant) -> "Stages":
+def _stages(variant: Variant) -> "RunStages":
     """Stages of a variant, with its teacher and bridges fitted; cached, since a process mostly keeps to one."""
     from benchmarks.run import run_folder
     from distiller.runs.folder import RunFolder
-    from distiller.runs.stages import Stages
+    from distiller.runs.stages import RunStages
     from distiller.utils.progress import Reporter
 
     recipe = variant.recipe()
     out = run_folder(variant.work, variant.experiment, variant.variant)
-    stages = Stages(recipe, variant.data_dir, Reporter())
+    stages = RunStages(recipe, variant.data_dir, Reporter())
     stages.prepare(RunFolder.open(out, recipe, resume=(out / "run.json").exists(), force=False))
     return stages
 

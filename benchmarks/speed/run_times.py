@@ -41,7 +41,7 @@ def measure(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[st
     from distiller import recipes
     from distiller.runs.folder import RunFolder
     from distiller.runs.parallel import train_students
-    from distiller.runs.stages import Stages
+    from distiller.runs.stages import RunStages
     from distiller.utils.progress import Reporter
 
     found = []
@@ -52,7 +52,7 @@ def measure(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[st
             recipe = recipes.read_run(RECIPE, [*changes, *kind.changes])
             recipe = recipe.model_copy(update={"arms": {"distilled": recipe.arms["distilled"]}})
             reporter = Reporter()
-            stages = Stages(recipe, args.data_dir, reporter)
+            stages = RunStages(recipe, args.data_dir, reporter)
             with tempfile.TemporaryDirectory() as place:
                 run = RunFolder.open(Path(place) / "run", recipe, resume=False, force=False)
                 started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The bridges of a recipe: made, fitted once for all students that may share them, and read again."""
+"""The bridges of a recipe: made, fitted once for all students that may share them, and loaded."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,34 +20,35 @@ from distiller.recipes import bridges as sections
 Pair = tuple[Any, Any]
 
 
-class Bridging:
-    """What a recipe says of bridges, as bridges.
+class RecipeBridges:
+    """The bridges of a recipe, by their sections.
 
     Args:
-        recipe: names a bridge, or one for an arm or an objective.
+        asked: sections of the bridges that the recipe names, as `asked_bridges` lists them.
         classes: the student's.
         teacher_classes: returns the teacher's, for bridges that find classes by name.
+        frozen: teachers are used frozen, as `teachers.frozen` makes them.
         checked_on: images (samples, height, width, channels) on which a frozen teacher is held against the teacher.
     """
 
     def __init__(
         self,
-        recipe: RunRecipe,
+        asked: Sequence[sections.Bridge | None],
         classes: Sequence[str],
         teacher_classes: Callable[[], Sequence[str] | None],
+        *,
+        frozen: bool = False,
         checked_on: np.ndarray | None = None,
     ):
-        self.recipe, self.classes = recipe, list(classes)
+        self.classes, self.frozen = list(classes), frozen
+        self._asked = [part for section in asked for part in _parts(section)]
         self._teacher_classes, self._checked_on = teacher_classes, checked_on
-        self._answering: dict[Path, keras.Model] = {}
+        self._inference_networks: dict[Path, keras.Model] = {}
 
     @cached_property
     def to_fit(self) -> dict[str, sections.Bridge]:
         """Stage → section of every bridge that learns from labelled images, each once."""
-        asked = [self.recipe.bridge]
-        asked += [section for arm in self.recipe.arms for section in self.recipe.bridges_of(arm).values()]
-        asked = [part for section in asked for part in _parts(section)]
-        fitted = {bridge_key(section): section for section in asked if isinstance(section, FITTED)}
+        fitted = {bridge_key(section): section for section in self._asked if isinstance(section, FITTED)}
         named: dict[str, sections.Bridge] = {}
         for section in fitted.values():
             others = sum(name.split("-")[1] == section.name for name in named)
@@ -75,7 +76,7 @@ class Bridging:
                 raise TypeError(f"Expected a bridge of one network. Received: {section.name!r}")
 
     def alike(self) -> bool:
-        """Whether the teacher's classes are the student's, by number and order, as far as their names are known."""
+        """Say whether the teacher's classes are the student's, by number and order, as far as their names are known."""
         names = self._teacher_classes()
         return names is None or not differ(names, self.classes)
 
@@ -105,14 +106,14 @@ class Bridging:
         train: Callable[[keras.Model, sections.FineTuneBridge], Mapping[str, Any]],
         stage: Path,
     ) -> dict[str, Any]:
-        """Fit the bridge of a section and keep its network in `stage`; returns what it reached.
+        """Fit the bridge of a section and keep its network in `stage`; returns its accuracy.
 
         Args:
             section: of `to_fit`.
             teacher: in its own classes.
             labelled, held_out: images with labels.
             seed: of whatever is random.
-            train: trains the network of a fine-tuned copy, and returns what it reached.
+            train: trains the network of a fine-tuned copy, and returns its metrics.
             stage: folder.
         """
         bridge = self.make(section, seed)
@@ -131,9 +132,9 @@ class Bridging:
         save_network(bridge.network, stage / "network.keras")
         return result
 
-    def answering(self, network: keras.Model, *, check: bool = True) -> keras.Model:
-        """A teacher as it answers students: frozen, where the recipe wants it so and its answers stay close enough."""
-        if not self.recipe.teacher.frozen:
+    def for_inference(self, network: keras.Model, *, check: bool = True) -> keras.Model:
+        """The teacher that students learn from: frozen where the recipe asks for it and its outputs stay close."""
+        if not self.frozen:
             return network
         return teachers.frozen(network, images=self._checked_on if check else None)
 
@@ -163,12 +164,12 @@ class Bridging:
         return {objective: one(section) for objective, section in wanted.items()}
 
     def _fitted(self, path: Path) -> keras.Model:
-        """The network of a fitted bridge as it answers; a frozen one is made and checked once for all students."""
-        if not self.recipe.teacher.frozen:
+        """The network of a fitted bridge, for inference; a frozen one is made and checked once for all students."""
+        if not self.frozen:
             return teachers.load(path)
-        if path not in self._answering:
-            self._answering[path] = self.answering(teachers.load(path))
-        return self._answering[path]
+        if path not in self._inference_networks:
+            self._inference_networks[path] = self.for_inference(teachers.load(path))
+        return self._inference_networks[path]
 
     def rehearsed(
         self, wanted: Mapping[str, sections.Bridge | None], teacher: keras.Model
@@ -211,8 +212,13 @@ class Bridging:
         return bridges.ClassMap(section.groups, **options)
 
 
+def asked_bridges(recipe: RunRecipe) -> list[sections.Bridge | None]:
+    """Sections of the bridges that a recipe names: its own, then those of each arm's objectives."""
+    return [recipe.bridge, *(section for arm in recipe.arms for section in recipe.bridges_of(arm).values())]
+
+
 class Pooled(bridges.Bridge):
-    """One teacher behind several bridges, and the mean of what they say: `teachers.ensemble`."""
+    """One teacher behind several bridges, and the mean of their outputs: `teachers.ensemble`."""
 
     def __init__(self, members: Sequence[bridges.Bridge], confidence: str | None):
         self.members, self.confidence = members, confidence
@@ -227,12 +233,12 @@ FITTED = (sections.FineTuneBridge, sections.ProbeBridge, sections.TransportBridg
 
 
 def is_bridge(section: sections.Bridge | None) -> bool:
-    """Whether a section leads from the teacher's classes to the student's."""
+    """Say whether a section leads from the teacher's classes to the student's."""
     return section is not None and not isinstance(section, sections.NoBridge)
 
 
 def learns_from_labels(section: sections.Bridge | None) -> bool:
-    """Whether the bridge of a section, or a member of its ensemble, is fitted to labelled images."""
+    """Say whether the bridge of a section, or a member of its ensemble, is fitted to labelled images."""
     return any(isinstance(part, FITTED) for part in _parts(section))
 
 
@@ -242,5 +248,5 @@ def _parts(section: sections.Bridge | None) -> list[sections.Bridge | None]:
 
 
 def bridge_key(section: sections.Bridge | None) -> str:
-    """What identifies a section: equal ones are one bridge."""
+    """The key of a section: equal sections are one bridge."""
     return json.dumps(section.model_dump(mode="json"), sort_keys=True) if section else ""

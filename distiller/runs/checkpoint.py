@@ -14,7 +14,7 @@ from distiller.utils.atomic_files import sweep, write_whole
 _NAME = "epoch-{:06d}.weights.h5"
 
 
-class RestartPoint(keras.callbacks.Callback):
+class EpochCheckpoint(keras.callbacks.Callback):
     """Keeps what a training has changed after each epoch, and goes on from there when `fit` is called again.
 
     That is weights, the optimiser's state, and the states of random generators, as those of dropout.

@@ -16,7 +16,7 @@ from distiller.errors import InputError, WorkError
 from distiller.networks.internals import index_in, trained_by
 from distiller.optimizers import DOT
 from distiller.recipes.training import Ramp, Training
-from distiller.runs.checkpoint import RestartPoint
+from distiller.runs.checkpoint import EpochCheckpoint
 from distiller.runs.progressive_resizing import GrowingImages
 from distiller.trainer.losses import SmoothedCrossentropy
 from distiller.utils.progress import Reporter
@@ -180,7 +180,7 @@ def fit(
         watching = [
             _StopAtNaN(title),
             log,
-            RestartPoint(folder / "state"),
+            EpochCheckpoint(folder / "state"),
             Replay(batches),
             _Progress(task, steps, plan.epochs),
             *([GrowingImages(getattr(model, "student", model), plan.sizes)] if plan.sizes else []),

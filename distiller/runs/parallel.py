@@ -13,7 +13,7 @@ from distiller.errors import InputError, WorkError
 from distiller.recipes import RunRecipe
 from distiller.recipes.arms import chains
 from distiller.runs.folder import RunFolder
-from distiller.runs.stages import Stages
+from distiller.runs.stages import RunStages
 from distiller.utils.backend import load_backend
 from distiller.utils.processes import pool
 from distiller.utils.progress import Reporter
@@ -71,11 +71,11 @@ def _train(folder: Path, data_dir: Path | None, chain: list[str], seed: int) -> 
 
 
 @lru_cache(maxsize=1)
-def _stages(path: Path, data_dir: Path | None) -> Stages:
+def _stages(path: Path, data_dir: Path | None) -> RunStages:
     """The stages of a run whose teacher and bridges are done."""
     folder = RunFolder(path)
     recipe = RunRecipe.model_validate(folder.run()["recipe"])
     # The bars of several processes would write over each other.
-    stages = Stages(recipe, data_dir, Reporter(SafeConsole(stderr=True, soft_wrap=True, force_terminal=False)))
+    stages = RunStages(recipe, data_dir, Reporter(SafeConsole(stderr=True, soft_wrap=True, force_terminal=False)))
     stages.prepare(folder)
     return stages

@@ -9,7 +9,7 @@ from distiller.runs.building import load_data, new_network
 from distiller.runs.digests import digests, used
 from distiller.runs.folder import RunFolder
 from distiller.runs.parallel import train_students
-from distiller.runs.stages import Stages, train_teacher
+from distiller.runs.stages import RunStages, train_teacher
 from distiller.runs.summary import write_metrics
 from distiller.utils.disk import told_if_full
 from distiller.utils.progress import Reporter
@@ -69,7 +69,7 @@ def run(
     if processes < 1:
         raise InputError(f"Expected 1 or more for `processes`. Received: {processes}")
     reporter = reporter or Reporter()
-    stages = Stages(recipe, data_dir, reporter, dataset)
+    stages = RunStages(recipe, data_dir, reporter, dataset)
     stages.rehearse()
     inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
     with RunFolder(out).alone(), told_if_full(out):

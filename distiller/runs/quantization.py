@@ -1,4 +1,4 @@
-"""A trained student made an integer file: quantization-aware training, conversion, proof."""
+"""Quantization-aware training of a trained student, its integer file, and a check of that file."""
 
 import tempfile
 from pathlib import Path
@@ -8,13 +8,14 @@ import keras
 
 import tflite
 from distiller import data, objectives, teachers
+from distiller.data import class_names
 from distiller.errors import InputError
 from distiller.models.fusing import fuse
 from distiller.networks.saving import save_network
 from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Training
-from distiller.runs import fit
-from distiller.runs.building import share_right
+from distiller.runs import fit, student_file
+from distiller.runs.building import accuracy
 from distiller.trainer.distiller import Distiller
 from distiller.utils.progress import Reporter
 from tflite.model_file.files import check_tflite_path, check_writable
@@ -45,7 +46,7 @@ def quantize(
 
     Args:
         model: a trained `.keras` file with logits (batch, classes).
-        out: the `.tflite` file to write.
+        out: the `.tflite` file to write, which holds the class names.
         dataset: of the student's classes.
         plan: the training.
         asked: engine, scheme and layers.
@@ -73,17 +74,18 @@ def quantize(
             if path.resolve() in given:
                 raise InputError(f"Expected other files to write than to read. Received: {str(path)!r} for both")
             given.append(path.resolve())
+    class_names.check(dataset.classes, dataset.name)  # the file holds them, and is made after the training
     reporter = reporter or Reporter()
     keras.utils.set_random_seed(_SEED)  # dropout draws from the global generator
     student = teachers.load(model, role="model")
     _check(student, dataset, str(model))
     aware = aware_copy(student, asked)
-    learner: keras.Model = aware
+    trained: keras.Model = aware
     if teacher is not None:
-        taught = teachers.load(teacher)
-        _check(taught, dataset, str(teacher))
-        learner = Distiller(
-            teacher=taught,
+        network = teachers.load(teacher)
+        _check(network, dataset, str(teacher))
+        trained = Distiller(
+            teacher=network,
             student=aware,
             objectives={"soft": objectives.Hinton(temperature=temperature)},
             weights={"labels": 1 - soft, "soft": soft},
@@ -91,7 +93,7 @@ def quantize(
     batches = fit.views(plan, dataset.train, samples=len(dataset.train), seed=_SEED, classes=len(dataset.classes))
     with tempfile.TemporaryDirectory() as folder:
         fit.fit(
-            learner,
+            trained,
             plan,
             batches,
             dataset.validation,
@@ -103,20 +105,20 @@ def quantize(
     tflite.match_runtime(aware)
     if keep is not None:
         save_network(aware, keep)
-    made = tflite.convert(aware, out, scheme=asked.scheme)
+    made = student_file.write(aware, out, asked.scheme, None, dataset.classes)
     held_out = dataset.validation
-    answers = student.predict(data.InOrder(held_out), verbose=0)
+    checked = student_file.check(aware, out, held_out)
     return {
-        "before": share_right(answers, held_out),
-        "after": tflite.evaluate(out, (held_out.images, held_out.labels)).accuracy,
-        "agreement": tflite.compare(aware, out, held_out.images).agreement,
+        "before": accuracy(student, held_out),
+        "after": checked["accuracy"],
+        "agreement": checked["agreement"],
         "bytes": made.bytes,
         "images": len(held_out),
     }
 
 
 def freezing(asked: Quantize, plan: Training, steps: int) -> list[keras.callbacks.Callback]:
-    """What holds the ranges of activations still for the last part of a training of epochs of `steps` steps."""
+    """Callbacks that freeze the ranges of activations for the last part of a training of epochs of `steps` steps."""
     if asked.engine != "native":
         return []
     return [tflite.FreezeRanges(step=round(asked.freeze * plan.epochs * steps))]

@@ -14,14 +14,13 @@ from distiller import data, models, recipes, report, teachers
 from distiller.data import class_names
 from distiller.networks.saving import save_network
 from distiller.recipes.arms import in_order
-from distiller.runs import fit, teacher_file
+from distiller.runs import fit, student_file, teacher_file
 from distiller.runs.before_training import held_out
-from distiller.runs.bridges import Bridging, bridge_key
+from distiller.runs.bridges import RecipeBridges, asked_bridges, bridge_key
 from distiller.runs.building import accuracy, check_names, load_data, logits, new_network, share_right
-from distiller.runs.file_quality import measured
 from distiller.runs.folder import RunFolder, write_json
 from distiller.runs.profiling import explain
-from distiller.runs.students import Teaching
+from distiller.runs.students import StudentTrainer
 from distiller.runs.summary import HELD_OUT, TEACHER_FILE, TEACHER_TEST, summarize, write_metrics
 from distiller.utils.progress import Reporter
 from distiller.utils.shown import as_text
@@ -68,8 +67,8 @@ def train_teacher(
     return folder.once("teacher", work)
 
 
-class Stages:
-    """The stages of one recipe, in the order of their methods."""
+class RunStages:
+    """Carries out the stages of one recipe, in the order of the methods."""
 
     def __init__(
         self,
@@ -79,7 +78,7 @@ class Stages:
         dataset: data.Dataset | None = None,
     ):
         self.recipe, self.reporter, self.data_dir = recipe, reporter, data_dir
-        # What can be seen before the images are read, which may take minutes.
+        # First the checks that need no images, whose reading may take minutes.
         check_names(recipe)
         if recipe.teacher.file:
             self.teacher  # noqa: B018  opened
@@ -87,13 +86,13 @@ class Stages:
         # The files of students hold them, and are made after the training.
         class_names.check(self.dataset.classes, recipe.data.name)
         self.folder: RunFolder
-        self._answered: dict[tuple[int, str], np.ndarray | None] = {}
+        self._teacher_logits: dict[tuple[int, str], np.ndarray | None] = {}
 
     def rehearse(self) -> None:
-        """Build everything once, untrained: what does not fit shows before anything is written."""
+        """Build everything once, untrained, so that misfits are raised before anything is written."""
         source = self.recipe.teacher.train
         teacher = new_network(source.model, source.training, self.teacher_data) if source else self.teacher
-        self._teaching(teacher).rehearse()
+        self._student_trainer(teacher).rehearse()
 
     def into(self, folder: RunFolder) -> dict[str, Any]:
         """Run every stage that is not done yet; returns the content of `report.json`."""
@@ -124,8 +123,8 @@ class Stages:
         source = self.recipe.teacher.train
         if source:
             train_teacher(source, self.teacher_data, folder, self.reporter)
-        self.teaching = self._teaching(self.teacher)
-        self.teaching.fit_bridges(folder)
+        self.trainer = self._student_trainer(self.teacher)
+        self.trainer.fit_bridges(folder)
         folder.once(HELD_OUT, self._look)
 
     def _look(self, _: Path) -> dict[str, Any]:
@@ -135,7 +134,7 @@ class Stages:
         for name, arm in self.recipe.arms.items():
             key = bridge_key(self.recipe.bridge_of(name))
             if arm.objectives and key not in known:
-                teacher = self.teaching.reference(name, self.recipe.seeds[0], self.folder)
+                teacher = self.trainer.reference(name, self.recipe.seeds[0], self.folder)
                 known[key] = None
                 if teacher is not None:
                     looked = held_out(teacher, self.dataset.validation, self.dataset.classes)
@@ -151,12 +150,18 @@ class Stages:
 
     def train_student(self, name: str, seed: int) -> None:
         """The stage of one student; after `prepare`."""
-        self.folder.once(f"{name}-{seed}", partial(self.teaching.fit_student, name, seed, self.folder))
+        self.folder.once(f"{name}-{seed}", partial(self.trainer.fit_student, name, seed, self.folder))
 
-    def _teaching(self, teacher: keras.Model) -> Teaching:
+    def _student_trainer(self, teacher: keras.Model) -> StudentTrainer:
         held = self.dataset.validation.some(FROZEN_CHECK).images
-        bridging = Bridging(self.recipe, self.dataset.classes, self._teacher_classes, checked_on=held)
-        return Teaching(self.recipe, self.dataset, teacher, bridging, self.reporter)
+        bridges = RecipeBridges(
+            asked_bridges(self.recipe),
+            self.dataset.classes,
+            self._teacher_classes,
+            frozen=self.recipe.teacher.frozen,
+            checked_on=held,
+        )
+        return StudentTrainer(self.recipe, self.dataset, teacher, bridges, self.reporter)
 
     @cached_property
     def teacher_data(self) -> data.Dataset:
@@ -191,42 +196,38 @@ class Stages:
     def _export(self, name: str, seed: int) -> None:
         def work(_: Path) -> dict[str, Any]:
             student = self._student(name, seed)
-            images = self.dataset.train.some(self.recipe.export.calibration).images
+            aware = self.recipe.arms[name].quantize
+            images = None if aware else self.dataset.train.some(self.recipe.export.calibration)
             sizes = {}
-            measured = not self.recipe.arms[name].quantize  # a quantization-aware student has learned its ranges
             for scheme in self.recipe.schemes(name):
                 self.reporter.say(f"convert {name}, seed {seed}, to {scheme}")
                 path = self._file(name, seed, f"-{scheme}.tflite")
-                representative = images if measured and scheme in INTEGER else None
-                made = tflite.convert(
-                    student, path, scheme=scheme, representative=representative, labels=list(self.dataset.classes)
-                )
-                sizes[scheme] = made.bytes
+                sizes[scheme] = student_file.write(student, path, scheme, images, self.dataset.classes).bytes
             return {"bytes": sizes}
 
         self.folder.once(f"export-{name}-{seed}", work)
 
     def _export_teacher(self, _: Path) -> dict[str, Any]:
-        if self._as_taught is None:
+        if self._bridged_teacher is None:
             return {"refused": "There is no file of the teacher, which has other classes than its students."}
         self.reporter.say("convert the teacher")
         plan = self.recipe.export
         schemes = list(plan.schemes)
-        made = teacher_file.write(self._as_taught, self.dataset, self.folder.path, schemes, plan.calibration)
+        made = teacher_file.write(self._bridged_teacher, self.dataset, self.folder.path, schemes, plan.calibration)
         if "refused" in made:
             self.reporter.say(made["refused"])
         return made
 
     def _test_teacher(self, file: Path, _: Path) -> dict[str, Any]:
-        assert self._as_taught is not None
-        return teacher_file.test(self._as_taught, self.dataset, file)
+        assert self._bridged_teacher is not None
+        return teacher_file.test(self._bridged_teacher, self.dataset, file)
 
     @cached_property
-    def _as_taught(self) -> keras.Model | None:
+    def _bridged_teacher(self) -> keras.Model | None:
         """The first seed's teacher in the student's classes, behind the recipe's bridge; None where it has others."""
         for name, arm in self.recipe.arms.items():
             if arm.objectives and not arm.bridge:
-                return self.teaching.reference(name, self.recipe.seeds[0], self.folder)
+                return self.trainer.reference(name, self.recipe.seeds[0], self.folder)
         return None
 
     @property
@@ -242,26 +243,26 @@ class Stages:
             self.reporter.say(f"test {name}, seed {seed}")
             test = self.dataset.test
             student = self._student(name, seed)
-            answers, lessons = logits(student, test), self._teacher_answers(name, seed)
+            of_student, of_teacher = logits(student, test), self._logits_of_teacher(name, seed)
             files = {}
             for scheme in self.recipe.schemes(name):
-                files[scheme] = measured(student, self._file(name, seed, f"-{scheme}.tflite"), test)
+                files[scheme] = student_file.check(student, self._file(name, seed, f"-{scheme}.tflite"), test)
             return {
-                "accuracy": share_right(answers, test),
-                "teacher_accuracy": None if lessons is None else share_right(lessons, test),
-                "agreement": None if lessons is None else float((answers.argmax(-1) == lessons.argmax(-1)).mean()),
+                "accuracy": share_right(of_student, test),
+                "teacher_accuracy": None if of_teacher is None else share_right(of_teacher, test),
+                "agreement": None if of_teacher is None else _agreement(of_student, of_teacher),
                 "tflite": files,
             }
 
         self.folder.once(f"test-{name}-{seed}", work)
 
-    def _teacher_answers(self, name: str, seed: int) -> np.ndarray | None:
-        """The logits of an arm's teacher for the test images; None where it answers in classes of its own."""
+    def _logits_of_teacher(self, name: str, seed: int) -> np.ndarray | None:
+        """The logits of an arm's teacher for the test images; None where it keeps classes of its own."""
         chosen = self.recipe.labels_seed(seed), bridge_key(self.recipe.bridge_of(name))
-        if chosen not in self._answered:
-            teacher = self.teaching.reference(name, seed, self.folder)
-            self._answered[chosen] = None if teacher is None else logits(teacher, self.dataset.test)
-        return self._answered[chosen]
+        if chosen not in self._teacher_logits:
+            teacher = self.trainer.reference(name, seed, self.folder)
+            self._teacher_logits[chosen] = None if teacher is None else logits(teacher, self.dataset.test)
+        return self._teacher_logits[chosen]
 
     def _measure(self, pairs: list[tuple[str, int]]) -> None:
         plan = self.recipe.benchmark
@@ -297,8 +298,13 @@ class Stages:
         write_json(self.folder.path / "report.json", content)
         trained = ["teacher"] if self.recipe.teacher.train else []
         for seed in self.recipe.bridge_seeds:
-            stages = [f"{name}-{seed}" for name in self.teaching.bridging.to_fit]
+            stages = [f"{name}-{seed}" for name in self.trainer.bridges.to_fit]
             trained += [stage for stage in stages if "epochs" in self.folder.result(stage)]
         write_metrics(self.folder, [*trained, *(f"{name}-{seed}" for name, seed in pairs)])
         report.write(self.folder.path)
         return content
+
+
+def _agreement(first: np.ndarray, second: np.ndarray) -> float:
+    """Share of samples with the same predicted class in logits (samples, classes)."""
+    return float((first.argmax(-1) == second.argmax(-1)).mean())

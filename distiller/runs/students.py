@@ -1,4 +1,4 @@
-"""How the students of a recipe are taught: with which bridges, batches and stored answers."""
+"""Train the students of a recipe: bridges, batches and cached teacher outputs of each."""
 
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -17,24 +17,24 @@ from distiller.recipes import bridges as sections
 from distiller.recipes.training import Ramp, Training, is_ramp
 from distiller.runs import fit
 from distiller.runs.before_training import heavier
-from distiller.runs.bridges import Bridging, is_bridge
+from distiller.runs.bridges import RecipeBridges, is_bridge
 from distiller.runs.building import new_network, only_labelled
 from distiller.runs.folder import RunFolder
 from distiller.runs.quantization import aware_copy, freezing
-from distiller.runs.teacher_cache import StoredAnswers, rehearse
+from distiller.runs.teacher_cache import TeacherCaches, cached_outputs, rehearse
 from distiller.trainer.checks import check_ids
 from distiller.trainer.distiller import Distiller
 from distiller.utils.progress import Reporter
 
 
-class Teaching:
-    """The trainings of a run.
+class StudentTrainer:
+    """Trains the students of a run, and the bridges that they need.
 
     Args:
-        recipe: what is asked.
+        recipe: of the run.
         dataset: the student's images.
         teacher: in its own classes.
-        bridging: the recipe's bridges.
+        run_bridges: the recipe's bridges.
         reporter: where progress is shown.
     """
 
@@ -43,40 +43,40 @@ class Teaching:
         recipe: RunRecipe,
         dataset: data.Dataset,
         teacher: keras.Model,
-        bridging: Bridging,
+        run_bridges: RecipeBridges,
         reporter: Reporter,
     ):
         self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
-        self.bridging, self.reporter = bridging, reporter
+        self.bridges, self.reporter = run_bridges, reporter
 
     @cached_property
-    def _answering(self) -> keras.Model:
-        return self.bridging.answering(self.teacher)
+    def _inference_teacher(self) -> keras.Model:
+        return self.bridges.for_inference(self.teacher)
 
     def rehearse(self) -> None:
         """Build every student with its teacher once, untrained: what does not fit is an InputError."""
-        teacher = self.bridging.answering(self.teacher, check=False)
-        if self._speaks(self.recipe.bridge, teacher):
-            reference = self.bridging.rehearsed({"reference": self.recipe.bridge}, teacher)["reference"]
+        teacher = self.bridges.for_inference(self.teacher, check=False)
+        if self._has_student_classes(self.recipe.bridge, teacher):
+            reference = self.bridges.rehearsed({"reference": self.recipe.bridge}, teacher)["reference"]
             reference.teacher(teacher, len(self.dataset.classes))
-        told = None
+        warning = None
         for name, arm in self.recipe.arms.items():
             student = self._new_student(name)
-            told = told or heavier(self.teacher, student, self.dataset.image_shape, len(self.dataset.classes))
+            warning = warning or heavier(self.teacher, student, self.dataset.image_shape, len(self.dataset.classes))
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
-                learner = self._learner(name, teacher, student, self.bridging.rehearsed(wanted, teacher))
+                distiller = self._new_distiller(name, teacher, student, self.bridges.rehearsed(wanted, teacher))
                 images = self._images(name, self.recipe.seeds[0])
-                for key, objective in learner.objectives.items():
+                for key, objective in distiller.objectives.items():
                     if objective.teacher_layer is None and objective.needs_teacher and not is_bridge(wanted[key]):
-                        self.bridging.check_alike(key)
+                        self.bridges.check_alike(key)
                     if objective.needs_ids:
                         check_ids(key, objective, np.arange(len(images)))
                 if self.recipe.cache:
-                    rehearse(self.recipe.cache, learner, mixing=bool(self.recipe.plan(name).mixing))
+                    rehearse(self.recipe.cache, distiller, mixing=bool(self.recipe.plan(name).mixing))
         self.few_labels(self.recipe.seeds[0])
-        if told:
-            self.reporter.say(told)
+        if warning:
+            self.reporter.say(warning)
 
     def few_labels(self, seed: int) -> Split:
         """The training images with the labels that the student of `seed` may see."""
@@ -90,28 +90,31 @@ class Teaching:
     def fit_bridges(self, folder: RunFolder) -> None:
         """Fit every bridge that learns, each once for all students that may share it."""
         for seed in self.recipe.bridge_seeds:
-            for name, section in self.bridging.to_fit.items():
+            for name, section in self.bridges.to_fit.items():
                 folder.once(f"{name}-{seed}", partial(self._fit_bridge, name, section, seed))
 
     def fit_student(self, name: str, seed: int, folder: RunFolder, stage: Path) -> dict[str, Any]:
-        """Train the student of an arm and seed and save it as `NAME-SEED.keras`; returns what is to be remembered."""
+        """Train the student of an arm and seed and save it as `NAME-SEED.keras`; returns the result of its stage."""
         arm, plan = self.recipe.arms[name], self.recipe.plan(name)
-        # What is made or read before the seed is set cannot change what is drawn after it.
-        teacher, bridge = (self._answering, self.bridges_of(name, seed, folder)) if arm.objectives else (None, {})
+        # Nothing that is made or read before the seed is set can change the numbers drawn after it.
+        teacher = self._inference_teacher if arm.objectives else None
+        bridge = self.bridges_of(name, seed, folder) if arm.objectives else {}
         keras.utils.set_random_seed(seed)
         student = self._new_student(name, folder.path / f"{arm.start}-{seed}.keras" if arm.start else None)
         images = self._images(name, seed)
         options: dict[str, Any] = {}
-        learner: keras.Model = student
+        model: keras.Model = student
         if teacher is not None:
-            learner = self._learner(name, teacher, student, bridge)
-            options["ids"] = any(objective.needs_ids for objective in learner.objectives.values())
+            model = self._new_distiller(name, teacher, student, bridge)
+            options["ids"] = any(objective.needs_ids for objective in model.objectives.values())
             passes = self._batches(plan, images, seed).passes(plan.epochs)
-            stored = StoredAnswers(self.recipe, folder.path / "cache", self.reporter)
-            options |= stored.options(name, learner, images, seed, passes)
+            if self.recipe.cache:
+                caches = TeacherCaches(self.recipe.cache, folder.path / "cache", self.reporter)
+                outputs = cached_outputs(self.recipe, name, seed)
+                options |= caches.options(model, images, plan, outputs, passes, title=name)
         batches = self._batches(plan, images, seed, **options)
         held = freezing(arm.quantize, plan, batches.steps) if arm.quantize else []
-        trained = self._fit(learner, plan, batches, stage, f"{name}, seed {seed}", held)
+        trained = self._fit(model, plan, batches, stage, f"{name}, seed {seed}", held)
         if arm.quantize:
             tflite.match_runtime(student)
         save_network(student, folder.path / f"{name}-{seed}.keras")
@@ -125,12 +128,12 @@ class Teaching:
         }
 
     def _images(self, name: str, seed: int) -> Split:
-        """What the student of an arm and seed is trained on."""
+        """The training images of the student of an arm and seed."""
         arm, images = self.recipe.arms[name], self.few_labels(seed)
         return images if arm.objectives and arm.unlabelled else only_labelled(images)
 
     def _new_student(self, name: str, start: Path | None = None) -> keras.Model:
-        """The student of an arm before its training; it goes on with the one in the file `start`, where given."""
+        """The student of an arm before its training; it continues the one in the file `start`, where given."""
         quantize = self.recipe.arms[name].quantize
         if start is None:
             student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset)
@@ -140,21 +143,21 @@ class Teaching:
 
     def bridges_of(self, name: str, seed: int, folder: RunFolder) -> dict[str, bridges.Bridge]:
         """The bridge of each objective of an arm."""
-        return self.bridging.of(self.recipe.bridges_of(name), self._stage_of_bridge(seed, folder))
+        return self.bridges.of(self.recipe.bridges_of(name), self._stage_of_bridge(seed, folder))
 
     def reference(self, name: str, seed: int, folder: RunFolder) -> keras.Model | None:
-        """The teacher behind an arm's bridge, in the student's classes; None where it answers in its own."""
+        """The teacher behind an arm's bridge, in the student's classes; None where it keeps its own."""
         section = self.recipe.bridge_of(name)
-        if not self._speaks(section, self.teacher):
+        if not self._has_student_classes(section, self.teacher):
             return None
-        bridge = self.bridging.of({"reference": section}, self._stage_of_bridge(seed, folder))["reference"]
-        return bridge.teacher(self._answering, len(self.dataset.classes))
+        bridge = self.bridges.of({"reference": section}, self._stage_of_bridge(seed, folder))["reference"]
+        return bridge.teacher(self._inference_teacher, len(self.dataset.classes))
 
-    def _speaks(self, section: sections.Bridge | None, teacher: keras.Model) -> bool:
-        """Whether a teacher behind this bridge answers in the student's classes."""
+    def _has_student_classes(self, section: sections.Bridge | None, teacher: keras.Model) -> bool:
+        """Say whether a teacher behind this bridge predicts the student's classes."""
         if isinstance(section, sections.AuxiliaryHeadBridge):
             return False
-        return is_bridge(section) or (teacher.output_shape[-1] == len(self.dataset.classes) and self.bridging.alike())
+        return is_bridge(section) or (teacher.output_shape[-1] == len(self.dataset.classes) and self.bridges.alike())
 
     def _stage_of_bridge(self, seed: int, folder: RunFolder):
         return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
@@ -174,23 +177,23 @@ class Teaching:
                 "epochs": trained.epochs,
             }
 
-        return self.bridging.fit(section, self.teacher, labelled, self.dataset.validation, seed, train, stage)
+        return self.bridges.fit(section, self.teacher, labelled, self.dataset.validation, seed, train, stage)
 
-    def _learner(
+    def _new_distiller(
         self, name: str, teacher: keras.Model, student: keras.Model, bridge: dict[str, bridges.Bridge]
     ) -> Distiller:
         arm = self.recipe.arms[name]
         steps = fit.steps_an_epoch(self.recipe.plan(name), len(self.dataset.train))
-        learner = Distiller(
+        distiller = Distiller(
             teacher=teacher,
             student=student,
             objectives={key: _with_schedules(objective, steps) for key, objective in arm.objectives.items()},
             weights={key: fit.schedule(weight, steps) for key, weight in arm.weights.items()},
             bridge=bridge,
         )
-        for key, adapter in learner.adapters.items():
+        for key, adapter in distiller.adapters.items():
             self.reporter.say(f"adapter of {key}: {adapter}")
-        return learner
+        return distiller
 
     def _batches(self, plan: Training, images: Split, seed: int, **options: Any) -> data.Batches:
         return fit.views(

@@ -1,8 +1,9 @@
-"""The teachers' stored answers in a run: which students read them, and where they lie."""
+"""Teacher outputs that a run caches: the students that read them, and the folder of each cache."""
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,77 +12,114 @@ from distiller import data, teachers
 from distiller.data import Split
 from distiller.objectives import Objective
 from distiller.recipes import RunRecipe
+from distiller.recipes.bridges import Bridge
 from distiller.recipes.schema import Cache
+from distiller.recipes.training import Training
 from distiller.runs.bridges import learns_from_labels
 from distiller.teachers.caching.caches import Caches
 from distiller.trainer.distiller import Distiller
 from distiller.utils.progress import Reporter
 
 
-class StoredAnswers:
+@dataclass(frozen=True)
+class CachedOutputs:
+    """Decides which students share a teacher's cached outputs: its bridge, and the seed of the labels if it matters."""
+
+    bridge: Bridge | None
+    labels_seed: int | None
+
+
+class TeacherCaches:
     """The caches of a run, one for all students that have the same bridge, images, views and layers.
 
     Args:
-        recipe: what is asked.
+        section: `cache` of the recipe.
         folder: of the caches.
         reporter: where progress is shown.
     """
 
-    def __init__(self, recipe: RunRecipe, folder: Path, reporter: Reporter):
-        self.recipe, self.folder, self.reporter = recipe, folder, reporter
+    def __init__(self, section: Cache, folder: Path, reporter: Reporter):
+        self.section, self.folder, self.reporter = section, folder, reporter
 
-    def options(self, arm: str, learner: Distiller, images: Split, seed: int, passes: int) -> dict[str, Any]:
-        """What `data.Batches` needs to read them, made where they are not there; nothing where none are stored.
+    def options(
+        self,
+        distiller: Distiller,
+        images: Split,
+        plan: Training,
+        outputs: Mapping[str, CachedOutputs],
+        passes: int,
+        *,
+        title: str,
+    ) -> dict[str, Any]:
+        """Arguments of `data.Batches` that read the caches, which are built where missing; none where none serve.
 
         Args:
-            arm: of the recipe.
-            learner: the student with its teachers.
-            images: that it is taught with.
-            seed: of the student.
+            distiller: the student with its teachers.
+            images: of its training.
+            plan: of its training.
+            outputs: by objective.
             passes: over the images that the training takes.
+            title: of the progress bar.
         """
-        section = self.recipe.cache
-        if section is None or not stores(section, learner.objectives, mixing=bool(self.recipe.plan(arm).mixing)):
+        if not stores(self.section, distiller.objectives, mixing=bool(plan.mixing)):
             return {}
-        passes = min(passes, section.cycle or passes)
-        caches = {first: self._built(arm, first, learner, images, seed, passes, section) for first in learner.teachers}
+        passes = min(passes, self.section.cycle or passes)
+        caches = {
+            first: self._built(distiller, first, images, plan, outputs[first], passes, title)
+            for first in distiller.teachers
+        }
         taught = Caches(caches) if len(caches) > 1 else next(iter(caches.values()))
-        return {"views": section.views, "cycle": section.cycle and passes, "taught": taught}
+        return {"views": self.section.views, "cycle": self.section.cycle and passes, "taught": taught}
 
     def _built(
-        self, arm: str, first: str, learner: Distiller, images: Split, seed: int, passes: int, section: Cache
+        self,
+        distiller: Distiller,
+        first: str,
+        images: Split,
+        plan: Training,
+        outputs: CachedOutputs,
+        passes: int,
+        title: str,
     ) -> teachers.Cache:
-        plan, bridge = self.recipe.plan(arm), self.recipe.bridges_of(arm)[first]
-        # Of other labels the teacher behind a fitted bridge is another, and so are images that must have labels.
-        bound = learns_from_labels(bridge) or not self.recipe.arms[arm].unlabelled
-        layers = learner.pairing.layers[first]
-        asked = [
-            bridge.model_dump(mode="json") if bridge else None,
-            self.recipe.labels_seed(seed) if bound else None,
+        layers = distiller.pairing.layers[first]
+        key = [
+            outputs.bridge.model_dump(mode="json") if outputs.bridge else None,
+            outputs.labels_seed,
             len(images),
             plan.crop,
             plan.flip,
             layers,
         ]
-        place = self.folder / hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
-        cache = teachers.Cache(place, learner.teachers[first], layers, dtype=section.dtype, top_k=section.top_k)
+        place = self.folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
+        section = self.section
+        cache = teachers.Cache(place, distiller.teachers[first], layers, dtype=section.dtype, top_k=section.top_k)
         views = data.Augmentation(plan.crop, plan.flip)
-        with self.reporter.task(f"the teacher's answers for {arm}", passes * len(images)) as task:
+        with self.reporter.task(f"teacher outputs for {title}", passes * len(images)) as task:
             return cache.build(images, views, seed=section.views, passes=passes, progress=task.advance_to)
 
 
-def rehearse(section: Cache, learner: Distiller, *, mixing: bool) -> None:
-    """Raise InputError where what a student's teachers answer cannot be stored as the recipe asks."""
-    if not stores(section, learner.objectives, mixing=mixing):
+def cached_outputs(recipe: RunRecipe, arm: str, seed: int) -> dict[str, CachedOutputs]:
+    """By objective of an arm, the part of its cache's key that the recipe decides; `seed` is the student's."""
+    # Of other labels the teacher behind a fitted bridge is another, and so are images that must have labels.
+    labels_alone = not recipe.arms[arm].unlabelled
+    return {
+        name: CachedOutputs(bridge, recipe.labels_seed(seed) if labels_alone or learns_from_labels(bridge) else None)
+        for name, bridge in recipe.bridges_of(arm).items()
+    }
+
+
+def rehearse(section: Cache, distiller: Distiller, *, mixing: bool) -> None:
+    """Raise InputError where the outputs of a student's teachers cannot be cached as the recipe asks."""
+    if not stores(section, distiller.objectives, mixing=mixing):
         return
     with TemporaryDirectory() as folder:
-        for first, network in learner.teachers.items():
-            layers = learner.pairing.layers[first]
+        for first, network in distiller.teachers.items():
+            layers = distiller.pairing.layers[first]
             teachers.Cache(folder, network, layers, dtype=section.dtype, top_k=section.top_k)
 
 
 def stores(section: Cache, objectives: Mapping[str, Objective], *, mixing: bool) -> bool:
-    """Whether a student of these objectives can learn from stored answers alone, as the recipe allows it."""
+    """Say whether a student of these objectives can learn from cached outputs alone, as the recipe allows it."""
     asked = any(objective.needs_teacher for objective in objectives.values())
     return (
         asked

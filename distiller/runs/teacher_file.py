@@ -6,10 +6,8 @@ from typing import Any
 
 import keras
 
-import tflite
 from distiller.data import Dataset
-from distiller.runs.file_quality import measured
-from tflite.conversion.schemes import INTEGER
+from distiller.runs import student_file
 
 
 def write(
@@ -17,27 +15,21 @@ def write(
 ) -> dict[str, Any]:
     """Write `teacher-SCHEME.tflite`, int8 where that is among `schemes`; returns what it is, or why there is none.
 
-    A teacher need not be made for phones: what cannot be converted is told and ends no run.
+    A teacher need not be made for phones: a failed conversion is reported and does not end the run.
     """
     scheme = "int8" if "int8" in schemes else schemes[0]
     path = folder / f"teacher-{scheme}.tflite"
-    images = dataset.train.some(calibration).images if scheme in INTEGER else None
     try:
-        made = tflite.convert(
-            _of_one_size(teacher, dataset.image_shape),
-            path,
-            scheme=scheme,
-            representative=images,
-            labels=list(dataset.classes),
-        )
-    except Exception as error:  # of whatever a network from elsewhere makes in the converter
+        network, images = _of_one_size(teacher, dataset.image_shape), dataset.train.some(calibration)
+        made = student_file.write(network, path, scheme, images, dataset.classes)
+    except Exception as error:  # a network from elsewhere may raise anything in the converter
         return {"refused": f"There is no {scheme} file of the teacher: {str(error).splitlines()[0][:300]}"}
     return {"scheme": scheme, "file": path.name, "bytes": made.bytes}
 
 
 def test(teacher: keras.Model, dataset: Dataset, path: Path) -> dict[str, Any]:
     """Accuracy of the file on the test split, and how it agrees with the teacher."""
-    return measured(_of_one_size(teacher, dataset.image_shape), path, dataset.test)
+    return student_file.check(_of_one_size(teacher, dataset.image_shape), path, dataset.test)
 
 
 def _of_one_size(teacher: keras.Model, image_shape: tuple[int, int, int]) -> keras.Model:

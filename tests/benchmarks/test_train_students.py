@@ -8,8 +8,8 @@ import pytest
 from benchmarks import experiments, run, train_students
 from benchmarks.results import lines
 from benchmarks.train_students import Variant
-from distiller.runs.stages import Stages
-from distiller.runs.students import Teaching
+from distiller.runs.stages import RunStages
+from distiller.runs.students import StudentTrainer
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_an_experiment_goes_on_from_its_students(asked, tmp_path, monkeypatch, c
     assert capsys.readouterr().out.count("hard_labels: trained") == 2  # two seeds
     trained = {path.name for path in (tmp_path / "work").rglob("*.keras")}
     assert trained == {"teacher.keras", "hard_labels-0.keras", "hard_labels-1.keras"}
-    monkeypatch.setattr(Teaching, "fit_student", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(StudentTrainer, "fit_student", lambda *_: pytest.fail("trained again"))
     where = ["--work", str(tmp_path / "work"), "--results", str(tmp_path)]
     assert run.main(["demo", "--tiny", *where]) == 0
     assert [line["seed"] for line in lines.read(tmp_path / "demo.jsonl")] == [0, 1]
@@ -46,14 +46,14 @@ def test_seeds_are_checked_before_the_work(capsys):
 
 
 def test_a_student_that_fails_is_told_and_the_others_are_trained(asked, monkeypatch, capsys):
-    train_student = Stages.train_student
+    train_student = RunStages.train_student
 
     def failing(stages, name, seed):
         if seed == 0:
             raise ValueError("no luck")
         train_student(stages, name, seed)
 
-    monkeypatch.setattr(Stages, "train_student", failing)
+    monkeypatch.setattr(RunStages, "train_student", failing)
     with ThreadPoolExecutor(1) as pool:
         assert train_students.train([asked], pool) == 1
     said = capsys.readouterr()

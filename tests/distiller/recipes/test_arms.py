@@ -12,7 +12,7 @@ from distiller import recipes, teachers
 from distiller.errors import InputError
 from distiller.runs import pipeline
 from distiller.runs.folder import RunFolder
-from distiller.runs.stages import Stages
+from distiller.runs.stages import RunStages
 from distiller.utils.progress import Reporter
 
 SMALL = """
@@ -71,7 +71,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("arms")
     (folder / "arms.yaml").write_text(SMALL)
     recipe = recipes.read_run(folder / "arms.yaml")
-    stages = Stages(recipe, None, Reporter())
+    stages = RunStages(recipe, None, Reporter())
     stages.rehearse()
     stages.train(RunFolder.open(folder / "out", recipe, resume=False, force=False))
     return folder / "out"
@@ -116,19 +116,19 @@ def test_a_ramp_is_followed(run):
 def test_the_teacher_of_an_arm_is_the_one_behind_its_bridge(run):
     """The class map adds the probabilities of its groups; what has other classes is no reference for accuracies."""
     recipe = recipes.read_run(run.parent / "arms.yaml")
-    stages, folder = Stages(recipe, None, Reporter()), RunFolder.open(run, recipe, resume=True, force=False)
+    stages, folder = RunStages(recipe, None, Reporter()), RunFolder.open(run, recipe, resume=True, force=False)
     stages.prepare(folder)
     images = stages.dataset.test.images[:20]
     p = softmax(np.asarray(teachers.load(run / "teacher.keras")(images)), axis=-1)
     groups = [[3, 2], [5], [6, 0], [8], [9, 4, 7]]
-    mapped = stages.teaching.reference("class_map", 1, folder)
+    mapped = stages.trainer.reference("class_map", 1, folder)
     found, added = softmax(np.asarray(mapped(images)), axis=-1), np.stack([p[:, group].sum(-1) for group in groups], -1)
     np.testing.assert_allclose(found, added / added.sum(-1, keepdims=True), rtol=1e-4)  # the 1 is in no group
-    alone = stages.teaching.reference("soft", 1, folder)
+    alone = stages.trainer.reference("soft", 1, folder)
     own = p[:, [3, 5, 6, 8, 9]]
     found = softmax(np.asarray(alone(images)), axis=-1)
     np.testing.assert_allclose(found, own / own.sum(-1, keepdims=True), rtol=1e-4)
-    assert stages.teaching.reference("features", 1, folder) is None
+    assert stages.trainer.reference("features", 1, folder) is None
 
 
 def test_a_run_of_features_alone_needs_no_bridge_and_has_no_teachers_accuracy(tmp_path):
@@ -162,7 +162,7 @@ def test_as_many_classes_of_other_names_need_a_bridge(tmp_path, theirs, ours, me
     taught = content["arms"]
     content["arms"] = {"soft": taught["soft"]}
     (tmp_path / "soft.yaml").write_text(yaml.safe_dump(content))
-    stages = Stages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter())
+    stages = RunStages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter())
     if message is None:
         stages.rehearse()
     else:
@@ -170,7 +170,7 @@ def test_as_many_classes_of_other_names_need_a_bridge(tmp_path, theirs, ours, me
             stages.rehearse()
     content["arms"] = {"features": taught["features"], "probe": taught["probe"]}
     (tmp_path / "others.yaml").write_text(yaml.safe_dump(content))
-    stages = Stages(recipes.read_run(tmp_path / "others.yaml"), None, Reporter())
+    stages = RunStages(recipes.read_run(tmp_path / "others.yaml"), None, Reporter())
     stages.rehearse()
     # A teacher of other classes is never right: it has no accuracy in the student's.
     network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
@@ -198,7 +198,7 @@ def test_names_that_are_not_known_need_no_bridge(tmp_path):
             content["teacher"] = {"file": str(tmp_path / "teacher.keras")}
         (tmp_path / "soft.yaml").write_text(yaml.safe_dump(content))
         try:
-            Stages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter()).rehearse()
+            RunStages(recipes.read_run(tmp_path / "soft.yaml"), None, Reporter()).rehearse()
         except InputError as error:
             refused[theirs] = str(error)
     assert refused.keys() == {"others"}

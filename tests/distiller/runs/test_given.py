@@ -8,8 +8,8 @@ from support.given import curve, record
 
 from distiller import bridges, data, recipes
 from distiller.runs.folder import RunFolder
-from distiller.runs.stages import Stages
-from distiller.runs.students import Teaching
+from distiller.runs.stages import RunStages
+from distiller.runs.students import StudentTrainer
 from distiller.utils.progress import Reporter
 
 CLASSES = ["3", "5", "6", "8", "9"]
@@ -76,7 +76,7 @@ def given(tmp_path_factory):
         recorded = record(patch)
         for kind in (bridges.Probe, bridges.Transport):
             patch.setattr(kind, "fit", keeping(kind.fit, solved))
-        stages = Stages(recipe, None, Reporter())
+        stages = RunStages(recipe, None, Reporter())
         stages.train(RunFolder.open(folder / "out", recipe, resume=False, force=False))
     return stages, recorded, solved
 
@@ -159,8 +159,8 @@ class TestLabels:
     def test_a_share_or_a_number_of_each_class(self, asked, expected, given, digits):
         stages, _, _ = given
         recipe = stages.recipe.model_copy(update={"labels": type(stages.recipe.labels)(**asked)})
-        teaching = Teaching(recipe, digits, None, None, Reporter())
-        first, second = teaching.few_labels(1), teaching.few_labels(2)
+        trainer = StudentTrainer(recipe, digits, None, None, Reporter())
+        first, second = trainer.few_labels(1), trainer.few_labels(2)
         whole = np.bincount(digits.train.labels)
         found = labelled_places(first, digits.train)
         np.testing.assert_array_equal(np.bincount(digits.train.labels[found]), whole if expected is None else expected)

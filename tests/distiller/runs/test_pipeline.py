@@ -14,7 +14,7 @@ from distiller import report as saved
 from distiller.recipes.arms import Quantize
 from distiller.recipes.training import Training
 from distiller.runs import fit, pipeline, quantization
-from distiller.runs.checkpoint import RestartPoint
+from distiller.runs.checkpoint import EpochCheckpoint
 
 TINY = [
     "seeds=[3]",
@@ -120,14 +120,14 @@ class TestInterruption:
         class Killed(BaseException):
             pass
 
-        original = RestartPoint.on_epoch_end
+        original = EpochCheckpoint.on_epoch_end
 
         def kill(callback, epoch, logs=None):
             original(callback, epoch, logs)
             if "distilled-3" in str(callback.folder) and epoch == 1:
                 raise Killed
 
-        monkeypatch.setattr(RestartPoint, "on_epoch_end", kill)
+        monkeypatch.setattr(EpochCheckpoint, "on_epoch_end", kill)
         with pytest.raises(Killed):
             pipeline.run(recipe, out)
         monkeypatch.undo()

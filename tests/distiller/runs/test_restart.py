@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from distiller.networks.saving import save_network
-from distiller.runs.checkpoint import RestartPoint
+from distiller.runs.checkpoint import EpochCheckpoint
 
 X = np.linspace(-1, 1, 32, dtype="float32").reshape(16, 2)
 Y = X @ np.array([[2.0], [-1.0]], "float32")
@@ -25,7 +25,7 @@ def network():
 def fit(folder, epochs, *more):
     model = network()
     history = model.fit(
-        X, Y, batch_size=4, epochs=epochs, shuffle=False, verbose=0, callbacks=[RestartPoint(folder), *more]
+        X, Y, batch_size=4, epochs=epochs, shuffle=False, verbose=0, callbacks=[EpochCheckpoint(folder), *more]
     )
     return model, history.epoch
 
@@ -48,7 +48,7 @@ def test_random_generators_go_on_where_they_stopped(tmp_path):
         dropped = [keras.Input((2,)), keras.layers.Dense(8), keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(1)]
         model = keras.Sequential(dropped)
         model.compile(keras.optimizers.SGD(0.05), "mse")
-        points = [RestartPoint(folder)]
+        points = [EpochCheckpoint(folder)]
         model.fit(X, Y, batch_size=8, epochs=epochs, shuffle=False, verbose=0, callbacks=points)
         return model.get_weights()
 

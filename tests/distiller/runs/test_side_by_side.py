@@ -14,8 +14,8 @@ from distiller import recipes, teachers
 from distiller.errors import InputError, WorkError
 from distiller.runs import parallel, pipeline
 from distiller.runs.folder import RunFolder
-from distiller.runs.stages import Stages
-from distiller.runs.students import Teaching
+from distiller.runs.stages import RunStages
+from distiller.runs.students import StudentTrainer
 from distiller.utils import processes
 from distiller.utils.progress import Reporter
 
@@ -50,7 +50,7 @@ def recipe(tmp_path_factory):
 
 def prepare(recipe, path):
     """A run with its teacher, that lacks its students."""
-    stages = Stages(recipe, None, Reporter())
+    stages = RunStages(recipe, None, Reporter())
     stages.prepare(RunFolder.open(path, recipe, resume=False, force=False))
     return stages
 
@@ -75,7 +75,7 @@ def prepared(recipe, alone, tmp_path):
 
 
 def test_the_students_are_those_of_one_process(recipe, alone, prepared, monkeypatch):
-    monkeypatch.setattr(Teaching, "fit_student", lambda *_: pytest.fail("trained here"))
+    monkeypatch.setattr(StudentTrainer, "fit_student", lambda *_: pytest.fail("trained here"))
     parallel.train_students(recipe, prepared, None, Reporter(), 2)
     assert prepared.result("aware-3")["steps"] == 6  # it goes on with another, which must be there first
     for student in ("hard_labels-3", "soft-3"):
@@ -86,10 +86,10 @@ def test_the_students_are_those_of_one_process(recipe, alone, prepared, monkeypa
 
 def test_a_run_goes_on_with_students_trained_beside_one_another(recipe, tmp_path, monkeypatch):
     called = []
-    monkeypatch.setattr(Stages, "rehearse", lambda _: None)
-    monkeypatch.setattr(Stages, "prepare", lambda *_: called.append("prepare"))
+    monkeypatch.setattr(RunStages, "rehearse", lambda _: None)
+    monkeypatch.setattr(RunStages, "prepare", lambda *_: called.append("prepare"))
     monkeypatch.setattr(pipeline, "train_students", lambda *given: called.append(given[-1]))
-    monkeypatch.setattr(Stages, "into", lambda *_: {"called": called})
+    monkeypatch.setattr(RunStages, "into", lambda *_: {"called": called})
     assert pipeline.run(recipe, tmp_path / "out", processes=2) == {"called": ["prepare", 2]}
 
 

@@ -13,7 +13,7 @@ from support.given import record
 import tflite
 from distiller import data, models, recipes, teachers
 from distiller.runs.folder import RunFolder
-from distiller.runs.stages import Stages
+from distiller.runs.stages import RunStages
 from distiller.utils.progress import Reporter
 
 CLASSES = ["3", "5", "6", "8", "9"]
@@ -56,7 +56,7 @@ class Tools:
             patch.setattr(tflite, name, getattr(self, name))
         patch.setattr(teachers, "frozen", self.freeze)
         patch.setattr(tflite, "match_runtime", self.matched.append)
-        patch.setattr(sys.modules[Stages.__module__], "explain", self.explain)
+        patch.setattr(sys.modules[RunStages.__module__], "explain", self.explain)
 
     def freeze(self, network, *, images):
         self.frozen.append(images)
@@ -102,10 +102,10 @@ def run(tmp_path_factory):
     recipe = recipes.read_run(folder / "stages.yaml")
     with pytest.MonkeyPatch.context() as patch:
         trained, tools = record(patch, then=solve), Tools(patch)
-        of_stages = sys.modules[Stages.__module__]
+        of_stages = sys.modules[RunStages.__module__]
         patch.setattr(of_stages, "summarize", lambda *_: {"students": "as summarized"})
         patch.setattr(of_stages.report, "write", lambda folder: None)
-        stages = Stages(recipe, None, Reporter())
+        stages = RunStages(recipe, None, Reporter())
         found = stages.into(RunFolder.open(folder / "out", recipe, resume=False, force=False))
     return SimpleNamespace(path=folder / "out", trained=trained, tools=tools, found=found)
 

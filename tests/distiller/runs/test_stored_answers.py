@@ -7,7 +7,7 @@ import pytest
 from distiller import Distiller, bridges, data, models, objectives, recipes, teachers
 from distiller.errors import InputError
 from distiller.recipes.schema import Cache
-from distiller.runs.teacher_cache import StoredAnswers, stores
+from distiller.runs.teacher_cache import TeacherCaches, cached_outputs, stores
 from distiller.utils.progress import Reporter
 
 VIEWS = data.Augmentation(crop=1, flip=True)
@@ -95,7 +95,7 @@ def test_a_training_may_end_before_its_views_repeat(tmp_path):
         "ten_of_cifar100", ["cache={cycle: 5}", "training.crop=1", "arms={soft: {objectives: {soft: {name: hinton}}}}"]
     )
     images = data.Split(np.zeros((20, 8, 8, 1), "uint8"), np.zeros(20, "int32"))
-    options = StoredAnswers(recipe, tmp_path, Reporter()).options("soft", one_teacher(), images, 0, passes=2)
+    options = options_of(recipe, tmp_path, images, seed=0, passes=2)
     batches = data.Batches(images, 10, steps=4, augmentation=data.Augmentation(1, flip=True), **options)
     batches.require(1)  # raises where the cache has too few passes
     assert options["cycle"] == options["taught"].passes == batches.passes(epochs=1) == 2
@@ -112,8 +112,14 @@ def test_students_of_other_labels_share_answers_that_do_not_depend_on_them(chang
     assert recipe.labels_seed(0) != recipe.labels_seed(1)
     images = data.Split(np.zeros((20, 8, 8, 1), "uint8"), np.zeros(20, "int32"))
     for seed in (0, 1):
-        StoredAnswers(recipe, tmp_path, Reporter()).options("soft", one_teacher(), images, seed, passes=1)
+        options_of(recipe, tmp_path, images, seed, passes=1)
     assert len(list(tmp_path.iterdir())) == caches
+
+
+def options_of(recipe, folder, images, seed, passes):
+    """Arguments of the batches of the arm `soft`."""
+    caches, outputs = TeacherCaches(recipe.cache, folder, Reporter()), cached_outputs(recipe, "soft", seed)
+    return caches.options(one_teacher(), images, recipe.plan("soft"), outputs, passes, title="soft")
 
 
 def one_teacher():

@@ -7,11 +7,11 @@ from support.given import record
 
 from distiller import models, recipes
 from distiller.recipes.bridges import FineTuneBridge
-from distiller.runs.bridges import Bridging
+from distiller.runs.bridges import RecipeBridges, asked_bridges
 from distiller.runs.building import load_data, only_labelled
 from distiller.runs.folder import RunFolder
-from distiller.runs.students import Teaching
-from distiller.runs.teacher_cache import StoredAnswers
+from distiller.runs.students import StudentTrainer
+from distiller.runs.teacher_cache import TeacherCaches
 from distiller.utils.progress import Reporter
 
 
@@ -28,11 +28,11 @@ def test_a_second_copy_sees_no_label_that_the_student_does_not(own_seed, tmp_pat
     """The members of an ensemble differ by their seeds, and learn from the labels of one student."""
     recipe = recipes.read_run("demo")
     dataset, kept = load_data(recipe.data, None), Kept()
-    teaching = Teaching(recipe, dataset, None, kept, Reporter())
+    trainer = StudentTrainer(recipe, dataset, None, kept, Reporter())
     section = FineTuneBridge.model_validate({"name": "fine_tune", "seed": own_seed, "training": {"epochs": 1}})
     keras.utils.set_random_seed(99)
-    teaching._fit_bridge("bridge-fine_tune", section, 3, tmp_path)
-    student = only_labelled(teaching.few_labels(3))
+    trainer._fit_bridge("bridge-fine_tune", section, 3, tmp_path)
+    student = only_labelled(trainer.few_labels(3))
     assert len(student) == 25
     np.testing.assert_array_equal(np.asarray(kept.labelled.images), np.asarray(student.images))
     assert kept.seed == 3 + own_seed
@@ -44,17 +44,19 @@ def test_answers_are_stored_for_every_pass_over_the_images(monkeypatch, tmp_path
     """25 images in 3 epochs of 18 steps of 32, as those of all 605 images are: 70 passes, the last not whole."""
     recorded, asked = record(monkeypatch), []
 
-    def options(self, arm, learner, images, seed, passes):
-        asked.append((arm, learner.student.name, len(images), seed, passes))
+    def options(self, distiller, images, plan, outputs, passes, *, title):
+        asked.append((title, distiller.student.name, len(images), outputs["soft"].labels_seed, passes))
         return {"views": 9, "cycle": 40}
 
-    monkeypatch.setattr(StoredAnswers, "options", options)
+    monkeypatch.setattr(TeacherCaches, "options", options)
     small = "student={name: wide, options: {widths: [4], stem: 4}}"
     recipe = recipes.read_run("demo", [small, "training.epochs=3", "arms.distilled.unlabelled=false", "bridge=null"])
     dataset = load_data(recipe.data, None)
     teacher = models.build("wide", 5, (8, 8, 1), widths=[4], stem=4)
-    teaching = Teaching(recipe, dataset, teacher, Bridging(recipe, dataset.classes, lambda: None), Reporter())
-    teaching.fit_student("distilled", 2, RunFolder(tmp_path), tmp_path / "distilled-2")
+    trainer = StudentTrainer(
+        recipe, dataset, teacher, RecipeBridges(asked_bridges(recipe), dataset.classes, lambda: None), Reporter()
+    )
+    trainer.fit_student("distilled", 2, RunFolder(tmp_path), tmp_path / "distilled-2")
     batches = recorded["distilled-2"].batches
     assert asked == [("distilled", "wide", 25, 2, 70)]
     assert (batches.views, batches.cycle, batches.seed, batches.num_batches) == (9, 40, 2, 18)

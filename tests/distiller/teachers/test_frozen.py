@@ -8,7 +8,7 @@ from scipy.special import rel_entr, softmax
 
 from distiller import Distiller, models, objectives, recipes, teachers
 from distiller.errors import InputError
-from distiller.runs.bridges import Bridging
+from distiller.runs.bridges import RecipeBridges, asked_bridges
 from distiller.teachers.closeness import closeness
 
 
@@ -230,10 +230,10 @@ def test_closeness_is_between_soft_targets():
 def test_a_recipe_freezes_its_teacher_and_what_a_bridge_fitted(tmp_path, asked):
     changes = ["bridge={name: fine_tune, training: {epochs: 1}}", f"teacher.frozen={str(asked).lower()}"]
     recipe = recipes.read_run("demo", changes)
-    bridging = Bridging(recipe, ["a", "b"], lambda: None)
+    run_bridges = RecipeBridges(asked_bridges(recipe), ["a", "b"], lambda: None, frozen=recipe.teacher.frozen)
     models.build("resnet8", 2, (8, 8, 1), width=4).save(tmp_path / "network.keras")
     teacher = models.build("resnet8", 10, (8, 8, 1), width=4)
-    fitted = bridging.of({"soft": recipe.bridge}, lambda stage: tmp_path)["soft"].teacher(teacher, 2)
-    for network in (bridging.answering(teacher), fitted):
+    fitted = run_bridges.of({"soft": recipe.bridge}, lambda stage: tmp_path)["soft"].teacher(teacher, 2)
+    for network in (run_bridges.for_inference(teacher), fitted):
         assert (kinds(network, layers.BatchNormalization) == []) == asked
         assert network.get_layer("stage1").compute_dtype == ("bfloat16" if asked else "float32")
