@@ -50,7 +50,9 @@ def test_answers_are_stored_for_every_pass_over_the_images(monkeypatch, tmp_path
 
     monkeypatch.setattr(TeacherCaches, "options", options)
     small = "student={name: wide, options: {widths: [4], stem: 4}}"
-    recipe = recipes.read_run("demo", [small, "training.epochs=3", "arms.distilled.unlabelled=false", "bridge=null"])
+    recipe = recipes.read_run(
+        "demo", [small, "training.epochs=3", "arms.distilled.unlabelled=false", "bridge=null", "cache={}"]
+    )
     dataset = load_data(recipe.data, None)
     teacher = models.build("wide", 5, (8, 8, 1), widths=[4], stem=4)
     trainer = StudentTrainer(
