@@ -174,7 +174,7 @@ def test_as_many_classes_of_other_names_need_a_bridge(tmp_path, theirs, ours, me
     stages.rehearse()
     # A teacher of other classes is never right: it has no accuracy in the student's.
     network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
-    reference = stages._teaching(network).reference("features", 1, RunFolder(tmp_path))
+    reference = stages._student_trainer(network).reference("features", 1, RunFolder(tmp_path))
     assert (reference is not None) == (message is None)
 
 

@@ -307,7 +307,11 @@ class TestCommands:
         assert code == 0, errors
         assert "accuracy on" in out
         assert tflite.inspect(file).is_integer
-        assert tflite.convert(aware, tmp_path / "again.tflite", scheme="int8").bytes == file.stat().st_size
+        names = ["3", "5", "6", "8", "9"]  # the file holds them, as the files of a run do
+        assert tflite.labels(file) == tuple(names)
+        assert (
+            tflite.convert(aware, tmp_path / "again.tflite", scheme="int8", labels=names).bytes == file.stat().st_size
+        )
 
     def test_quantize_refuses_what_does_not_fit(self, command, finished, tmp_path):
         student = finished / "distilled-3.keras"
