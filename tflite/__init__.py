@@ -12,6 +12,7 @@
     evaluate    accuracy of a file through the interpreter
     labels      class labels of a file
     inspect     operators, types, sizes and quantization of a file
+    bundle      what an application needs beside a file: code, labels, a test of its answers
     check       whether a file from elsewhere can be opened without harm
     benchmark   latency of files on this machine
     profile     where the time of a file goes
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite import android
 from tflite import benchmark_tool as tool
+from tflite.app_bundle.bundling import Bundle, bundle
 from tflite.benchmarking.benchmarks import Benchmarks
 from tflite.benchmarking.local import benchmark
 from tflite.benchmarking.operator_time import OperatorTime
@@ -57,6 +59,7 @@ __all__ = [
     "SCHEMES",
     "BenchmarkResult",
     "Benchmarks",
+    "Bundle",
     "Comparison",
     "Conversion",
     "ConversionError",
@@ -77,6 +80,7 @@ __all__ = [
     "Tensor",
     "android",
     "benchmark",
+    "bundle",
     "calibrate_ranges",
     "check",
     "cluster",

@@ -13,6 +13,7 @@ import typer
 from distiller import __version__
 from distiller.cli import (
     benchmark,
+    bundle,
     compare,
     convert,
     demo,
@@ -55,6 +56,7 @@ for command in (
     evaluate,
     diagnose,
     benchmark,
+    bundle,
     report,
     doctor,
 ):

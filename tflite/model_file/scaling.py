@@ -78,6 +78,13 @@ class Scaling:
         mean, deviation = self._chosen
         return ((images - np.asarray(mean)) / deviation).astype("float32")
 
+    @property
+    def normalization(self) -> Numbers:
+        """Mean and deviation with which the first images became numbers: (image − mean) / deviation."""
+        if self._own:
+            return self._port.zero_point or 0, 1 / (self._port.scale or 1.0)
+        return self._chosen or (0.0, 1.0)
+
     def _choose(self, images: np.ndarray) -> None:
         if images.dtype == self._port.dtype == "int8":
             self._own = self._port.quantized

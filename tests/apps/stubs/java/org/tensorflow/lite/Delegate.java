@@ -1,0 +1,7 @@
+package org.tensorflow.lite;
+
+/** As in the runtime. */
+public interface Delegate extends AutoCloseable {
+    @Override
+    default void close() {}
+}

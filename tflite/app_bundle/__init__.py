@@ -1,0 +1,9 @@
+"""What an application needs beside a TFLite file: code that fits this file, labels, and a test of its answers.
+
+contract        what an application must know of a file: sizes, types, scales, labels
+test_images     images, and the answers of the interpreter to them
+platforms       the files of Android, iOS and microcontrollers, from `templates/`
+bundling        `tflite.bundle`
+"""
+
+__all__: list[str] = []
