@@ -144,3 +144,13 @@ def test_packages_state_their_public_names(package):
     for name in packages:
         module = importlib.import_module(name)
         assert all(hasattr(module, one) for one in module.__all__), name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings_begin_with_a_noun_or_a_verb(name):
+    """A reader who looks for a thing looks for its name, and not for a question."""
+    tree = ast.parse(MODULES[name].read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented)]
+    questions = ("What ", "Whether ", "How ", "Where ", "Which ", "Who ", "When ", "Why ")
+    assert [text.splitlines()[0] for text in texts if text.startswith(questions)] == []

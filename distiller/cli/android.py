@@ -1,4 +1,4 @@
-"""What commands do on Android phones and with the native benchmark tool."""
+"""Commands on Android phones and with the native benchmark tool."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ Cores = Annotated[
 
 
 def wanted(android: bool, serial: str | None, tool: Path | None, imported: Path | None, cores: str | None) -> bool:
-    """Whether these options ask for the native tool, here, on a phone or elsewhere.
+    """Return whether these options ask for the native tool, here, on a phone or elsewhere.
 
     Raises:
         InputError: they contradict each other.

@@ -21,7 +21,7 @@ distiller bundle student.tflite --out app/ --labels names.txt --platform microco
 
 
 class Platform(StrEnum):
-    """Where an application runs."""
+    """Platforms of an application."""
 
     android = "android"
     ios = "ios"
@@ -61,7 +61,7 @@ def bundle(
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier bundle in the output folder.")] = False,
     json: Json = False,
 ) -> None:
-    """What an app developer drops in: the file, labels, a class for this very file, and a test of its answers."""
+    """Write what an app developer drops in: the file, labels, a class for this very file, and a test of its outputs."""
     import tflite
     from distiller.errors import InputError
 

@@ -47,7 +47,7 @@ def compare(
     ] = 10.0,
     json: Json = False,
 ) -> None:
-    """How far a TFLite file is from its Keras model, on validation images."""
+    """Measure how far a TFLite file is from its Keras model, on validation images."""
     import tflite
     from distiller.utils.backend import load_backend
 

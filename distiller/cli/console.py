@@ -1,4 +1,4 @@
-"""How commands print tables."""
+"""Tables of the commands on a terminal."""
 
 import sys
 from pathlib import Path

@@ -32,7 +32,7 @@ def doctor(
     tool: phones.Tool = None,
     json: Json = False,
 ) -> None:
-    """What is installed, what is missing, and how to get it. Ends with 0 where all is there, else with 1."""
+    """Show what is installed, what is missing and how to get it. Exit code 0 where all is there, else 1."""
     import tflite
     from distiller.cli.installation import installation
     from distiller.errors import InputError

@@ -136,7 +136,7 @@ def _is_input(error: Exception) -> bool:
 
 
 def _is_name(error: Exception) -> bool:
-    """Whether the system says of a name that there can be no such file."""
+    """Return whether the system says of a name that there can be no such file."""
     return isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
 
 

@@ -1,4 +1,4 @@
-"""What this package needs on this machine, and what of it is there."""
+"""Requirements of this package on this machine, and which of them are met."""
 
 import importlib
 import platform

@@ -1,4 +1,4 @@
-"""How measured latencies are printed, wherever they were measured."""
+"""Tables of measured latencies, wherever they were measured."""
 
 import math
 from collections.abc import Sequence

@@ -104,7 +104,7 @@ class Batches(keras.utils.PyDataset):
         return self.steps
 
     def passes(self, epochs: int) -> int:
-        """How many passes over the data, each with views of its own, so many epochs see; the last may be partial."""
+        """Number of passes over the data, each with views of its own, in so many epochs; the last may be partial."""
         passes = -(-epochs * self.steps * self.batch_size // len(self.split))
         return min(passes, self.cycle or passes)
 

@@ -30,7 +30,7 @@ def _is_text(name: str) -> bool:
 
 
 def differ(theirs: Sequence[str], ours: Sequence[str]) -> bool:
-    """Whether two lists of names are known to be of other classes, or of the same in another order.
+    """Return whether two lists of names are known to be of other classes, or of the same in another order.
 
     Names that are only numbers, which classes without names have, say nothing beside words.
 
@@ -42,7 +42,7 @@ def differ(theirs: Sequence[str], ours: Sequence[str]) -> bool:
 
 
 def first_difference(theirs: Sequence[str], ours: Sequence[str]) -> str:
-    """Where two lists of as many names part, in words.
+    """First difference between two lists of as many names, in words.
 
     >>> first_difference(["cat", "dog", "eel"], ["cat", "eel", "dog"])
     "class 1 is 'dog' there and 'eel' here"

@@ -58,7 +58,7 @@ def read(
 
 
 def _is_divided(folder: Path, others: set[str], parts: Mapping[str, str]) -> bool:
-    """Whether a folder holds parts, each with the folders of the classes, beside `others`, and not classes."""
+    """Return whether a folder holds parts, each with the folders of the classes, beside `others`, and not classes."""
     if not others or {"train", "test"} <= parts.keys():
         return bool(parts)
     if not {"train", "val"} <= parts.keys():
@@ -131,7 +131,7 @@ def _check_classes(folder: Path, names: list[str]) -> None:
 
 
 def _hold_out(split: Split, keys: np.ndarray, share: float) -> tuple[Split, np.ndarray, Split]:
-    """What remains with its keys, and what is held out: of each class the images with the smallest keys.
+    """Split into what remains, with its keys, and what is held out: of each class the images with the smallest keys.
 
     All splits follow one order. So one image more moves at most one other across each of their borders, and those that
     leave the validation split for the test split are replaced by training images.

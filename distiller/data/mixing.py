@@ -13,7 +13,7 @@ from distiller.errors import InputError
 
 @dataclass(frozen=True)
 class Draws:
-    """What is random in one batch.
+    """Random draws for one batch.
 
     Attributes:
         shares: wanted share of each sample's own image, float32 (n,), 0 … 1.
@@ -37,7 +37,7 @@ class Mixing:
             raise InputError(f"Invalid value for `alpha`. Expected a positive number. Received: alpha={self.alpha}")
 
     def draws(self, seed: int, step: int, samples: int) -> Draws:
-        """What is random in the batch of `step`, counted from the start of the training."""
+        """Random draws for the batch of `step`, counted from the start of the training."""
         # A key that neither the augmentation nor the shuffle has: their second words are the pass, and 2⁶³ and more.
         key = np.array([seed, 2**62 + step], np.uint64)
         generator = np.random.Generator(np.random.Philox(key=key))
@@ -122,7 +122,7 @@ class CutMix(Mixing):
 
 
 def _between(size: int, side: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Which pixels of a row of `size` lie in a patch, bool (n, size)."""
+    """Mask of the pixels of a row of `size` that lie in a patch, bool (n, size)."""
     long = (size * side).astype(int)
     first = np.minimum((centre * size).astype(int), size - 1) - long // 2
     pixels = np.arange(size)

@@ -77,7 +77,7 @@ class BrokenImages(InputError):
 
 
 def sizes_differ(paths: Sequence[Path], size: tuple[int, int]) -> bool:
-    """Whether the first of the images that can be read has another height or width than `size`."""
+    """Return whether the first of the images that can be read has another height or width than `size`."""
     from PIL import Image
 
     for path in paths:

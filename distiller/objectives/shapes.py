@@ -1,4 +1,4 @@
-"""Which shapes of features can be compared, and in plain words what makes them alike."""
+"""Shapes of features that can be compared, and messages that say how to make them so."""
 
 from collections.abc import Sequence
 from typing import Any

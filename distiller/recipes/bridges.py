@@ -1,4 +1,4 @@
-"""How a recipe names its bridge."""
+"""Schema of a recipe's bridges."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in the words of the recipe and not of what checks it."""
+"""Problems of a recipe, in the words of the recipe and not of the validator."""
 
 import re
 from collections.abc import Collection
@@ -58,7 +58,7 @@ def _problem(detail: ErrorDetails, recipe: type[BaseModel], content: dict[str, A
 
 
 def _in_file(detail: ErrorDetails, content: Any) -> list[str]:
-    """Where a problem is, as a file or a change says it: without the tags of unions that pydantic names too."""
+    """Place of a problem as a file or a change names it: without the tags of unions that pydantic names too."""
     place = []
     for part in detail["loc"]:
         try:
@@ -70,7 +70,7 @@ def _in_file(detail: ErrorDetails, content: Any) -> list[str]:
 
 
 def _one_of(message: str, section: dict[str, Any], place: str, changed: Collection[str]) -> str:
-    """Which keys of a section exclude each other, where that is the problem, and how to take away what was not asked.
+    """Keys of a section that exclude each other, where that is the problem, and how to remove what was not asked for.
 
     >>> _one_of("expected one of fraction and per_class", {"fraction": 0.2, "per_class": 5}, "labels",
     ...         ["labels.fraction"])
@@ -103,7 +103,7 @@ def _keys(recipe: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
 
 
 def _annotations(recipe: type[BaseModel], path: tuple[int | str, ...]) -> list[Any]:
-    """What may be at `path`."""
+    """Annotations of what may be at `path`."""
     sections = _at(recipe, path[:-1])
     return [s.model_fields[str(path[-1])].annotation for s in sections if path[-1] in s.model_fields]
 

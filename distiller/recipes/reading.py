@@ -113,7 +113,7 @@ def file(name: str | Path) -> Path | None:
 
 
 def text(name: str | Path) -> str:
-    """What a recipe says, comments and all: one of the package, by name, or of a YAML file.
+    """Text of a recipe, comments and all: of a packaged one, by name, or of a YAML file.
 
     Raises:
         InputError: no such recipe, or no text.

@@ -1,4 +1,4 @@
-"""What a recipe may say. Unknown keys and impossible values are errors that name the place."""
+"""Schema of recipes. Unknown keys and impossible values are errors that name the place."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
 class Data(Section):
-    """Which images: a name of `data.load`, a folder or a file of arrays; and the share of them held out of training."""
+    """Images: a name of `data.load`, a folder or a file of arrays; and the share of them held out of training."""
 
     name: str
     validation: Share = 0.1
@@ -50,7 +50,7 @@ class Data(Section):
 
 
 class Labels(Section):
-    """How many labels the student may see; the images without one stay, for the teacher to speak of."""
+    """Number of labels that the student may see; for images without one the teacher's outputs are the only target."""
 
     fraction: Fraction | None = None
     per_class: Count | None = None
@@ -86,7 +86,7 @@ class TrainRecipe(Section):
 
 
 class Teacher(Section):
-    """Where the teacher comes from: exactly one of `load`, `file` and `train`."""
+    """Source of the teacher: exactly one of `load`, `file` and `train`."""
 
     load: str | None = Field(default=None, description="name of packaged weights")
     file: str | None = Field(default=None, description="path of a .keras file")
@@ -137,7 +137,7 @@ class Export(Section):
 
 
 class Benchmark(Section):
-    """How latency is measured on this machine."""
+    """Settings of the latency measurement on this machine."""
 
     threads: Count = 1
     runs: Count = 200

@@ -1,4 +1,4 @@
-"""What every section of a recipe is, and the budget of a training."""
+"""Base of every section of a recipe, and the budget of a training."""
 
 from typing import Annotated, Any, Literal
 
@@ -41,7 +41,7 @@ class Size(Section):
 
 
 def is_ramp(value: Any) -> bool:
-    """Whether an argument of an objective is meant as a ramp.
+    """Return whether an argument of an objective is meant as a ramp.
 
     >>> is_ramp({"start": 8, "end": 1}), is_ramp({"channels": 16}), is_ramp(4.0)
     (True, False, False)

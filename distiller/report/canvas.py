@@ -1,4 +1,4 @@
-"""How every figure looks: size, colours, title; drawn without a screen and without matplotlib's global state."""
+"""Style of every figure: size, colours, title; drawn without a screen and without matplotlib's global state."""
 
 import math
 import textwrap
@@ -29,7 +29,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Look:
-    """How one student is drawn in every figure: lines and points in `colour`, text in a darker `ink`."""
+    """Style of one student in every figure: lines and points in `colour`, text in a darker `ink`."""
 
     colour: Colour
     ink: Colour
@@ -86,7 +86,7 @@ def blank(
 
 
 def _key(figure: Figure, named: Mapping[str, Look], across: int, top: float) -> None:
-    """Which marker is whose, below the subtitle."""
+    """Legend of the markers, below the subtitle."""
     points = [
         Line2D([], [], linestyle="", marker=look.marker, color=look.colour, markersize=7) for look in named.values()
     ]

@@ -1,4 +1,4 @@
-"""What came of a run, in two sentences with the numbers."""
+"""Conclusions of a run, in two sentences with the numbers."""
 
 from distiller.report.content import Report, Student
 from distiller.report.intervals import in_points, welch
@@ -11,7 +11,7 @@ SCHEME = "int8"
 
 
 def verdict(report: Report) -> str:
-    """Whether distillation beats hard labels and by how much, how far the teacher is, and what int8 costs.
+    """Return whether distillation beats hard labels and by how much, how far the teacher is, and what int8 costs.
 
     The student is the best one with a teacher, chosen on the validation split (`distiller.report.subject`). A
     difference counts as shown where its 95 % interval (`distiller.report.intervals`) leaves zero out; with one seed
@@ -32,7 +32,7 @@ def verdict(report: Report) -> str:
 
 
 def _among(report: Report, name: str) -> str:
-    """How it was chosen, where there was a choice, and that it had other steps than hard labels, where it had."""
+    """Clause on how it was chosen, where there was a choice, and on steps that differ from those of hard labels."""
     others = len(rivals(report))
     words = [f"the best of {others} taught students on the validation split"] * (others > 1)
     if name != BASELINE and _of(report, BASELINE) and budget(report, name) != budget(report, BASELINE):
@@ -59,7 +59,7 @@ def _comparison(report: Report, name: str, accuracies: list[float]) -> str:
 
 
 def _distances(report: Report, name: str, subject: Measure) -> str:
-    """How far its own teacher of the same classes is, and what integers cost, where there are any."""
+    """Distance to its own teacher of the same classes, and the cost of integers, where there are any."""
     parts = []
     accuracy = teacher_accuracy(report, name)
     if accuracy is not None:
@@ -77,7 +77,7 @@ def _distances(report: Report, name: str, subject: Measure) -> str:
 
 
 def _broken(report: Report, name: str) -> str | None:
-    """What there is to say in place of distances where the student's teacher knows nothing of the images."""
+    """Sentence in place of distances where the student's teacher is at chance on the images."""
     accuracy = teacher_accuracy(report, name)
     if name == BASELINE or accuracy is None or not _is_chance(report, accuracy):
         return None

@@ -1,4 +1,4 @@
-"""What a run's `report.json` holds, checked on reading; keys that are not named here are kept."""
+"""Schema of a run's `report.json`, checked on reading; keys that are not named here are kept."""
 
 import json
 from pathlib import Path, PurePosixPath
@@ -37,7 +37,7 @@ class Data(Section):
 
 
 class OtherBudget(Section):
-    """What one student was given in place of the others' budget, or, where it goes on from `start`, on top of it."""
+    """Budget of one student in place of the others', or, where it continues from `start`, on top of it."""
 
     student: str
     steps: Count
@@ -239,7 +239,7 @@ def read(path: Path) -> Report:
 
 
 def _without_report(folder: Path) -> str:
-    """Why a folder has no report, and what to do."""
+    """Reason why a folder has no report, and what to do."""
     try:
         run = json.loads((folder / "run.json").read_text())
         kind, command = run["recipe"]["kind"], run.get("command") or "its command"

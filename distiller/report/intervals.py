@@ -1,4 +1,4 @@
-"""How sure a difference between two groups of seeds is: Welch's interval."""
+"""Confidence interval of a difference between two groups of seeds, after Welch."""
 
 import math
 from collections.abc import Sequence

@@ -133,7 +133,7 @@ def _best(
 
 
 def _bottom(members: Sequence[int], wanted: Sequence[float], heights: Sequence[float]) -> float:
-    """Where a stack begins that is on average where its members want to be."""
+    """Bottom of a stack whose members are on average where they want to be."""
     offsets, height = [], 0.0
     for i in members:
         offsets.append(wanted[i] - height - heights[i] / 2)

@@ -75,7 +75,7 @@ def _tail(result: BenchmarkResult) -> float | None:
 
 
 def _marks(results: Sequence[BenchmarkResult]) -> str:
-    """Which percentiles the marks are; empty where there are none."""
+    """Caption of the percentile marks; empty where there are none."""
     ninety = any(result.p90_ms is not None for result in results)
     others = any(result.p90_ms is None and result.p95_ms is not None for result in results)
     words = ["the 90th percentile"] * ninety + ["the 95th"] * others

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, operator by operator."""
+"""Time of a run by operator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -18,11 +18,11 @@ MOST = 3  # operators in a sentence
 
 
 class Operator(Protocol):
-    """What a profile knows of an operator (`tflite.OperatorTime`)."""
+    """Profile of an operator (`tflite.OperatorTime`)."""
 
     @property
     def type(self) -> str:
-        """What the runtime calls it."""
+        """Name of its kind in the runtime."""
 
     @property
     def mean_ms(self) -> float:
@@ -30,7 +30,7 @@ class Operator(Protocol):
 
     @property
     def delegated(self) -> bool:
-        """Whether a delegate ran it."""
+        """True if a delegate ran it."""
 
 
 def family(kind: str) -> str:

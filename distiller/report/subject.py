@@ -1,4 +1,4 @@
-"""Which student a report's sentences are about."""
+"""Choice of the student that a report's sentences are about."""
 
 from distiller.report.content import OtherBudget, Report
 from distiller.report.measure import Measure

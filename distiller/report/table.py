@@ -79,7 +79,7 @@ def columns(rows: Iterable[Row]) -> list[Column]:
 
 
 def notes(report: Report) -> list[str]:
-    """What a reader must know to read the table, a sentence or two each."""
+    """Notes on the table, a sentence or two each."""
     several = any(row.accuracy.deviation is not None for row in rows(report))
     found = [
         f"Accuracy on {report.data.test:,} test images"
@@ -162,7 +162,7 @@ def label(name: str) -> str:
 
 
 def setting(row: Row | File) -> str:
-    """Where a latency was measured: threads and device, empty where none was."""
+    """Setting of a latency measurement: threads and device, empty where there was none."""
     if row.threads is None:
         return ""
     return f"{row.threads} thread{'s' if row.threads > 1 else ''} on {row.device}"

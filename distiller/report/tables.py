@@ -45,7 +45,7 @@ def results(report: Report) -> Table:
 
 
 def gains(report: Report) -> Table | None:
-    """What each student has over hard labels on the test split, and what it took; None where there are no two.
+    """Gain of each student over hard labels on the test split, and its training time; None where there are no two.
 
     With the 95 % interval over seeds, and the time of its training as a multiple of theirs: equal steps are not equal
     time.

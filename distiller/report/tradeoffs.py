@@ -1,4 +1,4 @@
-"""What accuracy costs: accuracy of the files against their size and against their latency."""
+"""Accuracy of the files against their size and against their latency."""
 
 import math
 import re
@@ -136,7 +136,7 @@ def _teacher(axes: Axes, teacher: float) -> float:
 
 
 def _lines(axes: Axes, models: Sequence[Row], x: Callable[[Row], float], teacher: float | None) -> list[labels.Box]:
-    """Where labels should not be: on error bars, the teacher's line and its name; in pixels."""
+    """Boxes that labels should avoid: error bars, the teacher's line and its name; in pixels."""
     axes.get_figure(root=True).draw_without_rendering()  # type: ignore[union-attr]
     point = axes.transData.transform
     em = TEXT * canvas.DPI / 72

@@ -1,4 +1,4 @@
-"""What a person should know before a training begins: how good the teacher is, and whether the student is lighter."""
+"""Messages before a training begins: the teacher's accuracy, and whether the student is lighter."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class HeldOut:
 
     @property
     def sentence(self) -> str:
-        """What a person reads before the training."""
+        """Sentence shown before the training."""
         found = (
             f"The teacher is right for {self.accuracy:.1%} of {self.images:,} held-out images "
             f"(chance: {self.chance:.1%})"
@@ -48,7 +48,7 @@ class HeldOut:
 
 
 def held_out(teacher: keras.Model, split: Split, classes: Sequence[str]) -> HeldOut:
-    """How often `teacher` is right for labelled images of its own classes, and the cause where that is chance.
+    """Accuracy of `teacher` on labelled images of its own classes, and the likely cause where that is chance.
 
     The usual one is looked for: pixels scaled in another way than the network's, or classes in another order.
     """

@@ -1,4 +1,4 @@
-"""What a recipe names, made: images and untrained networks; and how good a network is on images."""
+"""Images and untrained networks that a recipe names, and the accuracy of a network on images."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +73,7 @@ def only_labelled(split: Split) -> Split:
 
 
 def logits(model: keras.Model, split: Split) -> np.ndarray:
-    """What a network answers to every image of a split, (n, classes)."""
+    """Logits of a network for every image of a split, (n, classes)."""
     return model.predict(InOrder(split), verbose=0)
 
 

@@ -1,4 +1,4 @@
-"""Where a training goes on after it was killed."""
+"""Checkpoints from which a killed training continues."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run is made from besides its recipe, in digests: the same files and images as before, or others."""
+"""Digests of what a run is made from besides its recipe, to tell whether files and images have changed."""
 
 import hashlib
 from collections.abc import Iterator

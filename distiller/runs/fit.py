@@ -24,7 +24,7 @@ from distiller.utils.progress import Reporter
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left behind: a row of metrics an epoch, the seconds and the steps it took."""
+    """Outcome of a training: a row of metrics per epoch, its seconds and its steps."""
 
     epochs: list[dict[str, float]]
     seconds: float
@@ -119,7 +119,7 @@ def schedule(number: float | Ramp, steps: int) -> float | keras.optimizers.sched
 
 
 def mixing(plan: Training) -> Mixing | None:
-    """How images are mixed."""
+    """Settings with which images are mixed."""
     if plan.mixing is None:
         return None
     return {"mixup": MixUp, "cutmix": CutMix}[plan.mixing.name](plan.mixing.alpha)
@@ -206,7 +206,7 @@ class EpochLog(keras.callbacks.Callback):
         self.path = path
 
     def rows(self) -> list[dict[str, float]]:
-        """What the file holds, as numbers."""
+        """Rows of the file, as numbers."""
         if not self.path.exists():
             return []
         with self.path.open(newline="") as file:

@@ -162,7 +162,7 @@ class RunFolder:
 
     @property
     def run_file(self) -> Path:
-        """What was asked, with versions, machine and commit."""
+        """Path of `run.json`: the recipe with versions, machine and commit."""
         return self.path / _RUN
 
     def stage(self, name: str) -> Path:
@@ -190,7 +190,7 @@ class RunFolder:
         return json.loads((self.stage(name) / "result.json").read_text())
 
     def run(self) -> dict[str, Any]:
-        """What `run.json` says."""
+        """Content of `run.json`."""
         return json.loads(self.run_file.read_text())
 
     def _go_on(self, recipe: Section, inputs: Mapping[str, str]) -> None:
@@ -281,5 +281,5 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def _of_a_start(path: Path) -> bool:
-    """Whether a file is all that a run leaves which is killed before its `run.json` is whole."""
+    """Return whether a file is all that a run leaves which is killed before its `run.json` is whole."""
     return path.name in (_LOCK, "run.tmp") or (path.name.startswith(f"{_RUN}.") and path.suffix == ".part")

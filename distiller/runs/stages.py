@@ -128,7 +128,7 @@ class RunStages:
         folder.once(HELD_OUT, self._look)
 
     def _look(self, _: Path) -> dict[str, Any]:
-        """How good the first seed's teachers are on held-out images, by arm: told before students are trained."""
+        """Accuracy of the first seed's teachers on held-out images, by arm: shown before students are trained."""
         found: dict[str, Any] = {}
         known: dict[str, dict[str, Any] | None] = {}
         for name, arm in self.recipe.arms.items():

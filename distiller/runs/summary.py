@@ -1,4 +1,4 @@
-"""What a run found, gathered from its stages: the content of `report.json`."""
+"""Results of a run, gathered from its stages: the content of `report.json`."""
 
 import csv
 import statistics
@@ -78,7 +78,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
 
 
 def _held_out(recipe: RunRecipe, folder: RunFolder) -> dict[str, Any] | None:
-    """What was seen of the teacher before the training, behind the recipe's own bridge where an arm has that."""
+    """Accuracy of the teacher before the training, behind the recipe's own bridge where an arm has that."""
     seen = folder.result(HELD_OUT)["teachers"]
     taught = [name for name, arm in recipe.arms.items() if arm.objectives]
     own = [name for name in taught if recipe.arms[name].bridge is None]
@@ -93,13 +93,13 @@ def _bridge(recipe: RunRecipe, name: str) -> str | None:
 
 
 def _budget(plan: Training, dataset: data.Dataset) -> dict[str, int]:
-    """What a training is given: its steps in all, the images of each and its epochs."""
+    """Budget of a training: its steps in all, the batch size and its epochs."""
     steps = plan.epochs * fit.steps_an_epoch(plan, len(dataset.train))
     return {"steps": steps, "batch_size": plan.batch_size, "epochs": plan.epochs}
 
 
 def _others(recipe: RunRecipe, dataset: data.Dataset) -> list[dict[str, Any]]:
-    """What the arms that differ from the recipe's training are given, or go on from another arm's student with."""
+    """Budgets of the arms that differ from the recipe's training, or that continue from another arm's student."""
     given = {name: _budget(recipe.plan(name), dataset) for name in recipe.arms}
     return [
         {"student": name, **given[name], "start": arm.start}

@@ -1,4 +1,4 @@
-"""How close the answers of a network come to those it stands for."""
+"""Closeness of a network's outputs to those of the network it stands for."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Closeness:
 
 
 def closeness(exact: np.ndarray, other: np.ndarray, *, temperature: float = 4.0) -> Closeness:
-    """How close logits (samples, classes) are to exact ones.
+    """Compare logits (samples, classes) with exact ones.
 
     >>> closeness(np.float32([[0, 2]]), np.float32([[1, 3]]))
     Closeness(agreement=1.0, divergence=0.0, mean_difference=0.0, largest_difference=0.0)

@@ -1,4 +1,4 @@
-"""How labels say that they are unknown: −1 where a class would be, NaN where a number would be."""
+"""Markers of unknown labels: −1 where a class would be, NaN where a number would be."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def without_marks(labels: Any, kind: Kind | None) -> Any:
 
 
 def leading(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
-    """How many of their first sizes two shapes share; a size that is not known may be any.
+    """Number of leading sizes that two shapes share; a size that is not known may be any.
 
     >>> leading((8, 5, 3), (8, 5)), leading((8, 20), (8, 5, 3)), leading((None, 4), (8, 4))
     (2, 1, 2)
@@ -54,7 +54,7 @@ def spread(values: Any, rank: int) -> Any:
 
 
 def _marked(labels: Any, kind: Kind | None) -> Any:
-    """Which entries are marks, or None where none can be."""
+    """Mask of the entries that are markers, or None where none can be."""
     dtype = keras.backend.standardize_dtype(labels.dtype)
     if kind is None:
         return ops.isnan(labels) if "float" in dtype else None

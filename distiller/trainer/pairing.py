@@ -1,4 +1,4 @@
-"""Which networks run in a step, and which of their outputs each objective compares."""
+"""Networks that run in a step, and the pairs of outputs that each objective compares."""
 
 from collections.abc import Mapping
 from typing import Any

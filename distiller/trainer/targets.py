@@ -84,7 +84,7 @@ class Targets:
 
 
 def rows(logits, *, mask=None, weights=None):
-    """How much each row of logits (batch, …, classes) counts: mask · weight, float32 (batch, …), or None for all 1."""
+    """Weight of each row of logits (batch, …, classes): mask · weight, float32 (batch, …), or None for all 1."""
     factors = []
     if mask is not None:
         factors.append(ops.cast(mask, "float32"))

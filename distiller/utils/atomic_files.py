@@ -54,12 +54,12 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 
 def unfinished(path: Path) -> bool:
-    """Whether somebody has begun to write a file that is to appear at `path`."""
+    """Return whether somebody has begun to write a file that is to appear at `path`."""
     return any(path.parent.glob(f"{path.name}.*{_ENDING}"))
 
 
 def awaited(path: Path) -> bool:
-    """Whether another process is writing a file that is to appear at `path`, as far as one can see."""
+    """Return whether another process is writing a file that is to appear at `path`, as far as one can see."""
     return any(
         _writer(scratch) != os.getpid() and not _left(scratch) and _age(scratch) < _PATIENCE
         for scratch in path.parent.glob(f"{path.name}.*{_ENDING}")
@@ -85,7 +85,7 @@ def _writer(scratch: Path) -> int | None:
 
 
 def _left(scratch: Path) -> bool:
-    """Whether the process that wrote a file is known to be no more."""
+    """Return whether the process that wrote a file is known to be no more."""
     process = _writer(scratch)
     held = locks.is_held(scratch)
     if process is None or held:
@@ -95,7 +95,7 @@ def _left(scratch: Path) -> bool:
 
 
 def _runs(process: int) -> bool:
-    """Whether a process of this machine has this number."""
+    """Return whether a process of this machine has this number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

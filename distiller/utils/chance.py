@@ -21,7 +21,7 @@ def chance(labels: np.ndarray, classes: int) -> float:
 
 
 def better_than_chance(accuracy: float, chance: float, samples: int) -> bool:
-    """Whether an accuracy is more than three standard deviations above chance: of an untrained network it is not.
+    """Return whether an accuracy is more than three standard deviations above that of an untrained network.
 
     >>> better_than_chance(0.12, chance=0.1, samples=1000), better_than_chance(0.15, chance=0.1, samples=1000)
     (False, True)
@@ -30,7 +30,7 @@ def better_than_chance(accuracy: float, chance: float, samples: int) -> bool:
 
 
 def may_be_chance(accuracy: float, chance: float, samples: int) -> bool:
-    """Whether an accuracy is no better than chance; of so few samples that no accuracy would be, that says nothing.
+    """Return whether an accuracy is no better than chance, unless of so few samples no accuracy would be.
 
     >>> may_be_chance(0.5, chance=0.5, samples=40), may_be_chance(0.5, chance=0.5, samples=4)
     (True, False)

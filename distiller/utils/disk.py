@@ -34,7 +34,7 @@ def told_if_full(folder: Path) -> Iterator[None]:
 
 
 def _full(error: BaseException | None) -> OSError | None:
-    """What the system said of a full disk, perhaps wrapped in other errors."""
+    """Error of the system about a full disk, perhaps wrapped in other errors; None where there is none."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, OSError) and error.errno in _FULL:

@@ -29,7 +29,7 @@ def hold(file: IO[Any]) -> None:
 
 
 def is_held(path: Path) -> bool | None:
-    """Whether a process holds a file; None where that cannot be known.
+    """Return whether a process holds a file; None where that cannot be known.
 
     Unlike a process number this is also right of a process in another container or on another machine, and of one
     that has ended and was not waited for.
@@ -47,7 +47,7 @@ def is_held(path: Path) -> bool | None:
 
 
 def holder(path: Path) -> str | None:
-    """Who holds a lock file of `alone`; None where nobody is known to."""
+    """Holder of a lock file of `alone`; None where nobody is known to hold it."""
     if not is_held(path):
         return None
     with suppress(FileNotFoundError):  # released meanwhile

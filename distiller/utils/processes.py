@@ -37,13 +37,13 @@ def pool(processes: int, begin: Callable[[], None] | None = None) -> Iterator[Pr
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     has_affinity = hasattr(os, "sched_getaffinity")  # not on macOS and Windows
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 def running() -> dict[str, int]:
-    """How many students train at a time, and the threads of an operator here: sums in another order differ a little."""
+    """Number of students that train at a time, and of threads of an operator: sums in another order differ a little."""
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     return {
         "processes": int(os.environ.get(_PROCESSES, "1")),
@@ -52,7 +52,7 @@ def running() -> dict[str, int]:
 
 
 def _shares(processes: int) -> dict[str, str]:
-    """What each of so many processes is told of the machine, before it loads TensorFlow or JAX."""
+    """Environment of each of so many processes, set before it loads TensorFlow or JAX."""
     return {
         _PROCESSES: str(processes),
         "TF_NUM_INTRAOP_THREADS": str(max(1, cores() // processes)),

@@ -43,7 +43,7 @@ class Task:
 
 
 class Reporter:
-    """Where a run speaks to the person who started it."""
+    """Messages and progress bars of a run."""
 
     def __init__(self, console: Console | None = None):
         self.console = console or SafeConsole(stderr=True, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Where a result comes from: software, machine, commit."""
+"""Provenance of a result: software, machine, commit."""
 
 import platform
 import shutil
@@ -42,7 +42,7 @@ def machine() -> dict[str, Any]:
 
 
 def backend_has_gpus() -> bool:
-    """Whether the backend, where it is loaded, sees a GPU."""
+    """Return whether the backend, where it is loaded, sees a GPU."""
     return "keras" not in sys.modules or bool(sys.modules["keras"].distribution.list_devices("gpu"))
 
 

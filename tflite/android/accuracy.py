@@ -37,7 +37,7 @@ _ANOTHER = "Take a newer benchmark_model of TensorFlow Lite, not LiteRT's"
 
 @dataclass(frozen=True)
 class PhoneEvaluation(Record):
-    """How many images a file classifies rightly on a phone, and how its answers differ from this machine's.
+    """Accuracy of a file on a phone, and how its outputs differ from this machine's.
 
     `accuracy` is the fraction correct / samples. `agreement` is the fraction of images with the same largest output
     here, and `max_difference` the largest difference of any output, in quantization steps where they are integers. An

@@ -101,7 +101,7 @@ def find_adb() -> str:
 
 
 def parse_devices(text: str) -> dict[str, str]:
-    """What `adb devices` prints; a serial number may hold anything but a tab.
+    """Devices from what `adb devices` prints; a serial number may hold anything but a tab.
 
     >>> parse_devices("List of devices attached\\n1A 'x\\tdevice\\n10.0.0.2:5555\\toffline\\n\\n")
     {"1A 'x": 'device', '10.0.0.2:5555': 'offline'}

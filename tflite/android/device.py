@@ -88,7 +88,7 @@ class Device:
         raise MeasurementError(f"Could not copy {remote!r} from the phone {self.serial!r}: {reason}")
 
     def _state(self, complaints: str) -> str:
-        """Why it does not answer, as far as adb knows."""
+        """Reason why it does not answer, as far as adb knows."""
         if complaints:
             return printable(complaints.splitlines()[-1].removeprefix("error: "))
         state = Adb(program=self.adb.program).devices().get(self.serial, "not connected any more")
@@ -109,7 +109,7 @@ def _bytes(local: Path) -> int:
 
 
 def _last_line(output: str, complaints: str) -> str:
-    """What adb complained about: newer clients do so on the error stream, older ones on the other."""
+    """Last line of adb's complaint: newer clients print it on the error stream, older ones on the other."""
     lines = (complaints or output).splitlines()
     errors = [line for line in lines if "error" in line] or lines or ["no reason"]
     return printable(errors[-1 if complaints else 0].removeprefix("adb: ").removeprefix("error: ").strip())

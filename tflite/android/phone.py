@@ -1,4 +1,4 @@
-"""What a latency on a phone depends on: model, processor, clock governor, battery, heat."""
+"""Conditions of a latency on a phone: model, processor, clock governor, battery, heat."""
 
 import re
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Phone(Record):
 
 
 def read_phone(device: Device) -> Phone:
-    """What the phone says of itself.
+    """Read the properties of a phone.
 
     Raises:
         MeasurementError: it was lost.
@@ -87,7 +87,7 @@ def read_phone(device: Device) -> Phone:
 
 
 def read_battery(device: Device) -> Battery:
-    """How the battery is now.
+    """Read the state of the battery.
 
     Raises:
         MeasurementError: the phone was lost.

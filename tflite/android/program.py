@@ -1,4 +1,4 @@
-"""Which benchmark tool fits a phone, and where it is."""
+"""Choice of the benchmark tool that fits a phone, and its place."""
 
 import os
 import shlex
@@ -43,7 +43,7 @@ def prebuilt(phone: Phone) -> str | None:
 
 
 def how_to_get(phone: Phone) -> str:
-    """How to get the tool for a phone, in a sentence."""
+    """Sentence on how to get the tool for a phone."""
     name = prebuilt(phone)
     if name is None:
         abi = phone.abis[0] if phone.abis else "this phone"

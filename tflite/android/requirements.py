@@ -1,4 +1,4 @@
-"""What a measurement on a phone needs, what of it is there, and how to get the rest."""
+"""Requirements of a measurement on a phone, which of them are met, and how to get the rest."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an application needs beside a TFLite file: code that fits this file, labels, and a test of its answers.
+"""Files that an application needs beside a TFLite file: code for this very file, labels, a test of its outputs.
 
 contract        what an application must know of a file: sizes, types, scales, labels
 test_images     images, and the answers of the interpreter to them

@@ -23,7 +23,7 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Bundle(Record):
-    """What was written for an application.
+    """Files written for an application.
 
     `files` are all of them, relative to `path`; `class_name` is the generated classifier's.
     """

@@ -17,7 +17,7 @@ _TYPES = ("float32", "uint8", "int8")
 
 @dataclass(frozen=True)
 class Contract:
-    """What an application must know of an image classifier.
+    """Facts that an application needs about an image classifier.
 
     Attributes:
         path: of the file.
@@ -58,7 +58,7 @@ class Contract:
 
     @property
     def raw_pixels(self) -> bool:
-        """Whether bytes of pixels are the input as they are: quantized uint8 with scale 1 and zero point 0."""
+        """True if bytes of pixels are the input as they are: quantized uint8 with scale 1 and zero point 0."""
         plain = all(mean == 0 for mean in self.mean) and all(std == 1 for std in self.std)
         return self.input.dtype == "uint8" and plain and (self.input.scale, self.input.zero_point) in _PIXELS
 

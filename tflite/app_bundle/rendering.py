@@ -79,7 +79,7 @@ def render(
 
 
 def _values(contract: Contract, images: tuple[TestImage, ...]) -> dict:
-    """What the templates of all platforms need."""
+    """Values for the templates of all platforms."""
     limits = None if contract.input.dtype == "float32" else np.iinfo(contract.input.dtype)
     tolerance, reason = _tolerance(contract, images)
     return {
@@ -101,7 +101,7 @@ def _values(contract: Contract, images: tuple[TestImage, ...]) -> dict:
 
 
 def _tolerance(contract: Contract, images: tuple[TestImage, ...]) -> tuple[float, str]:
-    """How far a phone's scores may be from those of the interpreter here, and the reason."""
+    """Tolerance between a phone's scores and those of the interpreter here, and the reason."""
     largest = max(float(np.abs(image.scores).max()) for image in images)
     if contract.output.quantized:
         step = float(contract.output.scale or 1.0)

@@ -1,4 +1,4 @@
-"""Which processor cores a program may use: the mask that `taskset` takes."""
+"""Processor cores that a program may use: the mask that `taskset` takes."""
 
 import re
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def affinity_mask(cores: Sequence[int] | str, *, available: int | None = None) -
 
 
 def check_threads(threads: int, mask: str) -> None:
-    """Whether each thread has a core of its own: threads that share one are slower than fewer would be.
+    """Return whether each thread has a core of its own: threads that share one are slower than fewer would be.
 
     Raises:
         ModelError: there are fewer cores in the mask.

@@ -1,4 +1,4 @@
-"""Which delegate ran the model, and how much of it, from what the tool printed.
+"""Delegate that ran the model, and how much of it, from what the tool printed.
 
 Asking for a delegate is not having it: a phone without OpenCL, or an operator that it lacks, and the tool goes on with
 another one.
@@ -103,7 +103,7 @@ def _applied(name: str, complete: bool, kernels: str | None) -> Delegation:
 
 
 def _replacing(before: Delegation, taken: int, nodes: int, partitions: int) -> Delegation:
-    """What the tool says of the main subgraph, with the operators of all."""
+    """Delegation of the main subgraph, with the operators of all."""
     if taken == nodes:
         return Delegation(before.name, before.complete is not False, before.note)
     note = f"{before.name} ran {taken} of {nodes} operators, {partitions} partitions in all"

@@ -1,4 +1,4 @@
-"""What the tool prints when its runs are finished, in the words of its generation.
+"""Last lines of the tool when its runs are finished, in the words of its generation.
 
 2018–19  Average inference timings in us: Warmup: 83235, Init: 38467, no stats: 79760.9   (or Inference: 79760.9)
 2020–    Inference timings in us: Init: 3203, First inference: 2190, Warmup (avg): 83.7, Inference (avg): 85.3

@@ -1,4 +1,4 @@
-"""Why a run of the tool failed, in a sentence with a way out."""
+"""Reason why a run of the tool failed, in a sentence with a way out."""
 
 import re
 import signal

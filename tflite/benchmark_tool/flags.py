@@ -41,7 +41,7 @@ _DELEGATE_FLAGS = {
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure: as in `tflite.benchmark`.
+    """Options of a measurement, as in `tflite.benchmark`.
 
     Raises:
         ModelError: an unknown delegate, or a number out of range.
@@ -69,7 +69,7 @@ class Options:
 
     @property
     def seconds(self) -> float:
-        """How long the tool may take: warming up and measuring, each up to the limit, and loading the model."""
+        """Time limit of the tool, seconds: warming up and measuring, each up to the limit, and loading the model."""
         return 2 * self.max_seconds + _LOADING
 
 

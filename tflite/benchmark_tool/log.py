@@ -1,4 +1,4 @@
-"""What the tool printed, of every generation since 2018.
+"""Parser of the tool's log, of every generation since 2018.
 
 The last words (`endings.py`) say that the runs were finished: a log without them is refused. The runs' own statistics
 are the line before them that has the same mean (`statistics.py`). Numbers that are printed twice must agree, so that a
@@ -24,7 +24,7 @@ _FLAG = re.compile(r"--([a-z0-9_]+)")
 
 @dataclass(frozen=True)
 class Log:
-    """What a log says, in microseconds and bytes; None where it says nothing.
+    """Content of a log, in microseconds and bytes; None where it says nothing.
 
     `unconsumed` are the flags that the tool did not know: it ran without them.
     """
@@ -42,7 +42,7 @@ class Log:
 
 
 def parse_log(text: str) -> Log:
-    """What the tool printed, both its streams together.
+    """Parse what the tool printed, both its streams together.
 
     Raises:
         ModelError: no log of the tool, one of an unfinished run or of several, or one with pieces missing.

@@ -22,7 +22,7 @@ from tflite.errors import MeasurementError, ModelError
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the tool measured, in microseconds and bytes."""
+    """Measurement of the tool, in microseconds and bytes."""
 
     runs: Statistics
     warmup_runs: int | None
@@ -94,7 +94,7 @@ def measure(place: Place, tool: str, graph: str, options: Options, *, profile: b
 
 
 def checked_run(place: Place, arguments: list[str], *, seconds: float) -> str:
-    """What the tool printed.
+    """Run the tool, check how it ended, and return what it printed.
 
     Raises:
         MeasurementError: it failed, or it did not know a flag that matters.
@@ -148,7 +148,7 @@ def check_delegate(log: Log, wanted: str) -> tuple[str, ...]:
 
 
 def read_output(parse: Any, content: Any, output: str) -> Any:
-    """What a parser makes of content; the tool's last words go with its complaint.
+    """Parse content; the tool's last words go with the parser's complaint.
 
     Raises:
         MeasurementError: the parser refused.

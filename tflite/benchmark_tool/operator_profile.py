@@ -1,4 +1,4 @@
-"""Where the time went: the tool's tables of operators, printed or as a CSV file, of every generation.
+"""Time by operator: the tool's tables, printed or as a CSV file, of every generation.
 
     ============================== Run Order ==============================
                  [node type]   [start]  [first] [avg ms]  [%]  [cdf%] [mem KB] [times called] [Name]     tab between
@@ -38,7 +38,7 @@ _NUMERIC = {
 
 
 def has_profile(text: str) -> bool:
-    """Whether there is a table of operators."""
+    """Return whether there is a table of operators."""
     return any(_TITLE.fullmatch(line.strip()) for line in whole_lines(text))
 
 
@@ -96,7 +96,7 @@ def _table(lines: list[str]) -> list[tuple[str, str, float, int]]:
 
 
 def _columns(header: str) -> tuple[bool, list[str]]:
-    """Whether commas part the columns, and their names."""
+    """Return whether commas part the columns, and their names."""
     commas = "[" not in header
     names = header.split(",") if commas else re.findall(r"\[([^\]]+)\]", header)
     columns = [name.strip().lower().replace("_", " ") for name in names]

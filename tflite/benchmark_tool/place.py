@@ -1,4 +1,4 @@
-"""Where the tool runs: this machine or a phone; a folder of its own there, commands, and files that come back."""
+"""Place of the tool, this machine or a phone: a folder of its own there, commands, and files that come back."""
 
 from typing import Protocol
 

@@ -34,7 +34,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, str], ...]] = {
 
 @dataclass(frozen=True)
 class ResultFile:
-    """What a result file says, in microseconds and bytes."""
+    """Content of a result file, in microseconds and bytes."""
 
     runs: Statistics
     warmup_runs: int | None

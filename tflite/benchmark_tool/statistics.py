@@ -33,7 +33,7 @@ _FORMS = tuple(
 
 @dataclass(frozen=True)
 class Statistics:
-    """How long runs took, in microseconds; what an old tool does not print is None."""
+    """Durations of runs, in microseconds; what an old tool does not print is None."""
 
     count: int
     mean: float = 0.0
@@ -79,7 +79,7 @@ def parse_statistics(line: str) -> Statistics | None:
 
 
 def near(one: float, other: float, *, absolute: float = 0.0) -> bool:
-    """Whether two prints of the same number agree: C++ prints six digits.
+    """Return whether two prints of the same number agree: C++ prints six digits.
 
     >>> near(1446587, 1.44659e06), near(85.2, 85.277)
     (True, False)

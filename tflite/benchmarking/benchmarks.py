@@ -17,7 +17,7 @@ _DELEGATES = {"none": "no delegate", "unknown": "delegate unknown"}
 
 @dataclass(frozen=True)
 class Ratio(Record):
-    """How much longer one measurement takes than another: below 1 it is the faster one.
+    """Ratio of one measurement to another: below 1 it is the faster one.
 
     `result` and `reference` are places in `Benchmarks.results`. `ratio` is the median over the rounds of the ratio of
     the two medians of a round. The true ratio lies from `low` to `high` with this `confidence`: an interval of ranks
@@ -34,7 +34,7 @@ class Ratio(Record):
 
     @property
     def decided(self) -> bool:
-        """Whether one of the two is faster, as far as this measurement can tell."""
+        """True if one of the two is faster, as far as this measurement can tell."""
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
 
 
@@ -99,7 +99,7 @@ def ratio(rounds_ms: Sequence[Sequence[float]], result: int, reference: int, con
 
 
 def label(results: Sequence[BenchmarkResult], place: int) -> str:
-    """What tells one result from the others: its file, and threads, delegate and device where they differ."""
+    """Label that tells one result from the others: its file, and threads, delegate and device where they differ."""
     one = results[place]
     same_name = {other.path for other in results if other.path.name == one.path.name}
     name = one.path.name if len(same_name) == 1 else str(one.path)

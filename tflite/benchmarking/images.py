@@ -1,4 +1,4 @@
-"""How many images a run of a file has."""
+"""Number of images in a run of a file."""
 
 from collections.abc import Iterable, Sequence
 

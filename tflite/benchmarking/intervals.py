@@ -1,4 +1,4 @@
-"""How sure a median is."""
+"""Confidence interval of a median."""
 
 import math
 import statistics

@@ -36,7 +36,7 @@ class _TensorType(ctypes.Structure):
 
 
 class Event(ctypes.Structure):
-    """What the profiler saw: an operator, a part of the library's work, a setting."""
+    """Event of the profiler: an operator, a part of the library's work, a setting."""
 
     _fields_ = (
         ("tag", ctypes.c_char_p),
@@ -137,7 +137,7 @@ class CompiledModel:
         self._call("AddOpaqueOptions", options, made)
 
     def _made(self, name: str, *arguments: Any) -> Pointer:
-        """What a function returns through its last argument."""
+        """Return what a C function gives through its last argument."""
         made = Pointer()
         self._call(name, *arguments, ctypes.byref(made))
         return made

@@ -1,4 +1,4 @@
-"""Which machine and which software a latency belongs to."""
+"""Machine and software that a latency belongs to."""
 
 import platform
 from pathlib import Path
@@ -24,7 +24,7 @@ def versions() -> dict[str, str]:
 
 
 def tool() -> str:
-    """What measures on this machine."""
+    """Tool that measures on this machine."""
     from importlib import metadata
 
     return f"{_INTERPRETER} {metadata.version(_INTERPRETER)}"

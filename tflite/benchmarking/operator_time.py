@@ -1,4 +1,4 @@
-"""Where the time of a run goes: the share of each operator."""
+"""Share of each operator in the time of a run."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""How often a file is run, and how the runs are spread over rounds."""
+"""Number of runs of a file, and their distribution over rounds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure; `tflite.benchmark` explains the fields.
+    """Length of a measurement; `tflite.benchmark` explains the fields.
 
     A measurement is made in rounds. Where several files are measured they take turns, one round each, so that a machine
     that becomes slower does so for all; and how much the rounds of one file differ shows how steady the machine is.

@@ -1,4 +1,4 @@
-"""Where the time of a TFLite file goes on this machine."""
+"""Profile of a TFLite file on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path

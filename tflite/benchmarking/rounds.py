@@ -36,12 +36,12 @@ def take_turns(
 
 
 def _seconds(turns: Sequence[Sequence[Sequence[int]]]) -> float:
-    """What has been measured of the slowest."""
+    """Seconds measured of the slowest."""
     return max(sum(map(sum, times)) for times in turns) / 1e9
 
 
 def _unsure(turns: Sequence[Sequence[Sequence[int]]], plan: Plan) -> bool:
-    """Whether a median is not known well enough."""
+    """Return whether a median is not known well enough."""
     if plan.precision is None:
         return False
     widths = [half_width(medians_ms(times), plan.confidence) for times in turns]
@@ -60,7 +60,7 @@ def medians_ms(times: Sequence[Sequence[int]]) -> list[float]:
 
 
 def said_of(medians: Sequence[float], plan: Plan) -> list[str]:
-    """What a person should know of a measurement, from the medians of its rounds."""
+    """Remarks on a measurement, from the medians of its rounds."""
     notes = []
     noise = spread(medians)
     if noise is not None and noise > _NOISY:

@@ -72,14 +72,14 @@ def memory(state: dict[str, Any]) -> int:
 
 
 def feeds_of(interpreter: Any, path: str, inputs: Any, seed: int) -> list[Feed]:
-    """What the runs of an interpreter work on, in turn: one batch of `Port.made_up`, or all batches of `inputs`."""
+    """Inputs of an interpreter's runs, in turn: one batch of `Port.made_up`, or all batches of `inputs`."""
     details = interpreter.get_input_details()
     indexes, taken = [detail["index"] for detail in details], ports(details)
     return _random(indexes, taken, seed) if inputs is None else _given(indexes, taken, inputs, path)
 
 
 def timed(run: Callable[[], int], runs: int, min_seconds: float, max_seconds: float) -> list[int]:
-    """What `run` returns, time after time, by the rules of a round."""
+    """Durations that `run` returns, one after another, by the rules of a round."""
     times = []
     started = time.perf_counter_ns()
     while True:

@@ -111,7 +111,7 @@ def calibrated(
 
 
 def _assumes(aware: "keras.Model") -> bool:
-    """Whether the range of the input is one that was not measured, since the model rescales its input."""
+    """Return whether the range of the input is one that was not measured, since the model rescales its input."""
     from tflite.quantization.layers import FakeQuant
 
     return any(

@@ -18,7 +18,7 @@ CALIBRATIONS = ("minmax", "percentile", "mse")
 
 
 class Histogram:
-    """How often a tensor has which numbers: first `widen` with all of them, then `count` all of them again."""
+    """Histogram of a tensor's numbers: first `widen` with all of them, then `count` all of them again."""
 
     def __init__(self) -> None:
         self.low, self.high = 0.0, 0.0  # zero is in every range

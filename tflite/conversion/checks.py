@@ -1,4 +1,4 @@
-"""What a model must be so that it can be converted."""
+"""Requirements on a model that is to be converted."""
 
 from typing import TYPE_CHECKING
 

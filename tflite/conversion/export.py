@@ -94,7 +94,7 @@ def _converted(folder: str, scheme: str, images: np.ndarray | None, input_type: 
 
 
 def _left_a_split(content: bytes) -> bool:
-    """Whether a SPLIT was left in floating point, as the converter does with about every second unrolled GRU or LSTM.
+    """Return whether a SPLIT was left in floating point, as in about every second unrolled GRU or LSTM.
 
     It depends on nothing that is asked for; a file of the same graph without such a SPLIT is always the same.
     """
@@ -164,7 +164,7 @@ def _missing(message: str, layers: tuple[str, ...]) -> str | None:
 
 
 def _refused(message: str, layers: tuple[str, ...]) -> str | None:
-    """What the converter says of one operation, in place of its dump of the places in the graph."""
+    """Sentence about one operation in place of the converter's dump of the places in the graph."""
     said = re.search(r"'tfl?\.(\w+)' op ([^\n]{1,160})", message)
     place = re.search(r'fused\["\w+:", "([^"@]+)@', message)
     if said is None or place is None:

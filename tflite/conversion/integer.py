@@ -1,4 +1,4 @@
-"""Whether an integer file computes with integers alone."""
+"""Check that an integer file computes with integers alone."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -50,7 +50,7 @@ def check_integer(
 
 
 def _asked(operator: "Operator", places: tuple[str, ...], allowed: Collection[str]) -> bool:
-    """Whether an operator is of a layer that may stay in floating point, or moves the numbers of one."""
+    """Return whether an operator is of a layer that may stay in floating point, or moves the numbers of one."""
     return any(path.split("/")[0] in allowed for path in places) or (bool(allowed) and operator.name in _MOVING)
 
 

@@ -20,7 +20,7 @@ def metadata_of(
     labels: "Sequence[str] | str | Path | None",
     normalization: tuple[Numbers, Numbers] | None,
 ) -> Metadata | None:
-    """What goes into the file; None where the author says nothing.
+    """Metadata to write into the file; None where nothing was given.
 
     Raises:
         ModelError: labels that do not fit the outputs, or numbers that normalise nothing.

@@ -39,7 +39,7 @@ def _add(of_keras: Any, x1: Any, x2: Any) -> Any:
 
 
 def _is_weight(tensor: Any) -> bool:
-    """Whether a tensor of a graph is a variable or a constant, in another shape at most."""
+    """Return whether a tensor of a graph is a variable or a constant, in another shape at most."""
     operation = tensor.op
     while operation.type in _PASSING:
         operation = operation.inputs[0].op

@@ -50,7 +50,7 @@ def _blocks(file: Flatbuffer) -> list[_Block]:
 
 
 def _unpacks(producer: Operator | None) -> bool:
-    """Whether it makes a weight from a stored one: that is no activation."""
+    """Return whether it makes a weight from a stored one: that is no activation."""
     return producer is not None and all(tensor.constant for tensor in producer.inputs)
 
 

@@ -1,4 +1,4 @@
-"""What an operator costs: multiply-adds and bytes of weights."""
+"""Cost of an operator: multiply-adds and bytes of weights."""
 
 import math
 from collections.abc import Callable

@@ -20,7 +20,7 @@ class Finding(Record):
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rules look at: the file and the partitions that XNNPACK takes of it, None where it cannot be run."""
+    """Input of the rules: the file and the partitions that XNNPACK takes of it, None where it cannot be run."""
 
     file: Flatbuffer
     partitions: tuple[tuple[int, ...], ...] | None
@@ -32,12 +32,12 @@ class Facts:
 
 
 def places(operators: Sequence[Operator]) -> tuple[str, ...]:
-    """Where operators are."""
+    """Places of operators."""
     return tuple(operator.place for operator in operators)
 
 
 def names(operators: Sequence[Operator]) -> str:
-    """How many of which kind.
+    """Number of operators of each kind.
 
     >>> names([Operator(0, "ELU", (), ()), Operator(1, "ELU", (), ()), Operator(2, "CAST", (), ())])
     '2 ELU, 1 CAST'

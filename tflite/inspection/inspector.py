@@ -1,4 +1,4 @@
-"""What is inside a TFLite file, and what of it will be slow or wrong on a phone."""
+"""Content of a TFLite file, and what of it will be slow or wrong on a phone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from tflite.utils.record import Record
 
 @dataclass(frozen=True)
 class Inspection(Record):
-    """What a TFLite file holds.
+    """Content of a TFLite file.
 
     `parameters` counts weights and biases as they are in the file, with those inside of loops: batch normalisation is
     folded into them. Their bytes are told by type and by the operator that computes with them. `operators` and `costs`
@@ -55,7 +55,7 @@ class Inspection(Record):
 
     @property
     def is_integer(self) -> bool:
-        """Whether nothing inside computes with floating-point numbers."""
+        """True if nothing inside computes with floating-point numbers."""
         return not self.float_operators
 
     @property

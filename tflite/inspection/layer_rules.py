@@ -99,7 +99,7 @@ def _one_number_a_channel(operator: Operator) -> bool:
 
 
 def _scales_input(file: Flatbuffer, operator: Operator) -> bool:
-    """Whether it works on the model's input, through conversions and other scalings alone: that is preprocessing."""
+    """Return whether it is preprocessing: works on the model's input, through conversions and other scalings alone."""
     sources = [tensor for tensor in operator.inputs if not tensor.constant]
     if len(sources) != 1:
         return False

@@ -1,4 +1,4 @@
-"""Where the boxes of a graph go so that its edges cross as little as they can.
+"""Layered layout of a graph with as few crossings of edges as possible.
 
 After Sugiyama, Tagawa and Toda 1981: rows by the longest path, a bend where an edge passes a row, an order of each row
 by the mean place of neighbours, and then places that are near to theirs. All that is read from one box runs in one line
@@ -19,7 +19,7 @@ Point = tuple[float, int]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are: x is in the unit of the widths, a row is a whole number from 0.
+    """Positions: x is in the unit of the widths, a row is a whole number from 0.
 
     `places` has the middle of each box and its row. `routes` has for each pair of boxes that an edge joins the points
     from the first to the second, one a row.
@@ -83,7 +83,7 @@ def layout(sources: Sequence[Sequence[int]], width: float) -> Layout:
 
 
 def crossings(upper: Sequence[int], lower: Sequence[int], children: Sequence[Sequence[int]]) -> int:
-    """How often edges between two rows cross, given the order of both.
+    """Number of crossings of the edges between two rows, given the order of both.
 
     >>> crossings([0, 1], [2, 3], [[3], [2], [], []]), crossings([0, 1], [2, 3], [[2], [2, 3], [], []])
     (1, 0)

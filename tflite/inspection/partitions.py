@@ -1,4 +1,4 @@
-"""Which operators XNNPACK takes."""
+"""Partitions of operators that XNNPACK takes."""
 
 from collections.abc import Iterable
 from pathlib import Path

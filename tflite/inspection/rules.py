@@ -22,5 +22,5 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:
-    """What the rules find, in the order of the table."""
+    """Findings of the rules, in the order of the table."""
     return tuple(found for rule in RULES if (found := rule(facts)) is not None)

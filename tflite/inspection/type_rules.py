@@ -103,7 +103,7 @@ def _computing(operators: tuple[Operator, ...]) -> list[Operator]:
 
 
 def _integer(file: Flatbuffer) -> bool:
-    """Whether an operator computes quantized activations; integer weights alone do not make an integer model."""
+    """Return whether an operator computes quantized activations; integer weights alone do not make an integer model."""
     return any(tensor.scales and not tensor.is_float for op in _computing(file.operators) for tensor in op.outputs)
 
 

@@ -1,4 +1,4 @@
-"""How much a child process may use."""
+"""Resource limits of a child process."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""What parent and child say to each other: a line of JSON, with arrays in it."""
+"""Messages between parent and child: a line of JSON, with arrays in it."""
 
 import base64
 import json

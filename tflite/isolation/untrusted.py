@@ -1,4 +1,4 @@
-"""Whether a TFLite file can be opened and run without harm."""
+"""Check that a TFLite file can be opened and run without harm."""
 
 from pathlib import Path
 from typing import Any

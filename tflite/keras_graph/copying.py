@@ -7,7 +7,7 @@ from tflite.keras_graph.graph import Call, Made
 
 
 def copied(call: Call) -> Any:
-    """What a call calls in the new model: a copy, or what was made for it."""
+    """Callable of a call in the new model: a copy, or what was made for it."""
     return call.operation if isinstance(call.operation, Made) else remade(call, type(call.operation))
 
 

@@ -23,7 +23,7 @@ class Value:
 
     @property
     def rank(self) -> int:
-        """How many axes it has, the batch's among them."""
+        """Number of its axes, the batch's among them."""
         return len(self.symbol.shape)
 
 
@@ -105,7 +105,7 @@ class Graph:
     _shared: dict[tuple[int, Any], tuple[Any, "Made"]] = field(default_factory=dict)
 
     def shared(self, call: Call, make: Callable[[str], "Made"], also: Any = None) -> "Made":
-        """What a call is to be, of its name: the calls of one layer with the same `also` become the same.
+        """New layer of a call under its name: the calls of one layer with the same `also` share it.
 
         Those of one layer with another `also` get another name.
         """

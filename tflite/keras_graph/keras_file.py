@@ -1,4 +1,4 @@
-"""What kind of file someone gave for a Keras model."""
+"""Kind of a file that was given for a Keras model."""
 
 import io
 import json
@@ -11,7 +11,7 @@ _ENDINGS = (".h5", ".hdf5")
 
 
 def why_not_keras(path: Path) -> str | None:
-    """Why a file holds no Keras model, to be written after its name, with the way out; None where it may hold one."""
+    """Reason why a file holds no Keras model, to be written after its name, with the way out; None where it may hold one."""
     if path.is_dir():
         if (path / "keras_metadata.pb").is_file():
             return (
@@ -37,7 +37,7 @@ def why_not_keras(path: Path) -> str | None:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5, as Keras 2 saved models, under one of the endings by which Keras knows it."""
+    """Return whether a file is HDF5, as Keras 2 saved models, under one of the endings by which Keras knows it."""
     if path.suffix not in _ENDINGS:
         return False
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What a TFLite file says of itself: tensors and operators, read from the flatbuffer."""
+"""Reader of a TFLite file's flatbuffer: tensors and operators."""
 
 import math
 import re
@@ -55,12 +55,12 @@ class Flatbuffer:
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What the caller sets."""
+        """Tensors that the caller sets."""
         return tuple(self.tensors[self._graph.Inputs(i)] for i in range(self._graph.InputsLength()))
 
     @cached_property
     def outputs(self) -> tuple[Tensor, ...]:
-        """What the caller gets."""
+        """Tensors that the caller gets."""
         return tuple(self.tensors[self._graph.Outputs(i)] for i in range(self._graph.OutputsLength()))
 
     @cached_property
@@ -92,7 +92,7 @@ class Flatbuffer:
         return tuple(found.values())
 
     def is_weight(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a constant of real numbers that is no scale of another one's blocks."""
+        """Return whether a tensor is a constant of real numbers that is no scale of another one's blocks."""
         return tensor.is_weight and tensor.index not in self._scales_of_blocks
 
     @cached_property
@@ -115,7 +115,7 @@ class Flatbuffer:
         return tuple(operator for operator in self.operators if operator.is_float and not self.is_interface(operator))
 
     def is_interface(self, operator: Operator) -> bool:
-        """Whether it is a QUANTIZE of an input of the model or a QUANTIZE or DEQUANTIZE to an output."""
+        """Return whether it is a QUANTIZE of an input of the model or a QUANTIZE or DEQUANTIZE to an output."""
         if operator.name not in ("QUANTIZE", "DEQUANTIZE"):
             return False
         return operator.inputs[0] in self.inputs or operator.outputs[0] in self.outputs
@@ -161,7 +161,7 @@ class Flatbuffer:
         return held.DataLength() or (held.Size() if held.Offset() > 1 else 0)
 
     def _blocks(self, tensor: Any) -> Any:
-        """How the blocks of a tensor are quantized; None of one that has no blocks."""
+        """Quantization of a tensor's blocks; None for one that has no blocks."""
         quantization = tensor.Quantization()
         kind = self._schema.QuantizationDetails.BlockwiseQuantization
         if quantization is None or quantization.DetailsType() != kind or quantization.Details() is None:

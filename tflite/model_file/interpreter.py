@@ -78,7 +78,7 @@ def open_model(
 
 
 def _sentences(said: str) -> str:
-    """What the runtime said, each sentence once: it runs them together, and repeats some for every tensor.
+    """Sentences of the runtime, each once: it runs them together, and repeats some for every tensor.
 
     >>> _sentences("Must have same number.Tensor 6 has invalid parameters.\\n\\nMust have same number.")
     'Must have same number. Tensor 6 has invalid parameters'
@@ -141,7 +141,7 @@ def invoke(interpreter: "Interpreter", path: str | Path) -> None:
 
 
 def keeps_state(content: bytes) -> bool:
-    """Whether running a file changes a variable of it, apart from those that are set once before the first run.
+    """Return whether running a file changes a variable of it, apart from those that are set once before the first run.
 
     Raises:
         ModelError: it reads variables that nothing in it sets: the interpreter answers with what is in its memory.
@@ -163,7 +163,7 @@ def ports(details: list[dict[str, Any]]) -> tuple[Port, ...]:
 
 
 def of_open_size(detail: dict[str, Any]) -> str:
-    """What a refusal of images says in addition where the file is of no one size; empty where it is."""
+    """Addition to a refusal of images where the file is of no one size; empty where it is."""
     if all(size >= 0 for size in detail["shape_signature"][1:]):
         return ""
     return ". The file leaves the size of its input open and runs with the one written in it: convert it for one size"
@@ -226,7 +226,7 @@ class Runner:
         return self.output.dequantize(self.integers(images))
 
     def numbers(self, images: np.ndarray) -> np.ndarray:
-        """What images are in the unit of the model: real numbers, or pixels where it takes those.
+        """Images in the unit of the model: real numbers, or pixels where it takes those.
 
         Raises:
             ModelError: images of another shape than the model takes, or numbers of another unit.
@@ -234,7 +234,7 @@ class Runner:
         return self._scaling(self._checked_images(images))
 
     def classes(self) -> int:
-        """How many classes the outputs (batch, …, classes) are scores of.
+        """Number of classes of the outputs (batch, …, classes).
 
         Raises:
             ModelError: fewer than two, of which the largest score says nothing.
@@ -277,7 +277,7 @@ class Runner:
 
     @property
     def batched(self) -> bool:
-        """Whether several images go through at once; known after the first call with several."""
+        """True if several images go through at once; known after the first call with several."""
         return self._batched is not None
 
     def _open(self) -> "Interpreter":
@@ -322,7 +322,7 @@ class Runner:
 
 
 def largest(outputs: np.ndarray) -> np.ndarray:
-    """Where the largest output of each row is, and −1 for a row that holds NaN: it has no largest.
+    """Index of the largest output of each row, and −1 for a row that holds NaN: it has no largest.
 
     >>> largest(np.array([[1.0, 3.0], [np.nan, 3.0], [2.0, -np.inf]]))
     array([ 1, -1,  0])

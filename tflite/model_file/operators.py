@@ -1,4 +1,4 @@
-"""What a TFLite file consists of: tensors, and the operators between them."""
+"""Tensors of a TFLite file, and the operators between them."""
 
 import math
 from dataclasses import dataclass
@@ -30,17 +30,17 @@ class Tensor(Record):
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds; open sizes count as one."""
+        """Number of its elements; open sizes count as one."""
         return math.prod(max(1, size) for size in self.shape)
 
     @property
     def is_float(self) -> bool:
-        """Whether it holds floating-point numbers."""
+        """True if it holds floating-point numbers."""
         return self.dtype in _FLOATS
 
     @property
     def is_weight(self) -> bool:
-        """Whether it is a constant of real numbers; shapes and axes are not."""
+        """True if it is a constant of real numbers; shapes and axes are not."""
         return self.constant and (self.is_float or bool(self.scales) or self.block_size > 0)
 
 
@@ -60,7 +60,7 @@ class Operator(Record):
 
     @property
     def is_float(self) -> bool:
-        """Whether a floating-point number enters or leaves."""
+        """True if a floating-point number enters or leaves."""
         return any(tensor.is_float for tensor in (*self.inputs, *self.outputs))
 
     @property

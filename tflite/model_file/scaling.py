@@ -1,4 +1,4 @@
-"""How images become the numbers that a file's input stands for."""
+"""Scaling of images to the numbers that a file's input stands for."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +94,7 @@ class Scaling:
             self._choose_for_numbers(images)
 
     def _of_pixels(self, images: np.ndarray) -> bool:
-        """Whether integers are pixels; zeros and ones are so only where they may be nothing else."""
+        """Return whether integers are pixels; zeros and ones are so only where they may be nothing else."""
         low, high = images.min(), images.max()
         return low >= 0 and high <= 255 and (high > 1 or not high) and (self._image or images.dtype == "uint8")
 
@@ -140,14 +140,14 @@ class Scaling:
 
     @property
     def _takes_pixels(self) -> bool:
-        """Whether the input stands for raw pixels, as far as its range tells; one of int16 is always symmetric."""
+        """True if the input stands for raw pixels, as far as its range tells; one of int16 is always symmetric."""
         if self._ends is None or self._stated is not None or self._ends[1] < _RAW:
             return False
         return self._symmetric or self._ends[0] > -0.25 * self._ends[1]
 
     @property
     def _two_sided(self) -> bool:
-        """Whether the darkest pixel is as far below zero as the lightest is above it, or the file says how far."""
+        """True if the darkest pixel is as far below zero as the lightest is above it, or the file says how far."""
         if self._ends is None or self._symmetric:
             return False
         if self._stated is not None:

@@ -32,7 +32,7 @@ class Port(Record):
 
     @property
     def quantized(self) -> bool:
-        """Whether the integers stand for real numbers."""
+        """True if the integers stand for real numbers."""
         return self.scale is not None
 
     def quantize(self, values: np.ndarray) -> np.ndarray:

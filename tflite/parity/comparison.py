@@ -1,4 +1,4 @@
-"""How far a TFLite file is from the Keras model it came from."""
+"""Comparison of a TFLite file with the Keras model it came from."""
 
 from dataclasses import dataclass
 from pathlib import Path

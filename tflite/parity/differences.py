@@ -1,4 +1,4 @@
-"""How far numbers are from others, where some may be infinite or not a number."""
+"""Differences between numbers, some of which may be infinite or not a number."""
 
 import math
 

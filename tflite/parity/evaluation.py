@@ -18,7 +18,7 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Evaluation(Record):
-    """How many samples a TFLite file classifies rightly.
+    """Accuracy of a TFLite file.
 
     `accuracy` is the fraction correct / samples; a sample with NaN among its outputs is not right. `skipped` samples
     had no label and count nowhere. `seconds` is the time in the interpreter and its copies; a latency is measured by

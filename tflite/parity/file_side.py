@@ -1,4 +1,4 @@
-"""What every operator of a TFLite file computes."""
+"""Outputs of every operator of a TFLite file."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ class Step:
 
     @property
     def tensor(self) -> Tensor:
-        """What it computes."""
+        """Tensor that it computes."""
         return self.operator.outputs[0]
 
     @property
@@ -72,7 +72,7 @@ class Steps:
         return tuple(found)
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
-        """What each step computes for a few images, in the type of its tensor, the images in front.
+        """Run a few images: the output of each step, in the type of its tensor, the images in front.
 
         Raises:
             ModelError: images of another shape.
@@ -110,12 +110,12 @@ class Steps:
 
 
 def _computes_numbers(operator: Operator) -> bool:
-    """Whether something comes out that can be compared: not of setting a variable, and not a handle of one."""
+    """Return whether something comes out that can be compared: not of setting a variable, and not a handle of one."""
     return bool(operator.outputs) and operator.outputs[0].dtype not in ("resource", "string", "variant")
 
 
 def _by_image(computed: np.ndarray, images: int) -> list[np.ndarray]:
-    """What belongs to each of several images; of numbers that are not by image, all of them each time."""
+    """Parts that belong to each of several images; of numbers that are not by image, all of them each time."""
     if images == 1 or computed.size % images:
         return [computed] * images
     if computed.shape[0] == images:

@@ -1,4 +1,4 @@
-"""What every layer of a Keras model computes."""
+"""Outputs of every layer of a Keras model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

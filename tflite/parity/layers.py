@@ -1,4 +1,4 @@
-"""How far a file is from its Keras model after every layer."""
+"""Differences between a file and its Keras model after every layer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which layer a tensor of the file belongs to."""
+"""Matching of the file's tensors with layers."""
 
 from collections.abc import Sequence
 
@@ -150,12 +150,12 @@ def _match_following(
 
 
 def _fits(value: np.ndarray, call: Call) -> bool:
-    """Whether both have the same numbers of each image."""
+    """Return whether both have the same numbers of each image."""
     return value.size == call.output.size and len(value) == len(call.output)
 
 
 def _near(value: np.ndarray, call: Call) -> bool:
-    """Whether a call has the same numbers but for rounding."""
+    """Return whether a call has the same numbers but for rounding."""
     return _fits(value, call) and decibels(call.output, _shaped(value, call)) > _SAME
 
 

@@ -1,4 +1,4 @@
-"""Whether a file can have come from a Keras model at all: its weights are those of the model but for rounding."""
+"""Check that a file can have come from a Keras model at all: its weights are those of the model but for rounding."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -74,7 +74,7 @@ def _matrices(kernel: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _alike(held: np.ndarray, kernel: np.ndarray) -> bool:
-    """Whether the weights of most output channels correlate."""
+    """Return whether the weights of most output channels correlate."""
     if kernel.shape != held.shape:
         return False
     one, other = (array - array.mean(axis=1, keepdims=True) for array in (held, kernel.astype("float64")))

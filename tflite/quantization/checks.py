@@ -1,4 +1,4 @@
-"""What a model must be so that it can be made quantization-aware."""
+"""Requirements on a model that is to be made quantization-aware."""
 
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def is_aware(model: "keras.Model") -> bool:
-    """Whether a model came from `quantize_aware`."""
+    """Return whether a model came from `quantize_aware`."""
     from tflite.quantization.layers import AWARE, FakeQuant
 
     kinds = (FakeQuant, *AWARE.values())
@@ -96,7 +96,7 @@ def check_file(model: "keras.Model") -> None:
 
 
 def _normalizes_another_axis(layer: Any) -> bool:
-    """Whether a normalisation has numbers of its own for something else than channels."""
+    """Return whether a normalisation has numbers of its own for something else than channels."""
     import keras
 
     if isinstance(layer, keras.layers.BatchNormalization):

@@ -252,7 +252,7 @@ def _operation(function: Callable[[Any], Any]) -> Callable[[str], Made]:
 
 
 def _ends_in_activation(kind: Any) -> bool:
-    """Whether a layer has an activation and computes it last; a recurrent one has it inside of its steps."""
+    """Return whether a layer has an activation and computes it last; a recurrent one has it inside of its steps."""
     import keras
 
     found = [getattr(keras.layers, name) for name in _WITH_ACTIVATION]

@@ -1,4 +1,4 @@
-"""What `convert` needs of a quantization-aware model."""
+"""Export of a quantization-aware model for `convert`."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What `quantize_aware` was asked to leave in floating point."""
+"""Layers and operations that `quantize_aware` was asked to leave in floating point."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,5 +28,5 @@ def floating(aware: "keras.Model") -> frozenset[str]:
 
 
 def _taken(operation: Any) -> list[Any]:
-    """What a layer or operation takes, wherever it is called."""
+    """Inputs of a layer or operation, wherever it is called."""
     return [tensor for node in nodes(operation) for tensor in node.input_tensors]

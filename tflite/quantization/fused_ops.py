@@ -1,4 +1,4 @@
-"""What becomes one operator at run time: a convolution with the normalisation and the relu after it, and the like."""
+"""Calls that become one operator at run time: a convolution with its normalization and relu, and the like."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Unit:
 
     @property
     def output(self) -> Value:
-        """What the operator computes."""
+        """Output of the operator."""
         return self.calls[-1].output
 
 
@@ -62,7 +62,7 @@ def _to_next(call: Call, consumers: dict[Value, list[Call]], wanted: Role) -> li
 
 
 def is_batch_norm(call: Call) -> bool:
-    """Whether a call normalises with moving statistics."""
+    """Return whether a call normalises with moving statistics."""
     import keras
 
     return isinstance(call.kind, keras.layers.BatchNormalization)

@@ -1,4 +1,4 @@
-"""What was asked to stay in floating point, held apart from rounded numbers."""
+"""Barriers around layers that stay in floating point, which keep them apart from rounded numbers."""
 
 from typing import Any
 

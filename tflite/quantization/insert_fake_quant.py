@@ -1,4 +1,4 @@
-"""Where activations are rounded, and which kernels."""
+"""Placement of fake quantization: activations and kernels."""
 
 import math
 from typing import Any
@@ -157,7 +157,7 @@ class _Placing:
                 self.graph.calls.insert(self.graph.calls.index(call), moved)
 
     def _source(self, value: Value) -> Call | None:
-        """What computes a tensor, or the one that it is a part of."""
+        """Producer of a tensor, or of the one that it is a part of."""
         producers = self.graph.producers()
         source = producers.get(value)
         while source is not None and role(source.kind) in (Role.IDENTITY, Role.SAME):
@@ -181,7 +181,7 @@ class _Placing:
         return BOUNDS[activation(call.kind) or ""] if self.bits == 8 else (-32767 / 32768, 32767 / 32768)
 
     def _meets_integers(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
-        """Whether the result of a layer in floating point leaves the model or enters a quantized layer."""
+        """Return whether the result of a layer in floating point leaves the model or enters a quantized layer."""
         for call in consumers.get(value, []):
             if call is None:
                 return True
@@ -193,7 +193,7 @@ class _Placing:
         return False
 
     def _only_merged(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
-        """Whether all that becomes of a tensor is a part of one that is rounded itself, with the same range.
+        """Return whether all that becomes of a tensor is a part of one that is rounded itself, with the same range.
 
         Averages are not: what they are of has larger numbers.
         """
@@ -206,7 +206,7 @@ class _Placing:
         return moved and self._only_merged(after[0].output, consumers)
 
     def _leaves(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
-        """Whether a tensor is an output of the model, moved at most: probabilities of a loss are not to be rounded."""
+        """Return whether a tensor is an output of the model, moved at most: a loss's probabilities are not rounded."""
         for call in consumers.get(value, []):
             if call is None:
                 return True
@@ -256,7 +256,7 @@ def _on_grid(call: Call, known: tuple[float, float]) -> tuple[float, float] | No
 
 
 def _broadcasts(call: Call) -> bool:
-    """Whether a call adds tensors of several shapes, which the converter has for 8 bits alone."""
+    """Return whether a call adds tensors of several shapes, which the converter has for 8 bits alone."""
     return type(call.kind).__name__ in ("Add", "Subtract") and len(set(_shapes(call))) > 1
 
 

@@ -63,7 +63,7 @@ class FakeQuant(keras.layers.Layer):
 
     @property
     def symmetric(self) -> bool:
-        """Whether zero is the integer zero: so for 16 bits, which the runtime takes in no other way."""
+        """True if zero is the integer zero: so for 16 bits, which the runtime takes in no other way."""
         return self.bits > 8
 
     def build(self, input_shape: Any) -> None:
@@ -291,7 +291,7 @@ class _AwareConvolution(_AwareKernel):
         return self._biased(outputs)
 
     def _padded(self: Any, inputs):
-        """What `ops.conv` is given: inputs and padding."""
+        """Inputs and padding for `ops.conv`."""
         return inputs, self.padding
 
 

@@ -92,7 +92,7 @@ def _check_known(path: Path) -> None:
 
 
 def _own(error: BaseException | None) -> ModelError | None:
-    """What a layer of this package said, which Keras wraps in words of its own."""
+    """Message of a layer of this package, out of Keras's wrapping."""
     while error is not None and not isinstance(error, ModelError):
         error = error.__cause__ or error.__context__
     return error

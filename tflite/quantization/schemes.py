@@ -1,4 +1,4 @@
-"""What a quantized layer's numbers are: the schemes of quantization-aware training."""
+"""Schemes of quantization-aware training: bits and ranges of a quantized layer."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the integer runtime does with each kind of layer and operation.
+"""Support of the integer runtime for each kind of layer and operation.
 
 Keras has most things twice, as layers and as operations of `keras.ops`; both are called the same here.
 """
@@ -10,7 +10,7 @@ from tflite.errors import ModelError
 
 
 class Role(Enum):
-    """How a call takes part in an integer graph."""
+    """Role of a call in an integer graph."""
 
     WEIGHTED = auto()  # a convolution or a product: rounds its kernel; swallows a normalisation and a relu after it
     AFFINE = auto()  # scale and shift by channel: an own 1×1 depthwise convolution where no convolution is before it
@@ -125,7 +125,7 @@ _OPERATIONS = {
 
 
 def averages(operation: Any) -> bool:
-    """Whether an operation of the role SAME makes new numbers, which the runtime rounds in the range it was given."""
+    """Return whether an operation of the role SAME makes new numbers, which the runtime rounds in its input's range."""
     name = type(operation).__name__
     return name in ("AveragePooling1D", "AveragePooling2D", "AveragePool") or (
         name in ("UpSampling2D", "Resizing", "Resize") and operation.interpolation != "nearest"
@@ -180,7 +180,7 @@ def _rectifier(operation: Any) -> str:
 
 
 def role(operation: Any) -> Role | None:
-    """How a layer or operation takes part in an integer graph; None where the runtime has no integer kernel."""
+    """Role of a layer or operation in an integer graph; None where the runtime has no integer kernel."""
     import keras
 
     function = activation(operation)
@@ -190,7 +190,7 @@ def role(operation: Any) -> Role | None:
 
 
 def takes(call: Any, bits: int) -> bool:
-    """Whether the runtime has an integer kernel for a call with activations of that many bits."""
+    """Return whether the runtime has an integer kernel for a call with activations of that many bits."""
     return role(call.kind) is not None and not (bits == 16 and _what(call) in _NARROW)
 
 
@@ -210,7 +210,7 @@ class UnsupportedError(ModelError):
 
 
 def unsupported(call: Any, bits: int) -> UnsupportedError:
-    """Why a call cannot be quantized, and the way out."""
+    """Reason why a call cannot be quantized, and the way out."""
     import keras
 
     what, name = _what(call), call.origin

@@ -1,4 +1,4 @@
-"""What `convert` needs of a model that tensorflow-model-optimization made quantization-aware."""
+"""Export of a model that tensorflow-model-optimization made quantization-aware, for `convert`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def is_quantized(model: "keras.Model") -> bool:
-    """Whether a model came from `quantize_aware` with engine="tfmot"."""
+    """Return whether a model came from `quantize_aware` with engine="tfmot"."""
     from tflite.tfmot.network import networks
 
     return any(isinstance(layer.method, Quantized) for layer in networks(model))

@@ -1,4 +1,4 @@
-"""What each layer and operation of Keras 3 is in Keras 2."""
+"""Map from layers and operations of Keras 3 to those of Keras 2."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""What tensorflow-model-optimization does with a network: one small class for each."""
+"""Methods of tensorflow-model-optimization: one small class for each."""
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
@@ -31,7 +31,7 @@ class Method(ABC):
 
     @property
     def needs_kernels(self) -> bool:
-        """Whether the change depends on the numbers in the kernels."""
+        """True if the change depends on the numbers in the kernels."""
         return False
 
     @abstractmethod

@@ -53,7 +53,7 @@ class TfKerasNetwork(keras.layers.Layer):
 
     @property
     def quantization_aware(self) -> bool:
-        """Whether it rounds as its integer file will."""
+        """True if it rounds as its integer file will."""
         return self.method.quantizes
 
     @property
@@ -67,7 +67,7 @@ class TfKerasNetwork(keras.layers.Layer):
         return self._inside.sources
 
     def call(self, inputs, training=None):
-        """What the network computes, float32."""
+        """Compute the network's outputs, float32."""
         return _without_autograph(self.network)(inputs, training=bool(training) and self.trainable)
 
     def compute_output_shape(self, input_shape):

@@ -14,6 +14,6 @@ def packed(arrays: dict[int, np.ndarray]) -> str:
 
 
 def unpacked(text: str) -> dict[int, np.ndarray]:
-    """What `packed` was given."""
+    """Undo `packed`."""
     with np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False) as arrays:
         return {int(place): arrays[place] for place in arrays.files}

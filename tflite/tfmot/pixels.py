@@ -23,7 +23,7 @@ class Rescaled:
 
 
 def rescaled(call: Call, inputs: set[Value], known: tuple[float, float]) -> Rescaled | None:
-    """How a call rescales the model's input; None for anything else.
+    """Scale and offset of a call that rescales the model's input; None for anything else.
 
     The offset is moved to the nearest multiple of the step of a pixel, so that each pixel value is one integer: an
     integer model has no finer offset, since zero must be one of its numbers.
@@ -44,7 +44,7 @@ def rescaled(call: Call, inputs: set[Value], known: tuple[float, float]) -> Resc
 
 
 def quantize_config(tfmot: Any, found: Rescaled) -> Any:
-    """What tensorflow-model-optimization is to do with the layer: round the kernel as ever, the output in its range."""
+    """Configuration for tensorflow-model-optimization: round the layer's kernel as ever, its output in its range."""
     from tensorflow_model_optimization.python.core.quantization.keras import quantize_config as configs
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
         default_8bit_quantize_registry as registry,

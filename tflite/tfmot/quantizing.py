@@ -50,7 +50,7 @@ class Quantized(Method):
 
     @property
     def needs_kernels(self) -> bool:
-        """Whether the zeros or clusters of the kernels have to be known."""
+        """True if the zeros or clusters of the kernels have to be known."""
         return self.preserve is not None
 
     def apply(self, rebuilt: Rebuilt) -> Any:
@@ -118,7 +118,7 @@ def quantize_aware(
     momentum: float,
     preserve: str | None,
 ) -> "keras.Model":
-    """What `tflite.quantize_aware` returns for engine="tfmot"; the arguments are explained there.
+    """Implement `tflite.quantize_aware` for engine="tfmot"; the arguments are explained there.
 
     Raises:
         ModelError: options that this engine does not have, or a layer that it cannot quantize.

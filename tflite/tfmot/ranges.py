@@ -1,4 +1,4 @@
-"""Where the ranges of activations start."""
+"""Initial ranges of activations."""
 
 from typing import Any
 

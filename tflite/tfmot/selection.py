@@ -1,4 +1,4 @@
-"""Which layers of a network are pruned or clustered."""
+"""Selection of the layers that are pruned or clustered."""
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping

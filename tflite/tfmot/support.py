@@ -1,4 +1,4 @@
-"""What tensorflow-model-optimization quantizes."""
+"""Layers that tensorflow-model-optimization quantizes."""
 
 from typing import Any
 

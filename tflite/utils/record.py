@@ -1,4 +1,4 @@
-"""What every result has in common: it is a frozen dataclass and it becomes JSON."""
+"""Base of every result: a frozen dataclass that becomes JSON."""
 
 import dataclasses
 import json

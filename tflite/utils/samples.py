@@ -33,7 +33,7 @@ def batches(dataset: Any, *, labelled: bool = True) -> Iterator[tuple[np.ndarray
 
 
 def _called(dataset: Any) -> Any:
-    """What a function returns that was given for a data set, and what is none as it is."""
+    """Data set of a function that returns one; anything else as it is."""
     if not callable(dataset) or hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__"):
         return dataset
     try:
@@ -78,7 +78,7 @@ def gathered(
 
 
 def count(dataset: Any) -> int | None:
-    """How many samples a data set of arrays has; None for one that has to be read to know."""
+    """Number of samples of a data set of arrays; None for one that has to be read to know."""
     if _is_array(dataset):
         return len(dataset)
     if _is_pair(dataset):

@@ -69,7 +69,7 @@ def _vectors_as_maps(*sides):
 
 
 def _axes(*sides) -> int:
-    """How many axes of positions the maps among the layers have; two where all are vectors."""
+    """Number of spatial axes of the maps among the layers; two where all are vectors."""
     ranks = [len(shape) for side in sides for shape in side if isinstance(shape, list | tuple)]
     return max(ranks, default=0) - 2 or 2
 

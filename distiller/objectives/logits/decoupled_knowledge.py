@@ -54,7 +54,7 @@ def decoupled(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8
 
 
 def _targets(labels, log_p):
-    """Which classes are targets, bool (batch, classes)."""
+    """Mask of the target classes, bool (batch, classes)."""
     classes = log_p.shape[-1]
     likeliest = ops.equal(ops.arange(classes), ops.cast(ops.argmax(log_p, axis=-1, keepdims=True), "int32"))
     if labels is None:

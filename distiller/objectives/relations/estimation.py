@@ -31,7 +31,7 @@ def identified(teacher, student, labels=None, ids=None) -> Embeddings:
 
 
 def differ(samples: Embeddings, others: Embeddings):
-    """Which of the others are negatives of a sample, bool (batch, n): not the sample, and not known of its class."""
+    """Mask of the negatives of each sample, bool (batch, n): neither the sample itself nor one of its class."""
 
     def same(codes, other_codes):
         codes = ops.expand_dims(codes, 1)

@@ -1,4 +1,4 @@
-"""Where the contrastive objective finds the samples that a pair is told from: the batch, a queue, or all the data."""
+"""Negatives of the contrastive objective: from the batch, a queue, or all the data."""
 
 from distiller.errors import InputError
 from distiller.objectives.relations.banks import Memory, Queue, Source

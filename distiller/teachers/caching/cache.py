@@ -201,7 +201,7 @@ class Cache:
 
     @property
     def passes(self) -> int:
-        """How many passes over the data are stored, counted from the first."""
+        """Number of stored passes over the data, counted from the first."""
         passes = 0
         while self._file(passes).exists():
             passes += 1

@@ -1,4 +1,4 @@
-"""Which classes a teacher knows badly."""
+"""Accuracy of a teacher by class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far confidence and accuracy are apart.
+    """Gap between confidence and accuracy.
 
     `error` is the expected calibration error, a fraction; `confidence` the mean probability of the likeliest class;
     `nll` the mean negative log-likelihood in nats. `temperature` is the one that makes it smallest,

@@ -1,4 +1,4 @@
-"""How much smaller the student is than its teacher."""
+"""Capacity gap between the student and its teacher."""
 
 import math
 from dataclasses import dataclass

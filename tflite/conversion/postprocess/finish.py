@@ -1,4 +1,4 @@
-"""What is done to the converter's file before it is written."""
+"""Post-processing of the converter's file before it is written."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an application needs beside the numbers: class labels, and how images become inputs.
+"""TFLite Metadata: class labels, and the normalization of images.
 
 It is written as TFLite Metadata, in the file itself: a flatbuffer in the model's metadata entry "TFLITE_METADATA", and
 the labels as a text file in a zip archive at the end, which the interpreter does not see. That is what MediaPipe

@@ -18,7 +18,7 @@ _COLORS = {number: name for name, number in schema.COLORS.items()}
 
 
 def read_metadata(content: bytes) -> Metadata | None:
-    """What the content of a TFLite file says of its use; None where it says nothing.
+    """Read the metadata in the content of a TFLite file; None where there is none.
 
     Raises:
         ModelError: damaged metadata, or labels that are missing from the file.
@@ -136,7 +136,7 @@ class _Table:
         return None if place is None else place + struct.unpack_from("<I", self._buffer, place)[0]
 
     def _field(self, field: int) -> int | None:
-        """Where a field is; None for one that is not written."""
+        """Position of a field; None for one that is not written."""
         (distance,) = struct.unpack_from("<i", self._buffer, self._place)
         layout = self._place - distance
         (size,) = struct.unpack_from("<H", self._buffer, layout)

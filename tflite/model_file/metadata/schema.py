@@ -47,7 +47,7 @@ class File:
 
 @dataclass(frozen=True)
 class Metadata(Record):
-    """What a file says of its use.
+    """Metadata of a file.
 
     An input is (pixel − mean) / std, one number each for all channels or one a channel; (0,) and (1,) where raw pixels
     go in. For an integer input, that number is then quantized with the input's scale and zero point. `labels` are the
