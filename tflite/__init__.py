@@ -44,7 +44,7 @@ from tflite.isolation.untrusted import check
 from tflite.model_file.class_labels import labels
 from tflite.model_file.metadata.schema import Metadata
 from tflite.model_file.operators import Operator, Tensor
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 from tflite.parity.comparison import Comparison, compare
 from tflite.parity.evaluation import Evaluation, evaluate
 from tflite.quantization import calibrate_ranges, match_runtime, quantize_aware
@@ -54,6 +54,9 @@ from tflite.tfmot import cluster, plain, prune
 if TYPE_CHECKING:
     from tflite.quantization.freezing import FreezeRanges
     from tflite.tfmot.pruning_step import PruningStep
+
+# Its name in the first version.
+Port = TensorSpec
 
 __all__ = [
     "SCHEMES",
@@ -78,6 +81,7 @@ __all__ = [
     "PruningStep",
     "Signature",
     "Tensor",
+    "TensorSpec",
     "android",
     "benchmark",
     "bundle",

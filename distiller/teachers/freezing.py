@@ -12,7 +12,7 @@ from distiller.models import fuse
 from distiller.teachers.closeness import closeness
 from tflite.errors import ModelError
 from tflite.keras_graph.batch_norm import norm_after, scale_and_shift
-from tflite.keras_graph.graph import Call, Graph, Made, Value, read, write
+from tflite.keras_graph.graph import Call, Graph, NewLayer, Value, read, write
 
 # What batch normalization folds into, with the axes of the kernel along which its output channels lie.
 _CHANNEL_AXES: dict[type, tuple[int, ...]] = {
@@ -92,7 +92,7 @@ def _made(teacher: keras.Model, dtype: str | None, *, everywhere: bool = False) 
         if dtype is not None and (everywhere or maps.intersection(call.outputs)):
             config["dtype"] = dtype
         try:
-            return Made(type(call.kind).from_config(config), call.weights)
+            return NewLayer(type(call.kind).from_config(config), call.weights)
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"Expected a teacher whose layers come back from their configuration. Received: {call.name!r}. {error}"
@@ -143,11 +143,11 @@ def _folds(call: Call, norm: Call) -> bool:
     )
 
 
-def _folded(call: Call, norm: Call) -> Made:
+def _folded(call: Call, norm: Call) -> NewLayer:
     layer = call.kind
     factor, shift = scale_and_shift(norm.kind)
     kernel, *bias = (np.asarray(weights, "float64") for weights in call.weights or [])
     channels = [kernel.shape[axis] for axis in _CHANNEL_AXES[type(layer)]]
     made = type(layer).from_config(layer.get_config() | {"use_bias": True, "name": call.name})
     moved = bias[0] * factor + shift if bias else shift
-    return Made(made, [(kernel * factor.reshape(channels)).astype("float32"), moved.astype("float32")])
+    return NewLayer(made, [(kernel * factor.reshape(channels)).astype("float32"), moved.astype("float32")])

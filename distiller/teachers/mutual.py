@@ -145,7 +145,7 @@ class Mutual(Training):
         """The students' logits of a batch, by name."""
         return self(x, training=training)
 
-    def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
+    def combine(self, teacher_outputs: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
         """The training loss of a batch."""
         of_labels, _ = self.label_terms(targets, outputs)
         of_peers = {f"{name}_{_PEERS}": self._of_peers(name, outputs, targets) for name in outputs}

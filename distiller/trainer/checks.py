@@ -50,7 +50,7 @@ def check_batch(distiller: Any, batch: Any) -> None:
     # Once a Distiller, for it runs the networks; with arrays in parts over devices it cannot.
     if not distiller.looked and keras.distribution.distribution() is None:
         x, targets = distiller.targets(batch)
-        check_logits_of(distiller, x, targets.taught)
+        check_logits_of(distiller, x, targets.teacher_outputs)
         distiller.looked = True
 
 

@@ -137,7 +137,7 @@ def objective_term(
     name: str,
     objective: Objective,
     pairing: Pairing,
-    taught: Mapping[str, Any],
+    teacher_outputs: Mapping[str, Any],
     outputs: Mapping[str, Any],
     targets: Targets,
     mean_over_replicas: Callable[[Any], Any],
@@ -147,7 +147,7 @@ def objective_term(
 
     Logits of more than two dimensions are compared position by position: each is a sample to the objective.
     """
-    teacher, student = pairing.compared(name, objective, taught, outputs)
+    teacher, student = pairing.compared(name, objective, teacher_outputs, outputs)
     layer = LOGITS if objective.student_layer is None else objective.student_layer
     output = layer if isinstance(layer, str) else None
     labels = targets.of(output or LOGITS)

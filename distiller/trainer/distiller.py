@@ -194,27 +194,28 @@ class Distiller(Training):
         """Inputs and targets of what `fit` passes to a step."""
         x, y, weights = self.unpack(data)
         targets = Targets(y, weights, copied=self._copied and weights is not None, outputs=self.pairing.outputs)
-        targets.taught = self.pairing.stored(targets.taught)
+        targets.teacher_outputs = self.pairing.stored(targets.teacher_outputs)
         if targets.labels is not None:
             targets.labels = without_ignored(self.pairing.by_output(targets.labels), self.label_losses)
         return x, targets
 
     def teacher_outputs(self, x, targets: Targets | None = None) -> dict[str, Any]:
         """The teacher's outputs of a batch, without a gradient: stored in `targets`, or else made now."""
-        taught = self.pairing.taught(x) if targets is None or targets.taught is None else targets.taught
-        return {name: ops.stop_gradient(value) for name, value in taught.items()}
+        stored = None if targets is None else targets.teacher_outputs
+        found = self.pairing.teacher_outputs(x) if stored is None else stored
+        return {name: ops.stop_gradient(value) for name, value in found.items()}
 
     def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
         """The student's outputs of a batch: its logits and the layers that objectives compare, by name."""
         return self.pairing.student(x, training=training)
 
-    def combine(self, taught: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
+    def combine(self, teacher_outputs: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets) -> Loss:
         """The training loss of a batch."""
         terms, labelled = self.label_terms(targets, outputs)
         for name, objective in self.objectives.items():
             also = {key: value for key, value in (("ids", targets.ids), ("training", True)) if key in self._also[name]}
             terms[name] = objective_term(
-                name, objective, self.pairing, taught, outputs, targets, self.mean_over_replicas, **also
+                name, objective, self.pairing, teacher_outputs, outputs, targets, self.mean_over_replicas, **also
             )
         weighted = {name: self.term_weights[name].now() * term for name, term in terms.items()}
         task = weighted.pop(LABELS)

@@ -98,7 +98,7 @@ class Pairing:
         self.teachers = _merged(taps)
         self._alone = _names_of_only(student)
 
-    def taught(self, x: Any) -> dict[str, Any]:
+    def teacher_outputs(self, x: Any) -> dict[str, Any]:
         """The teachers' outputs of a batch, by name, in inference mode."""
         return {name: value for network in self.teachers for name, value in network(x, training=False).items()}
 
@@ -122,7 +122,7 @@ class Pairing:
             )
         return next(iter(given.values()))
 
-    def stored(self, taught: Any) -> dict[str, Any] | None:
+    def stored(self, given: Any) -> dict[str, Any] | None:
         """The teachers' stored outputs by the names that objectives look for; None where none are given.
 
         One array is that of the logits, where nothing else is compared.
@@ -130,25 +130,27 @@ class Pairing:
         Raises:
             InputError: an output is missing that an objective compares.
         """
-        if taught is None:
+        if given is None:
             return None
         names = list(self._asked)
-        if not isinstance(taught, Mapping) and len(names) == 1:
-            return {names[0]: taught}
-        found = {in_words(name): value for name, value in taught.items()} if isinstance(taught, Mapping) else {}
+        if not isinstance(given, Mapping) and len(names) == 1:
+            return {names[0]: given}
+        found = {in_words(name): value for name, value in given.items()} if isinstance(given, Mapping) else {}
         if missing := [in_words(name) for name in names if in_words(name) not in found]:
-            received = sorted(found) if isinstance(taught, Mapping) else f"one {type(taught).__name__}"
+            received = sorted(found) if isinstance(given, Mapping) else f"one {type(given).__name__}"
             raise InputError(
                 'Expected "taught" among the targets as a dict of the outputs '
                 f"{list(map(in_words, names))} of the teacher. Received: {received}, without {missing}"
             )
         return {name: found[in_words(name)] for name in names}
 
-    def compared(self, name: str, objective: Objective, taught: Mapping, outputs: Mapping) -> tuple[Any, Any]:
+    def compared(self, name: str, objective: Objective, teacher_outputs: Mapping, outputs: Mapping) -> tuple[Any, Any]:
         """The tensors that an objective compares: of the teacher, and of the student."""
         key = self._keys[name]
         own = f"head:{key}{LOGITS}" if self.first[name] in self.heads else LOGITS
-        return _pick(taught, objective.teacher_layer, key, LOGITS), _pick(outputs, objective.student_layer, "", own)
+        return _pick(teacher_outputs, objective.teacher_layer, key, LOGITS), _pick(
+            outputs, objective.student_layer, "", own
+        )
 
     def symbols(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Teacher outputs and student outputs, as symbols."""

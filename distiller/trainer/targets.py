@@ -32,7 +32,7 @@ class Targets:
         given = dict(y) if isinstance(y, Mapping) and LABELS in y else {LABELS: y}
         self.labels = given.pop(LABELS)
         self.ids = given.pop("ids", None)
-        self.taught: Mapping[str, Any] | None = given.pop("taught", None)
+        self.teacher_outputs: Mapping[str, Any] | None = given.pop("taught", None)
         if given:
             raise InputError(unknown("part of the targets", next(iter(given)), (LABELS, "ids", "taught")))
         if isinstance(weights, Mapping) and LABELS in weights:

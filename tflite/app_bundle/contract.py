@@ -9,7 +9,7 @@ from tflite.errors import ModelError
 from tflite.inspection.inspector import Inspection, inspect_content
 from tflite.model_file.files import read_model
 from tflite.model_file.scaling import Scaling
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 
 # The types of inputs and outputs for which code is written.
 _TYPES = ("float32", "uint8", "int8")
@@ -34,8 +34,8 @@ class Contract:
     path: Path
     content: bytes
     inspection: Inspection
-    input: Port
-    output: Port
+    input: TensorSpec
+    output: TensorSpec
     mean: tuple[float, ...]
     std: tuple[float, ...]
     labels: tuple[str, ...]
@@ -116,7 +116,7 @@ def read_contract(path: str | Path, labels: tuple[str, ...] = ()) -> Contract:
     )
 
 
-def _normalization(scaling: Scaling, port: Port) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalization(scaling: Scaling, port: TensorSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation a channel with which pixels become the input's numbers: (pixel − mean) / deviation."""
     black_and_white = np.stack([np.full(port.shape[1:], value, "uint8") for value in (0, 255)])
     scaling(black_and_white)

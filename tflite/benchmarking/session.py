@@ -12,7 +12,7 @@ from tflite.errors import ModelError
 from tflite.isolation.blame import blaming
 from tflite.model_file.files import read_model
 from tflite.model_file.interpreter import allocate, open_model, ports
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 
 Feed = list[tuple[int, np.ndarray]]  # what goes into which input
 
@@ -72,7 +72,7 @@ def memory(state: dict[str, Any]) -> int:
 
 
 def feeds_of(interpreter: Any, path: str, inputs: Any, seed: int) -> list[Feed]:
-    """Inputs of an interpreter's runs, in turn: one batch of `Port.made_up`, or all batches of `inputs`."""
+    """Inputs of an interpreter's runs, in turn: one batch of `TensorSpec.made_up`, or all batches of `inputs`."""
     details = interpreter.get_input_details()
     indexes, taken = [detail["index"] for detail in details], ports(details)
     return _random(indexes, taken, seed) if inputs is None else _given(indexes, taken, inputs, path)
@@ -120,12 +120,12 @@ def _runner(interpreter: Any, feeds: list[Feed]) -> Callable[[], int]:
     return run
 
 
-def _random(indexes: list[int], taken: tuple[Port, ...], seed: int) -> list[Feed]:
+def _random(indexes: list[int], taken: tuple[TensorSpec, ...], seed: int) -> list[Feed]:
     random = np.random.default_rng(seed)
     return [[(index, port.quantize(port.made_up(random))) for index, port in zip(indexes, taken, strict=True)]]
 
 
-def _given(indexes: list[int], taken: tuple[Port, ...], inputs: Any, path: str) -> list[Feed]:
+def _given(indexes: list[int], taken: tuple[TensorSpec, ...], inputs: Any, path: str) -> list[Feed]:
     """One feed a batch of samples; what is left over of a batch is not used."""
     if not isinstance(inputs, Mapping):
         if len(taken) != 1:
@@ -143,7 +143,7 @@ def _given(indexes: list[int], taken: tuple[Port, ...], inputs: Any, path: str) 
     return [list(zip(indexes, batch, strict=True)) for batch in zip(*batches, strict=True)]
 
 
-def _batches(port: Port, given: Any, path: str) -> list[np.ndarray]:
+def _batches(port: TensorSpec, given: Any, path: str) -> list[np.ndarray]:
     """Samples of one input, a batch a run; of an input without a shape a number a run."""
     values = np.asarray(given)
     size, rest = max((1, *port.shape[:1])), port.shape[1:]

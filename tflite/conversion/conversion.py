@@ -19,7 +19,7 @@ from tflite.keras_graph.checks import check_unquantized
 from tflite.keras_graph.float_graph import float_graph
 from tflite.model_file.files import check_tflite_path, write_whole
 from tflite.model_file.interpreter import allocate, open_model
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 from tflite.quantization.export import exported, is_aware
 from tflite.quantization.floating import floating
 from tflite.quantization.saved import keras_model
@@ -39,8 +39,8 @@ class Conversion(Record):
     path: Path
     scheme: str
     bytes: int
-    input: Port
-    output: Port
+    input: TensorSpec
+    output: TensorSpec
     ops: tuple[str, ...]
 
 

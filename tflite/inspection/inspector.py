@@ -17,7 +17,7 @@ from tflite.model_file.interpreter import open_model, ports
 from tflite.model_file.metadata.reading import metadata_or_none
 from tflite.model_file.metadata.schema import Metadata
 from tflite.model_file.operators import Operator
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 from tflite.utils.record import Record
 
 
@@ -43,8 +43,8 @@ class Inspection(Record):
     weight_bytes_by_operator: dict[str, int]
     arena_bytes: int
     multiply_adds: int
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
     operators: tuple[Operator, ...]
     costs: tuple[Cost, ...]
     float_operators: tuple[Operator, ...]

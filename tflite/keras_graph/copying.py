@@ -3,15 +3,15 @@
 import types
 from typing import Any
 
-from tflite.keras_graph.graph import Call, Made
+from tflite.keras_graph.graph import Call, NewLayer
 
 
 def copied(call: Call) -> Any:
     """Callable of a call in the new model: a copy, or what was made for it."""
-    return call.operation if isinstance(call.operation, Made) else remade(call, type(call.operation))
+    return call.operation if isinstance(call.operation, NewLayer) else remade(call, type(call.operation))
 
 
-def remade(call: Call, kind: Any, **options: Any) -> Made:
+def remade(call: Call, kind: Any, **options: Any) -> NewLayer:
     """An operation of class `kind` with the configuration of a call's, changed by `options`, and its weights."""
     config = {**call.kind.get_config(), **options}
     if "name" in config:
@@ -22,4 +22,4 @@ def remade(call: Call, kind: Any, **options: Any) -> Made:
     own = vars(call.kind).get("call")
     if isinstance(own, types.MethodType) and kind is type(call.kind):
         layer.call = types.MethodType(own.__func__, layer)
-    return Made(layer, call.weights or None)
+    return NewLayer(layer, call.weights or None)

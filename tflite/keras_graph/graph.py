@@ -28,7 +28,7 @@ class Value:
 
 
 @dataclass(eq=False)
-class Made:
+class NewLayer:
     """A new layer and the weights that it gets once it is built."""
 
     layer: Any
@@ -47,7 +47,7 @@ class Made:
 class Call:
     """One call of a layer or an operation, with values in place of tensors.
 
-    `operation` is a layer or operation of the model that was read, of which the new model gets a copy, or a `Made`
+    `operation` is a layer or operation of the model that was read, of which the new model gets a copy, or a `NewLayer`
     one. Two calls of one layer share it. `name` is unique among operations. `origin` is the name that the call had when
     the model was read, of which it may be a part by now, and `around` the names of the models that it was inside of.
     """
@@ -66,12 +66,12 @@ class Call:
     @property
     def kind(self) -> Any:
         """The layer or operation that tells what the call does."""
-        return self.operation.layer if isinstance(self.operation, Made) else self.operation
+        return self.operation.layer if isinstance(self.operation, NewLayer) else self.operation
 
     @property
     def weights(self) -> list[np.ndarray] | None:
         """The weights of the layer; None for what has none."""
-        if isinstance(self.operation, Made):
+        if isinstance(self.operation, NewLayer):
             return self.operation.weights
         return self.operation.get_weights() if hasattr(self.operation, "get_weights") else None
 
@@ -102,9 +102,9 @@ class Graph:
     outputs: Any
     calls: list[Call]
     names: set[str]
-    _shared: dict[tuple[int, Any], tuple[Any, "Made"]] = field(default_factory=dict)
+    _shared: dict[tuple[int, Any], tuple[Any, "NewLayer"]] = field(default_factory=dict)
 
-    def shared(self, call: Call, make: Callable[[str], "Made"], also: Any = None) -> "Made":
+    def shared(self, call: Call, make: Callable[[str], "NewLayer"], also: Any = None) -> "NewLayer":
         """New layer of a call under its name: the calls of one layer with the same `also` share it.
 
         Those of one layer with another `also` get another name.

@@ -11,7 +11,7 @@ _ENDINGS = (".h5", ".hdf5")
 
 
 def why_not_keras(path: Path) -> str | None:
-    """Reason why a file holds no Keras model, to be written after its name, with the way out; None where it may hold one."""
+    """Reason why a file holds no Keras model, to follow its name, with the way out; None where it may hold one."""
     if path.is_dir():
         if (path / "keras_metadata.pb").is_file():
             return (

@@ -10,7 +10,7 @@ from tflite.errors import ModelError
 from tflite.model_file.files import read_model
 from tflite.model_file.flatbuffer import Flatbuffer
 from tflite.model_file.scaling import Scaling
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 from tflite.utils.arguments import whole
 from tflite.utils.quiet import quiet
 from tflite.utils.suggestions import unknown
@@ -157,7 +157,7 @@ def keeps_state(content: bytes) -> bool:
     return any(operator.name == "ASSIGN_VARIABLE" for graph in (main, *called) for operator in graph.operators)
 
 
-def ports(details: list[dict[str, Any]]) -> tuple[Port, ...]:
+def ports(details: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
     """Inputs or outputs from what `get_input_details` or `get_output_details` returns."""
     return tuple(_port(detail) for detail in details)
 
@@ -337,10 +337,10 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(np.allclose(one, other, rtol=1e-4, atol=1e-5 * max(1.0, float(np.abs(other).max()))))
 
 
-def _port(detail: dict[str, Any]) -> Port:
+def _port(detail: dict[str, Any]) -> TensorSpec:
     scale, zero_point = detail["quantization"]
     quantized = scale != 0.0
-    return Port(
+    return TensorSpec(
         name=detail["name"],
         dtype=np.dtype(detail["dtype"]).name,
         shape=tuple(int(size) for size in detail["shape"]),

@@ -8,7 +8,7 @@ import numpy as np
 from tflite.errors import ModelError
 from tflite.model_file.flatbuffer import Flatbuffer
 from tflite.model_file.metadata.reading import metadata_or_none
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 
 if TYPE_CHECKING:
     from tflite.model_file.metadata.schema import Metadata
@@ -50,7 +50,7 @@ class Scaling:
         port: its input.
     """
 
-    def __init__(self, path: str | Path, content: bytes, port: Port):
+    def __init__(self, path: str | Path, content: bytes, port: TensorSpec):
         self._path, self._port = str(path), port
         self._image = len(port.shape) == 4
         self._stated = _stated(self._path, metadata_or_none(content), port)
@@ -167,7 +167,7 @@ class Scaling:
         )
 
 
-def _stated(path: str, metadata: "Metadata | None", port: Port) -> Numbers | None:
+def _stated(path: str, metadata: "Metadata | None", port: TensorSpec) -> Numbers | None:
     """Mean and deviation by the metadata, shaped to go with an image; None where raw pixels go in or it says nothing.
 
     Metadata of labels alone has 0 and 1, whatever the model takes.
@@ -186,14 +186,14 @@ def _stated(path: str, metadata: "Metadata | None", port: Port) -> Numbers | Non
     return _by_channel(mean, port), _by_channel(deviation, port)
 
 
-def _by_channel(values: np.ndarray, port: Port) -> np.ndarray:
+def _by_channel(values: np.ndarray, port: TensorSpec) -> np.ndarray:
     """One number a channel, which is the last axis, or in files of other frameworks the first of an image."""
     if values.size == 1 or values.size == port.shape[-1]:
         return values
     return values.reshape(-1, *(1 for _ in port.shape[2:]))
 
 
-def _ends(file: Flatbuffer, port: Port) -> tuple[tuple[float, float] | None, bool]:
+def _ends(file: Flatbuffer, port: TensorSpec) -> tuple[tuple[float, float] | None, bool]:
     """The numbers that the smallest and the largest integer of the input stand for; None of a floating-point one.
 
     And whether it has int16, which goes as far below zero as above it whatever is put in.

@@ -10,14 +10,14 @@ _PLACES = ("int32", "int64", "uint32", "uint64")
 
 
 @dataclass(frozen=True)
-class Port(Record):
+class TensorSpec(Record):
     """An input or output: real = scale · (integer − zero_point); without a scale the numbers are what they are.
 
     `dtype` is a NumPy name ("int8"), `shape` has the batch in front, and 1 for a size that the file leaves open.
 
     >>> import numpy as np
-    >>> from tflite import Port
-    >>> port = Port("pixels", "int8", (1, 4), scale=0.5, zero_point=-10)
+    >>> from tflite import TensorSpec
+    >>> port = TensorSpec("pixels", "int8", (1, 4), scale=0.5, zero_point=-10)
     >>> port.quantize(np.array([0.0, 1.0, 0.8, 1000.0]))
     array([-10,  -8,  -8, 127], dtype=int8)
     >>> port.dequantize(np.array([-10, -8, -8, 127], "int8"))

@@ -12,7 +12,7 @@ from tflite.model_file.files import read_model
 from tflite.model_file.flatbuffer import Flatbuffer
 from tflite.model_file.interpreter import allocated, invoke, keeps_state, of_open_size, ports
 from tflite.model_file.operators import Operator, Tensor
-from tflite.model_file.tensor_spec import Port
+from tflite.model_file.tensor_spec import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Step:
         return self.operator.outputs[0]
 
     @property
-    def port(self) -> Port:
+    def port(self) -> TensorSpec:
         """The arithmetic between the numbers of its tensor and real ones."""
         quantized = len(self.tensor.scales) == 1 and not self.tensor.is_float
-        return Port(
+        return TensorSpec(
             self.tensor.name,
             self.tensor.dtype,
             self.tensor.shape,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tflite.keras_graph.batch_norm import scale_and_shift
-from tflite.keras_graph.graph import Call, Graph, Made
+from tflite.keras_graph.graph import Call, Graph, NewLayer
 from tflite.quantization.biases import unequal
 from tflite.quantization.image_shape import as_image
 
@@ -30,10 +30,10 @@ def _as_convolution(graph: Graph, call: Call) -> None:
     shape = tuple(call.inputs[0].symbol.shape[1:])
     channels = shape[-1]
 
-    def convolution(name: str) -> Made:
+    def convolution(name: str) -> NewLayer:
         factor, shift = (np.broadcast_to(np.ravel(part), (channels,)) for part in scale_and_shift(call.kind))
         layer = keras.layers.DepthwiseConv2D(1, name=name)
-        return Made(layer, [factor.reshape(1, 1, channels, 1).astype("float32"), unequal(shift)])
+        return NewLayer(layer, [factor.reshape(1, 1, channels, 1).astype("float32"), unequal(shift)])
 
     made = graph.shared(call, convolution, also=channels)
     if len(shape) == 3:

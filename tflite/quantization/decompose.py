@@ -5,7 +5,7 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from tflite.keras_graph.graph import Call, Graph, Made, Value
+from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
 from tflite.keras_graph.internals import history
 from tflite.quantization.support import activation
 
@@ -91,15 +91,15 @@ class _Expansion:
 
         layer = call.kind
 
-        def plain(name: str) -> Made:
+        def plain(name: str) -> NewLayer:
             config = {**layer.get_config(), "activation": None, "activity_regularizer": None, "name": name}
-            return Made(type(layer).from_config(config), call.weights)
+            return NewLayer(type(layer).from_config(config), call.weights)
 
-        def following(name: str) -> Made:
+        def following(name: str) -> NewLayer:
             if isinstance(layer.activation, keras.layers.Layer):
                 config = {**layer.activation.get_config(), "dtype": layer.dtype_policy, "name": name}
-                return Made(type(layer.activation).from_config(config))
-            return Made(keras.layers.Activation(layer.activation, dtype=layer.dtype_policy, name=name))
+                return NewLayer(type(layer.activation).from_config(config))
+            return NewLayer(keras.layers.Activation(layer.activation, dtype=layer.dtype_policy, name=name))
 
         linear = self._add(call, plain, "linear", *(call.args or call.inputs))
         self._add(call, following, "activation", linear, output=call.output)
@@ -121,7 +121,7 @@ class _Expansion:
         two = isinstance(layer, keras.layers.SeparableConv2D)
         shared = {"data_format": layer.data_format, "dtype": layer.dtype_policy, "trainable": layer.trainable}
 
-        def depthwise(name: str) -> Made:
+        def depthwise(name: str) -> NewLayer:
             kind = keras.layers.DepthwiseConv2D if two else keras.layers.DepthwiseConv1D
             made = kind(
                 layer.kernel_size,
@@ -135,9 +135,9 @@ class _Expansion:
                 name=name,
                 **shared,
             )
-            return Made(made, [first])
+            return NewLayer(made, [first])
 
-        def pointwise(name: str) -> Made:
+        def pointwise(name: str) -> NewLayer:
             kind = keras.layers.Conv2D if two else keras.layers.Conv1D
             made = kind(
                 layer.filters,
@@ -151,7 +151,7 @@ class _Expansion:
                 name=name,
                 **shared,
             )
-            return Made(made, [second, *bias])
+            return NewLayer(made, [second, *bias])
 
         value = self._add(call, depthwise, "depthwise", *call.inputs)
         self._add(call, pointwise, "pointwise", value, output=call.output)
@@ -161,8 +161,8 @@ class _Expansion:
         """relu6(x + 3) / 6, which the runtime computes in these steps."""
         import keras
 
-        def clip(name: str) -> Made:
-            return Made(keras.layers.ReLU(6.0, dtype=call.output.symbol.dtype, name=name))
+        def clip(name: str) -> NewLayer:
+            return NewLayer(keras.layers.ReLU(6.0, dtype=call.output.symbol.dtype, name=name))
 
         if self.bits == 16:
             shifted = self._add(call, self._rescaling(call, 1.0, 3.0), "shifted", *call.inputs)
@@ -175,11 +175,11 @@ class _Expansion:
         """x · gate(x), which the runtime computes in these steps."""
         import keras
 
-        def of(name: str) -> Made:
-            return Made(keras.layers.Activation(gate, dtype=call.output.symbol.dtype, name=name))
+        def of(name: str) -> NewLayer:
+            return NewLayer(keras.layers.Activation(gate, dtype=call.output.symbol.dtype, name=name))
 
-        def product(name: str) -> Made:
-            return Made(keras.layers.Multiply(dtype=call.output.symbol.dtype, name=name))
+        def product(name: str) -> NewLayer:
+            return NewLayer(keras.layers.Multiply(dtype=call.output.symbol.dtype, name=name))
 
         (value,) = call.inputs
         gated = self._add(call, of, gate, value)
@@ -197,7 +197,9 @@ class _Expansion:
             # Who knows the layer by its name finds one.
             identity = keras.layers.Identity
             product = self._add(call, _operation(lambda x: x * 2.0), part, value, number)
-            self._add(call, lambda name: Made(identity(dtype=dtype, name=name)), "whole", product, output=call.output)
+            self._add(
+                call, lambda name: NewLayer(identity(dtype=dtype, name=name)), "whole", product, output=call.output
+            )
         else:
             self._add(call, _operation(lambda x: x * 2.0), part, value, number, output=call.output)
 
@@ -210,11 +212,11 @@ class _Expansion:
             scale, number = (1.0, -number) if isinstance(first, Value) else (-1.0, number)
         self._add(call, self._rescaling(call, scale, number), "shifted", call.inputs[0], output=call.output)
 
-    def _rescaling(self, call: Call, scale: float, offset: float = 0.0) -> Callable[[str], Made]:
+    def _rescaling(self, call: Call, scale: float, offset: float = 0.0) -> Callable[[str], NewLayer]:
         import keras
 
         dtype = call.output.symbol.dtype
-        return lambda name: Made(keras.layers.Rescaling(scale, offset, dtype=dtype, name=name))
+        return lambda name: NewLayer(keras.layers.Rescaling(scale, offset, dtype=dtype, name=name))
 
     def _average(self, call: Call) -> None:
         import keras
@@ -234,19 +236,19 @@ class _Expansion:
             maker = self._pair(call, type(call.kind))
             total = self._add(call, maker, f"first_{place}", [total, value], output=call.output if last else None)
 
-    def _pair(self, call: Call, kind: type) -> Callable[[str], Made]:
-        return lambda name: Made(kind(dtype=call.kind.dtype_policy, name=name))
+    def _pair(self, call: Call, kind: type) -> Callable[[str], NewLayer]:
+        return lambda name: NewLayer(kind(dtype=call.kind.dtype_policy, name=name))
 
 
-def _operation(function: Callable[[Any], Any]) -> Callable[[str], Made]:
+def _operation(function: Callable[[Any], Any]) -> Callable[[str], NewLayer]:
     """Makes the operation that a function of a symbol calls; Keras has no other public way to one."""
     import keras
 
-    def make(name: str) -> Made:
+    def make(name: str) -> NewLayer:
         example = history(function(keras.KerasTensor((1,))))[0]
         operation = type(example).from_config(example.get_config())
         operation.name = name
-        return Made(operation)
+        return NewLayer(operation)
 
     return make
 
@@ -310,7 +312,7 @@ def _recognise_hard_swish(graph: Graph) -> None:
         for x, gate in (found, found[::-1]):
             if _gated(gate, producers, product) is x:
                 layer = keras.layers.Activation("hard_swish", dtype=call.output.symbol.dtype, name=call.name)
-                graph.calls[place] = Call(Made(layer), call.name, (x,), outputs=call.outputs, origin=call.origin)
+                graph.calls[place] = Call(NewLayer(layer), call.name, (x,), outputs=call.outputs, origin=call.origin)
     _drop_unused(graph)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tflite.errors import ModelError
 from tflite.keras_graph.copying import copied
-from tflite.keras_graph.graph import Call, Graph, Made, Value, read, write
+from tflite.keras_graph.graph import Call, Graph, NewLayer, Value, read, write
 from tflite.quantization.affine import as_convolutions
 from tflite.quantization.folding import fold
 from tflite.quantization.holding import hold_apart
@@ -70,15 +70,15 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
             "images through it with tflite.calibrate_ranges(aware, images)"
         )
     fixed = nudged(*found, bits=layer.bits, symmetric=layer.symmetric)
-    call.operation = Made(FakeQuant(layer.bits, fixed=fixed, name=call.name))
+    call.operation = NewLayer(FakeQuant(layer.bits, fixed=fixed, name=call.name))
 
 
-def _resizing(call: Call, name: str) -> Made:
+def _resizing(call: Call, name: str) -> NewLayer:
     """Repeated pixels as one operator; Keras repeats by reshaping and tiling, which are five."""
     import keras
 
     height, width = call.output.symbol.shape[1:3]
-    return Made(keras.layers.Resizing(height, width, interpolation="nearest", name=name))
+    return NewLayer(keras.layers.Resizing(height, width, interpolation="nearest", name=name))
 
 
 def _let_float_in(graph: Graph) -> None:
@@ -97,7 +97,7 @@ def _let_float_in(graph: Graph) -> None:
             if own and before and isinstance(before.kind, KeptFloat) and len(consumers[value]) > 1:
                 name = graph.unique(f"{call.name}_input")
                 rounding = FakeQuant(own.kind.bits, fixed=own.kind.fixed, name=name)
-                entering = Call(Made(rounding), name, (value,), outputs=(Value(value.symbol),))
+                entering = Call(NewLayer(rounding), name, (value,), outputs=(Value(value.symbol),))
                 call.replace(value, entering.output)
                 graph.calls.insert(graph.calls.index(call), entering)
 
@@ -125,7 +125,7 @@ def _write_out_elu(graph: Graph) -> None:
     }
     for call in [call for call in graph.calls if id(call.operation) in found]:
         # With α = 1 it is the same function.
-        call.operation = graph.shared(call, lambda name: Made(keras.layers.Activation("celu", name=name)))
+        call.operation = graph.shared(call, lambda name: NewLayer(keras.layers.Activation("celu", name=name)))
 
 
 def _keep_ranges_apart(graph: Graph) -> None:
@@ -146,4 +146,4 @@ def _keep_ranges_apart(graph: Graph) -> None:
             source = producers.get(source.inputs[0])
         if source is not None and isinstance(source.kind, FakeQuant):
             name = graph.unique(f"{call.name}_quantized")
-            graph.insert_after(call, Made(FakeQuant(source.kind.bits, fixed=source.kind.fixed, name=name)), name)
+            graph.insert_after(call, NewLayer(FakeQuant(source.kind.bits, fixed=source.kind.fixed, name=name)), name)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tflite.keras_graph.batch_norm import norm_after, scale_and_shift
-from tflite.keras_graph.graph import Call, Graph, Made
+from tflite.keras_graph.graph import Call, Graph, NewLayer
 from tflite.quantization.biases import unequal
 from tflite.quantization.image_shape import as_image
 
@@ -36,7 +36,7 @@ def _fold(graph: Graph, call: Call, plain: Any) -> None:
 
     norm = norm_after(graph, call)
 
-    def folded(name: str) -> Made:
+    def folded(name: str) -> NewLayer:
         layer = call.kind
         kernel = keras.ops.convert_to_numpy(layer.rounded_kernel()).astype("float64")
         shape = [size if axis - kernel.ndim in layer.channel_axes else 1 for axis, size in enumerate(kernel.shape)]
@@ -60,22 +60,22 @@ def _fold(graph: Graph, call: Call, plain: Any) -> None:
         call.operation = made
 
 
-def _plain_layer(plain: Any, config: dict[str, Any], weights: list[np.ndarray]) -> Made:
+def _plain_layer(plain: Any, config: dict[str, Any], weights: list[np.ndarray]) -> NewLayer:
     """A layer of Keras's; a convolution of sequences as one of images that are one pixel wide."""
     import keras
 
     if plain not in (keras.layers.Conv1D, keras.layers.DepthwiseConv1D):
-        return Made(plain.from_config(config), weights)
+        return NewLayer(plain.from_config(config), weights)
     kind = keras.layers.Conv2D if plain is keras.layers.Conv1D else keras.layers.DepthwiseConv2D
     for key in ("kernel_size", "strides", "dilation_rate"):
         (size,) = config[key] if isinstance(config[key], list | tuple) else (config[key],)
         config[key] = (size, 1 if key == "kernel_size" else size)
     if config["padding"] == "causal":
         config["padding"] = "valid"
-    return Made(kind.from_config(config), [weights[0][:, None], weights[1]])
+    return NewLayer(kind.from_config(config), [weights[0][:, None], weights[1]])
 
 
-def _in_two_dimensions(graph: Graph, call: Call, layer: Any, made: Made) -> None:
+def _in_two_dimensions(graph: Graph, call: Call, layer: Any, made: NewLayer) -> None:
     """Let a call of a convolution of sequences be one of `made`, with reshapes around it."""
     import keras
 
@@ -85,4 +85,4 @@ def _in_two_dimensions(graph: Graph, call: Call, layer: Any, made: Made) -> None
     pad = layer.dilation_rate[0] * (layer.kernel_size[0] - 1) if layer.padding == "causal" else 0
     if pad:
         name = graph.unique(f"{call.name}_past")
-        graph.insert_before(inner, Made(keras.layers.ZeroPadding2D(((pad, 0), (0, 0)), name=name)), name)
+        graph.insert_before(inner, NewLayer(keras.layers.ZeroPadding2D(((pad, 0), (0, 0)), name=name)), name)

@@ -14,7 +14,7 @@ _FOLLOWERS = {
 
 
 @dataclass(frozen=True)
-class Unit:
+class FusedOp:
     """Calls that are one operator; the first says which, the output of the last is what it computes."""
 
     calls: tuple[Call, ...]
@@ -26,10 +26,10 @@ class Unit:
         return self.calls[-1].output
 
 
-def units(graph: Graph) -> list[Unit]:
+def units(graph: Graph) -> list[FusedOp]:
     """The operators of a graph, each call in one of them."""
     consumers = graph.consumers()
-    found: list[Unit] = []
+    found: list[FusedOp] = []
     swallowed: set[Call] = set()
     for call in graph.calls:
         if call in swallowed:
@@ -40,7 +40,7 @@ def units(graph: Graph) -> list[Unit]:
             path = _to_next(members[-1], consumers, wanted)
             members += path
             swallowed.update(path)
-        found.append(Unit(tuple(members), kind))
+        found.append(FusedOp(tuple(members), kind))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tflite.keras_graph.graph import Call, Graph, Made, Value
+from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
 
 # At the end of the names of the operators.
 _NAME = "_held_apart"
@@ -37,7 +37,7 @@ def hold_apart(graph: Graph) -> None:
         for value in dict.fromkeys(call.inputs):
             if (call, value) in held:
                 name = graph.unique(f"{call.name}{_NAME}")
-                apart = Call(Made(_barrier(name)), name, (value,), outputs=(Value(value.symbol),))
+                apart = Call(NewLayer(_barrier(name)), name, (value,), outputs=(Value(value.symbol),))
                 call.replace(value, apart.output)
                 graph.calls.insert(graph.calls.index(call), apart)
 

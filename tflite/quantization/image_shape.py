@@ -1,9 +1,9 @@
 """Layers of sequences and vectors as layers of images, which are the ones that have integer kernels."""
 
-from tflite.keras_graph.graph import Call, Graph, Made, Value
+from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
 
 
-def as_image(graph: Graph, call: Call, made: Made, before: tuple[int, ...], after: tuple[int, ...]) -> Call:
+def as_image(graph: Graph, call: Call, made: NewLayer, before: tuple[int, ...], after: tuple[int, ...]) -> Call:
     """Let a call be one of `made` on images, with a reshape on each side; returns that call.
 
     Args:
@@ -30,4 +30,4 @@ def _reshape(graph: Graph, name: str, shape: tuple[int, ...], value: Value, outp
     import keras
 
     name = graph.unique(name)
-    return Call(Made(keras.layers.Reshape(shape, name=name)), name, (value,), outputs=(output,))
+    return Call(NewLayer(keras.layers.Reshape(shape, name=name)), name, (value,), outputs=(output,))

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tflite.keras_graph.copying import remade
-from tflite.keras_graph.graph import Call, Graph, Made, Value
-from tflite.quantization.fused_ops import Unit, units
+from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
+from tflite.quantization.fused_ops import FusedOp, units
 from tflite.quantization.schemes import Scheme
 from tflite.quantization.support import (
     BOUNDS,
@@ -80,7 +80,7 @@ class _Placing:
     """Inserts layers into one graph."""
 
     def __init__(
-        self, graph: Graph, found: list[Unit], floating: set[Unit], bits: int, momentum: float, narrow: set[Call]
+        self, graph: Graph, found: list[FusedOp], floating: set[FusedOp], bits: int, momentum: float, narrow: set[Call]
     ):
         self.graph, self.found, self.floating = graph, found, floating
         self.bits, self.momentum, self.narrow = bits, momentum, narrow
@@ -152,7 +152,7 @@ class _Placing:
             if source is not None and isinstance(source.kind, FakeQuant):
                 name = self.graph.unique(f"{call.name}_input")
                 layer = Requantized(dtype=value.symbol.dtype, name=name)
-                moved = Call(Made(layer), name, (value,), outputs=(Value(value.symbol),))
+                moved = Call(NewLayer(layer), name, (value,), outputs=(Value(value.symbol),))
                 call.replace(value, moved.output)
                 self.graph.calls.insert(self.graph.calls.index(call), moved)
 
@@ -171,7 +171,7 @@ class _Placing:
         return self._insert(value, KeptFloat(dtype=value.symbol.dtype, name=name))
 
     def _insert(self, value: Value, layer) -> Value:
-        call = Call(Made(layer), layer.name, (value,), outputs=(Value(value.symbol),))
+        call = Call(NewLayer(layer), layer.name, (value,), outputs=(Value(value.symbol),))
         self.graph.redirect(value, call.output, self.graph.consumers().get(value, []))
         producer = self.graph.producers().get(value)
         self.graph.calls.insert(0 if producer is None else self.graph.calls.index(producer) + 1, call)

@@ -45,7 +45,7 @@ class JaxStep(BeforeSymbolicBuild):
 
         trainable, fixed, slots, counts = state
         x, targets = self.targets(data)
-        taught = self.teacher_outputs(x, targets)
+        teacher_outputs = self.teacher_outputs(x, targets)
         two = pairs_gradients(self.optimizer)
 
         def scaled_losses(values: list[Any]):
@@ -56,7 +56,7 @@ class JaxStep(BeforeSymbolicBuild):
             )
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                 outputs = self.student_outputs(x, training=True)
-                parts = self.combine(taught, outputs, targets)
+                parts = self.combine(teacher_outputs, outputs, targets)
                 loss = parts.task + parts.distillation
                 scaled = [self.optimizer.scale_loss(part) for part in (parts[:2] if two else (loss,))]
             seen = loss, parts.terms, outputs

@@ -42,7 +42,7 @@ class TensorFlowStep:
         import tensorflow as tf
 
         x, targets = self.targets(data)
-        taught = self.teacher_outputs(x, targets)
+        teacher_outputs = self.teacher_outputs(x, targets)
         optimizer = self.optimizer
         two = pairs_gradients(optimizer)
         # Gradients are summed over the replicas of a strategy, and the loss is a mean.
@@ -50,7 +50,7 @@ class TensorFlowStep:
         variables = self.trainable_variables
         with tf.GradientTape(persistent=two is not None) as tape:
             outputs = self.student_outputs(x, training=True)
-            parts = self.combine(taught, outputs, targets)
+            parts = self.combine(teacher_outputs, outputs, targets)
             loss = parts.task + parts.distillation
             scaled = [optimizer.scale_loss(part * share) for part in (parts[:2] if two else (loss,))]
         gradients = [tape.gradient(part, variables) for part in scaled]

@@ -149,10 +149,10 @@ def test_warming_up_that_time_ended_is_told(tmp_path):
 
 def test_images_are_taken_in_turn():
     """Batches of two from five images: the fifth is left over."""
-    from tflite.model_file.tensor_spec import Port
+    from tflite.model_file.tensor_spec import TensorSpec
 
     images = np.arange(5 * 4, dtype="uint8").reshape(5, 2, 2, 1)
-    feeds = session._given([7], (Port("pixels", "uint8", (2, 2, 2, 1)),), images, "a.tflite")
+    feeds = session._given([7], (TensorSpec("pixels", "uint8", (2, 2, 2, 1)),), images, "a.tflite")
     assert [index for [(index, _)] in feeds] == [7, 7]
     np.testing.assert_array_equal([values for [(_, values)] in feeds], [images[:2], images[2:4]])
 
