@@ -67,10 +67,13 @@ class Labels(Section):
 
 
 class Network(Section):
-    """A network of the zoo and its options."""
+    """A network by name, as `models.build` takes it, and its options."""
 
-    name: str
-    options: dict[str, Any] = Field(default={})
+    name: str = Field(
+        description="of the zoo, keras:NAME of keras.applications, hub:PRESET of keras-hub, a .keras or .h5 file, or "
+        "file.py:function"
+    )
+    options: dict[str, Any] = Field(default={}, description="such as width of the zoo's, weights of keras:NAME")
 
 
 class TrainRecipe(Section):

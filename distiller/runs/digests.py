@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from distiller import models
 from distiller.data import NAMES, Dataset
 from distiller.networks import fingerprint
 from distiller.recipes.schema import RunRecipe, TrainRecipe
+
+# The keys of a recipe below which a network is named.
+_NETWORKS = ("model", "student")
 
 
 def digests(recipe: RunRecipe | TrainRecipe, dataset: Dataset, teacher: Dataset | None = None) -> dict[str, str]:
@@ -40,11 +44,13 @@ def _digest(dataset: Dataset) -> str:
 
 
 def _files(part: Any) -> Iterator[str]:
-    """The paths that a recipe names, wherever a section of it says `file`."""
+    """The paths that a recipe names: wherever a section of it says `file`, and where a network is named by one."""
     if isinstance(part, dict):
         for key, value in part.items():
             if key == "file" and isinstance(value, str):
                 yield value
+            elif key in _NETWORKS and isinstance(value, dict) and isinstance(value.get("name"), str):
+                yield from models.files_of(value["name"])
             else:
                 yield from _files(value)
     elif isinstance(part, list):

@@ -1,12 +1,11 @@
-"""Open a trained network."""
+"""Open a trained teacher."""
 
 from pathlib import Path
 
 import keras
 
-from distiller.errors import InputError
 from distiller.models.fusing import fuse
-from distiller.networks.feature_extraction import check_logits
+from distiller.networks.loading import load_network
 
 
 def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
@@ -23,30 +22,5 @@ def load(path: str | Path, *, role: str = "teacher") -> keras.Model:
             not one that returns logits.
     """
     import distiller.bridges  # noqa: F401  registers the layers that bridged networks have
-    from tflite.errors import shortened
-    from tflite.keras_graph.keras_archive import check_size
-    from tflite.keras_graph.keras_file import why_not_keras
 
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"The {role} file {str(path)!r} does not exist")
-    wrong = why_not_keras(path)
-    if wrong is not None:
-        raise InputError(
-            f"The {role} file {str(path)!r} is not a Keras model: expected a complete .keras or .h5 file. Received one "
-            f"{wrong}"
-        )
-    try:
-        check_size(path)
-        model = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # a damaged archive surfaces as an error of zip, h5py, json or Keras
-        raise InputError(
-            f"The {role} file {str(path)!r} cannot be loaded as a Keras model: {shortened(error)}"
-        ) from error
-    if isinstance(getattr(model, "student", None), keras.Model):
-        raise InputError(
-            f"The {role} file {str(path)!r} holds a {type(model).__name__}, which trains a network. Save that network "
-            "itself: .student.save('student.keras')"
-        )
-    check_logits(model, role=role)
-    return fuse(model)
+    return fuse(load_network(path, role=role))
