@@ -10,7 +10,9 @@ _STEPS, _EPOCHS = 600, 30
 # Steps of a pass, where the batches can be small enough.
 _STEPS_A_PASS, _SMALLEST, _LARGEST = 12, 16, 128
 # Highest rate of the largest batches; it falls in proportion to smaller ones.
-_RATE = 0.1
+_RATES = {"sgd": 0.1, "adamw": 0.001}
+# Decoupled weight decay with AdamW, as pretrained networks are fine-tuned with it.
+DECAY_OF_ADAMW = 0.05
 
 
 # Weights of the hard labels, and of each objective beside them.
@@ -18,7 +20,12 @@ LABELS, SOFT = 0.1, 0.9
 
 
 def training(
-    images: int, *, epochs: int | None = None, batch_size: int | None = None, learning_rate: float | None = None
+    images: int,
+    *,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    optimizer: str = "sgd",
 ) -> dict[str, Any]:
     """Epochs, batch size and highest learning rate for so many training images; what is given stays.
 
@@ -39,5 +46,5 @@ def training(
     return {
         "epochs": epochs or max(_EPOCHS, -(-_STEPS // steps)),
         "batch_size": batch_size,
-        "learning_rate": learning_rate or _RATE * min(1.0, batch_size / _LARGEST),
+        "learning_rate": learning_rate or _RATES[optimizer] * min(1.0, batch_size / _LARGEST),
     }
