@@ -53,7 +53,7 @@ def bundle(
         str | None,
         typer.Option(
             help="Images for the application's own test, as in `distiller evaluate`: the first three test images. "
-            "NewLayer-up ones by default.",
+            "Made-up ones by default.",
             show_default=False,
         ),
     ] = None,

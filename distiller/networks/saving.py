@@ -41,7 +41,7 @@ class _InMemory(io.BytesIO):
 def weights_of(network: keras.Model) -> memoryview:
     """The content of a `.weights.h5` file of a network, with its optimizer's state.
 
-    NewLayer in memory: HDF5 that writes to a full disk ends the process with a segmentation fault.
+    Made in memory: HDF5 that writes to a full disk ends the process with a segmentation fault.
     """
     file = _InMemory("network.weights.h5")
     network.save_weights(file)

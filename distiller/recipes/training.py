@@ -40,6 +40,25 @@ class Size(Section):
     epochs: Count
 
 
+class EarlyStopping(Section):
+    """The end of a training whose validation split no longer gets better; the best epoch's weights are kept."""
+
+    patience: Count = Field(default=5, description="epochs without a better one")
+    metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+
+    @property
+    def lower_is_better(self) -> bool:
+        """True if the metric is a loss."""
+        return self.metric == "val_loss"
+
+
+class Drop(Section):
+    """A step of the schedule `step`: from this share of the training on, the rate is multiplied by `factor`."""
+
+    at: Share
+    factor: Positive = 0.1
+
+
 def is_ramp(value: Any) -> bool:
     """Return whether an argument of an objective is meant as a ramp.
 
@@ -50,9 +69,9 @@ def is_ramp(value: Any) -> bool:
 
 
 class Training(Section):
-    """Budget and optimiser: SGD with Nesterov momentum or AdamW, linear warm-up, cosine to zero.
+    """Budget and optimizer: SGD with Nesterov momentum or AdamW, linear warm-up, then a schedule of the rate.
 
-    `weight_decay` is decoupled, as in Keras's optimisers: each step takes rate × weight_decay off a weight. With SGD of
+    `weight_decay` is decoupled, as in Keras's optimizers: each step takes rate × weight_decay off a weight. With SGD of
     momentum m it is 1/(1 − m) times the L2 coefficient of the papers, so that 0.005 stands for their 5e-4.
     """
 
@@ -63,9 +82,23 @@ class Training(Section):
         description="adamw is for pretrained networks, with rates near 0.001 and `momentum` as its beta_1",
     )
     learning_rate: Positive = 0.1
+    schedule: Literal["cosine", "constant", "step"] = Field(
+        default="cosine", description="of the rate after the warm-up: to zero along a cosine, as it is, or in `drops`"
+    )
+    drops: list[Drop] = Field(default=[], description="of the schedule step, such as [{at: 0.5}, {at: 0.75}]")
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: NotNegative = 0.005
+    clip_norm: Positive | None = Field(default=None, description="limit of the norm of all gradients together")
+    clip_value: Positive | None = Field(default=None, description="limit of every number of a gradient")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="momentum, such as 0.999, of an exponential moving average of the weights, which is what is kept",
+    )
+    early_stopping: EarlyStopping | None = None
+    callbacks: list[Literal["TensorBoard", "CSVLogger"]] = Field(
+        default=[], description="of Keras, each with its files in the folder of the training"
+    )
     precision: Precision = "float32"
     crop: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
@@ -90,8 +123,15 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _optimizer(self) -> "Training":
+        if (self.schedule == "step") != bool(self.drops):
+            raise ValueError("expected drops, such as [{at: 0.5}, {at: 0.75}], with the schedule step and no other")
+        places = [drop.at for drop in self.drops]
+        if places != sorted(set(places)) or (places and places[0] <= self.warmup):
+            raise ValueError(f"expected drops one after another, the first after the warm-up. Received: {places}")
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError("expected one of clip_norm and clip_value")
         if self.dot is not None and self.optimizer != "sgd":
-            raise ValueError(f"expected one of dot and optimizer {self.optimizer}: DOT is an optimiser in place of SGD")
+            raise ValueError(f"expected one of dot and optimizer {self.optimizer}: DOT is an optimizer in place of SGD")
         if self.optimizer == "adamw" and "learning_rate" not in self.model_fields_set:
             raise ValueError("expected a learning_rate with optimizer adamw, such as 0.001: the default is one of SGD")
         if self.dot is not None and not self.dot <= self.momentum < 1 - self.dot:

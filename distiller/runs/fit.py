@@ -17,6 +17,7 @@ from distiller.networks.internals import index_in, trained_by
 from distiller.optimizers import DOT
 from distiller.recipes.training import Ramp, Training
 from distiller.runs.checkpoint import EpochCheckpoint
+from distiller.runs.early_stopping import StopEarly
 from distiller.runs.progressive_resizing import GrowingImages
 from distiller.trainer.losses import SmoothedCrossentropy
 from distiller.utils.progress import Reporter
@@ -24,36 +25,76 @@ from distiller.utils.progress import Reporter
 
 @dataclass(frozen=True)
 class Trained:
-    """Outcome of a training: a row of metrics per epoch, its seconds and its steps."""
+    """Outcome of a training: a row of metrics per epoch, its seconds and its steps.
+
+    `kept` is the index of the epoch whose weights the model has: the last, or with early stopping the best.
+    """
 
     epochs: list[dict[str, float]]
     seconds: float
     steps: int
+    kept: int = -1
 
     @property
     def last(self) -> dict[str, float]:
-        """The last epoch's metrics; every published number is of this epoch."""
-        return self.epochs[-1]
+        """Metrics of the epoch whose weights were kept; every published number is of this epoch."""
+        return self.epochs[self.kept]
+
+
+def learning_rates(plan: Training, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Rate of every step of a training: linear warm-up from a 25th of the highest rate, then the plan's schedule."""
+    warmup = int(plan.warmup * steps)
+    if plan.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            plan.learning_rate / 25 if warmup else plan.learning_rate,
+            decay_steps=max(1, steps - warmup),
+            warmup_target=plan.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    return WarmupThenSteps(plan.learning_rate, warmup, [(int(d.at * steps), d.factor) for d in plan.drops])
+
+
+@keras.saving.register_keras_serializable("distiller")
+class WarmupThenSteps(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up from a 25th of `rate` to it, then a constant rate that is multiplied at each of `drops`.
+
+    Args:
+        rate: the highest.
+        warmup: steps of the warm-up.
+        drops: pairs (step from which it counts, factor).
+    """
+
+    def __init__(self, rate: float, warmup: int = 0, drops: Sequence[tuple[int, float]] = ()):
+        self.rate, self.warmup, self.drops = rate, warmup, [tuple(drop) for drop in drops]
+
+    def __call__(self, step: Any) -> Any:
+        """Rate of a step, counted from 0."""
+        step = keras.ops.cast(step, "float32")
+        rate = self.rate * (1 / 25 + (1 - 1 / 25) * keras.ops.minimum(step / max(1, self.warmup), 1.0))
+        rate = rate if self.warmup else keras.ops.full_like(step, self.rate)
+        for start, factor in self.drops:
+            rate = rate * keras.ops.where(step >= start, factor, 1.0)
+        return rate
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {"rate": self.rate, "warmup": self.warmup, "drops": self.drops}
 
 
 def optimizer(plan: Training, steps: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum, AdamW or DOT over `steps` steps; biases, normalisation, variances do not decay."""
-    warmup = int(plan.warmup * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        plan.learning_rate / 25 if warmup else plan.learning_rate,
-        decay_steps=max(1, steps - warmup),
-        warmup_target=plan.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    decay = plan.weight_decay or None
-    options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": decay}
+    """SGD with Nesterov momentum, AdamW or DOT over `steps` steps; biases, normalization, variances do not decay."""
+    rate = learning_rates(plan, steps)
+    common: dict[str, Any] = {"global_clipnorm": plan.clip_norm, "clipvalue": plan.clip_value}
+    if plan.ema is not None:
+        common |= {"use_ema": True, "ema_momentum": plan.ema}
+    options: dict[str, Any] = {"momentum": plan.momentum, "nesterov": True, "weight_decay": plan.weight_decay or None}
     made: keras.optimizers.Optimizer
     if plan.optimizer == "adamw":
-        made = keras.optimizers.AdamW(rate, beta_1=plan.momentum, weight_decay=plan.weight_decay)
+        made = keras.optimizers.AdamW(rate, beta_1=plan.momentum, weight_decay=plan.weight_decay, **common)
     elif plan.dot is not None:
-        made = DOT(rate, delta=plan.dot, **options)
+        made = DOT(rate, delta=plan.dot, **options, **common)
     else:
-        made = keras.optimizers.SGD(rate, **options)
+        made = keras.optimizers.SGD(rate, **options, **common)
     made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "offset"])
     if plan.rates:
         scale_rates(made, plan.rates)
@@ -176,6 +217,7 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
+    stopping = StopEarly(plan.early_stopping, log.path, folder, plan.epochs) if plan.early_stopping else None
     with reporter.task(title, plan.epochs * steps) as task:
         watching = [
             _StopAtNaN(title),
@@ -184,6 +226,10 @@ def fit(
             Replay(batches),
             _Progress(task, steps, plan.epochs),
             *([GrowingImages(getattr(model, "student", model), plan.sizes)] if plan.sizes else []),
+            # Evaluates the averaged weights, which are the model's at the end of `fit`.
+            *([keras.callbacks.SwapEMAWeights()] if plan.ema is not None else []),
+            *([stopping] if stopping else []),
+            *named_callbacks(plan, folder),
             *callbacks,
         ]
         model.fit(
@@ -195,7 +241,17 @@ def fit(
             shuffle=False,  # or Keras shuffles the batches of an epoch by a generator of its own
         )
     rows = log.rows()
-    return Trained(rows, sum(row["seconds"] for row in rows), plan.epochs * steps)
+    kept = stopping.best_row() if stopping else None
+    return Trained(rows, sum(row["seconds"] for row in rows), len(rows) * steps, -1 if kept is None else kept)
+
+
+def named_callbacks(plan: Training, folder: Path) -> list[keras.callbacks.Callback]:
+    """The callbacks of Keras that a plan names; TensorBoard's files are in `tensorboard/`, the CSV is `keras.csv`."""
+    make = {
+        "TensorBoard": lambda: keras.callbacks.TensorBoard(str(folder / "tensorboard")),
+        "CSVLogger": lambda: keras.callbacks.CSVLogger(str(folder / "keras.csv"), append=True),
+    }
+    return [make[name]() for name in plan.callbacks]
 
 
 class EpochLog(keras.callbacks.Callback):
