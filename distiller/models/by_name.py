@@ -67,7 +67,8 @@ def build(
     check(name, options)
     if classes < 2:
         raise InputError(f"Invalid value for `classes`. Expected at least 2. Received: classes={classes}")
-    shape = tuple(input_shape)
+    height, width, channels = input_shape
+    shape = (height, width, channels)
     if name.startswith(keras_applications.PREFIX):
         plain = name.removeprefix(keras_applications.PREFIX)
         return fuse(keras_applications.build(plain, classes, shape, dtype=dtype, **options))

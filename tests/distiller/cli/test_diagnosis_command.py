@@ -39,7 +39,7 @@ class TestCommand:
     def test_what_is_wrong_is_one_line(self, diagnose, file, tmp_path):
         code, _, errors = diagnose("wide_cifar10", "--data", "digits")
         assert code == 2
-        assert "Did you mean 'wide_cifar100'?" in errors
+        assert "Did you mean 'wide_cifar100'" in errors
         code, _, errors = diagnose(tmp_path / "no.keras", "--data", "digits")
         assert (code, errors.count("\n")) == (2, 1)
         assert "does not exist" in errors
