@@ -17,8 +17,8 @@ PACKAGES = (distiller, tflite)
 LONGEST = 400
 # Parts of `distiller` that may import `tflite`: where a run is carried out, reported or commanded.
 MAY_IMPORT_TFLITE = ("distiller.runs", "distiller.report", "distiller.cli")
-# What a frozen teacher is folded with and a teacher's file is checked with.
-FOR_TEACHERS = ("tflite.keras_graph", "tflite.errors")
+# What a frozen teacher is folded with, a teacher's file is checked with, and a TFLite teacher runs in.
+FOR_TEACHERS = ("tflite.keras_graph", "tflite.errors", "tflite.model_file")
 # Two engines of quantization-aware training: the one that is asked for hands a model to the other.
 ENGINES = {"tflite.tfmot": "tflite.quantization"}
 

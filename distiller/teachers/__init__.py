@@ -7,6 +7,7 @@ from distiller.teachers.diagnosis import diagnose
 from distiller.teachers.ensembles.ensembling import ensemble
 from distiller.teachers.ensembles.learned_weights import learn_weights
 from distiller.teachers.ensembles.member import Member
+from distiller.teachers.externals.wrapping import external
 from distiller.teachers.freezing import frozen
 from distiller.teachers.generations import born_again
 from distiller.teachers.loading import load
@@ -24,6 +25,7 @@ __all__ = [
     "born_again",
     "diagnose",
     "ensemble",
+    "external",
     "frozen",
     "learn_weights",
     "load",
