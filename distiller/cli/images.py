@@ -118,7 +118,7 @@ def after_names(recipe, data_dir: Path | None):
     from distiller.runs.building import check_names, load_data
 
     check_names(recipe)
-    if recipe.teacher.file:
+    if recipe.teacher.file and not recipe.teacher.is_external:
         teachers.load(recipe.teacher.file)
     return load_data(recipe.data, data_dir)
 

@@ -86,6 +86,8 @@ def _in_size(recipe: RunRecipe, name: str) -> RunRecipe:
 
 def _taken_by(teacher: Teacher) -> tuple[int, int] | None:
     """Height and width of the images that a teacher takes; None where they are open or not known yet."""
+    if teacher.is_external:
+        return None  # it gets the images in its own size
     if teacher.file:
         return image_size.of_keras(teacher.file)
     if teacher.train and Path(teacher.train.data.name).is_dir():

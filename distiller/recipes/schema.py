@@ -88,11 +88,37 @@ class TrainRecipe(Section):
     seed: Seed = 0
 
 
+class Normalization(Section):
+    """(pixel − mean) / std of raw pixels, one number or one a channel."""
+
+    mean: float | list[float]
+    std: float | list[float]
+
+
+class External(Section):
+    """Images and outputs of a teacher of another framework: options of `teachers.external`."""
+
+    image_size: Count | tuple[Count, Count] | None = Field(
+        default=None, description="height and width that images are resized to; by default what the file says"
+    )
+    preprocessing: Literal["none", "unit", "tf", "torch"] | Normalization = Field(
+        default="none", description="raw pixels, [0, 1], [−1, 1], ImageNet's means and deviations, or {mean, std}"
+    )
+    layout: Literal["nhwc", "nchw"] | None = Field(default=None, description="by default what an ONNX file says")
+    features: list[str] = Field(default=[], description="outputs beside the logits, for `teacher_layer`")
+    probabilities: bool = Field(default=False, description="the teacher answers these; their logarithm is taken")
+    classes: list[str] | None = Field(default=None, description="names, in the order of the logits")
+
+
 class Teacher(Section):
-    """Source of the teacher: exactly one of `load`, `file` and `train`."""
+    """Source of the teacher: exactly one of `load`, `file`, `function` and `train`."""
 
     load: str | None = Field(default=None, description="name of packaged weights")
-    file: str | None = Field(default=None, description="path of a .keras file")
+    file: str | None = Field(default=None, description="path of a .keras, .h5, .onnx or .tflite file")
+    function: str | None = Field(
+        default=None, description="file.py:function of a float32 array of images, which returns logits (n, classes)"
+    )
+    external: External = Field(default=External(), description="of an .onnx or .tflite file, or a function")
     train: TrainRecipe | None = Field(default=None, description="trained first, as `distiller train` does")
     frozen: bool = Field(
         default=False,
@@ -101,9 +127,20 @@ class Teacher(Section):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Teacher":
-        if sum(source is not None for source in (self.load, self.file, self.train)) != 1:
-            raise ValueError("expected exactly one of load, file and train")
+        if sum(source is not None for source in (self.load, self.file, self.function, self.train)) != 1:
+            raise ValueError("expected exactly one of load, file, function and train")
+        if "external" in self.model_fields_set and not self.is_external:
+            raise ValueError(
+                "expected external with an .onnx or .tflite file, or a function, and with no other teacher"
+            )
+        if self.frozen and self.is_external:
+            raise ValueError("frozen is of a Keras teacher; one of another framework has nothing to fold")
         return self
+
+    @property
+    def is_external(self) -> bool:
+        """True if the teacher is none of Keras's."""
+        return self.function is not None or (self.file is not None and self.file.lower().endswith((".onnx", ".tflite")))
 
 
 class Cache(Section):

@@ -93,7 +93,7 @@ def _heavier(report: Report, name: str) -> str | None:
     """That a student has more parameters or multiply-adds than its teacher, where it has."""
     student, teacher = _of(report, name)[0], report.teacher
     words = []
-    if student.parameters > teacher.parameters:
+    if teacher.parameters is not None and student.parameters > teacher.parameters:
         words.append(f"{count(student.parameters)} parameters against {count(teacher.parameters)}")
     if student.multiply_adds and teacher.multiply_adds and student.multiply_adds > teacher.multiply_adds:
         words.append(f"{student.multiply_adds / teacher.multiply_adds:.2g} times the multiply-adds")

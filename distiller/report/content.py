@@ -119,13 +119,14 @@ class HeldOut(Section):
 class Teacher(Section):
     """The teacher; its accuracy is a fraction in the students' label space, after the recipe's bridge; None in another.
 
+    `parameters` is None of a teacher of another framework.
     Students with a bridge of their own have the accuracy of theirs. `tflite` are files of the teacher itself, and
     `no_file` says why there is none where one was asked for.
     """
 
     name: str
     accuracy: Share | None
-    parameters: Count
+    parameters: Count | None
     multiply_adds: Count | None
     bridge: str | None = None
     held_out: HeldOut | None = None

@@ -181,7 +181,7 @@ def _teachers(report: Report) -> list[Row]:
             form=FLOAT,
             accuracy=Measure.of([accuracy]),
             agreement=None,
-            bytes=4 * report.teacher.parameters if name == _named(report.teacher) else math.nan,
+            bytes=4 * (report.teacher.parameters or math.nan) if name == _named(report.teacher) else math.nan,
             has_file=False,
             is_teacher=True,
         )

@@ -97,7 +97,7 @@ def heavier(teacher: keras.Model, student: keras.Model, image_shape: tuple[int, 
     """A sentence where a student has more parameters or multiply-adds than its teacher, with what would be lighter."""
     of_teacher, of_student = (_cost(network, image_shape) for network in (teacher, student))
     words = []
-    if of_student[0] > of_teacher[0]:
+    if of_student[0] > of_teacher[0] > 0:  # of a teacher of another framework nothing is known
         words.append(f"{of_student[0]:,} parameters against {of_teacher[0]:,}")
     if of_student[1] and of_teacher[1] and of_student[1] > of_teacher[1]:
         words.append(

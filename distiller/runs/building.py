@@ -6,12 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from distiller import bridges, data, models
+from distiller import bridges, data, models, teachers
 from distiller.data import InOrder, Split
 from distiller.errors import InputError
 from distiller.objectives.table import named
-from distiller.recipes.schema import Data, Network, RunRecipe
+from distiller.recipes.schema import Data, Network, RunRecipe, Teacher
 from distiller.recipes.training import Training
+from distiller.teachers.externals.sources import open_source
 
 
 def check_names(recipe: RunRecipe) -> None:
@@ -24,6 +25,8 @@ def check_names(recipe: RunRecipe) -> None:
         models.check(recipe.teacher.train.model.name, recipe.teacher.train.model.options)
     if recipe.teacher.load:
         models.card(recipe.teacher.load)
+    if recipe.teacher.is_external:
+        open_source(recipe.teacher.file or recipe.teacher.function)
     for arm in recipe.arms.values():
         for objective in arm.objectives.values():
             if isinstance(name := objective.get("name"), str):
@@ -65,6 +68,27 @@ def new_network(network: Network, plan: Training, dataset: data.Dataset) -> kera
     return models.build(
         network.name, len(dataset.classes), dataset.image_shape, dtype=plan.precision, **network.options
     )
+
+
+def external_teacher(section: Teacher, dataset: data.Dataset) -> keras.Model:
+    """The teacher of another framework that a recipe names, for the images of `dataset`."""
+    asked = section.external
+    preprocessing = asked.preprocessing if isinstance(asked.preprocessing, str) else asked.preprocessing.model_dump()
+    teacher = teachers.external(
+        section.file or section.function,
+        dataset.image_shape,
+        image_size=asked.image_size,
+        preprocessing=preprocessing,
+        layout=asked.layout,
+        features=asked.features,
+        probabilities=asked.probabilities,
+    )
+    if asked.classes is not None and len(asked.classes) != teacher.output_shape[-1]:
+        raise InputError(
+            f"teacher.external.classes: expected {teacher.output_shape[-1]} names, as many as the teacher has logits. "
+            f"Received: {len(asked.classes)}"
+        )
+    return teacher
 
 
 def only_labelled(split: Split) -> Split:

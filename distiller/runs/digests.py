@@ -49,6 +49,8 @@ def _files(part: Any) -> Iterator[str]:
         for key, value in part.items():
             if key == "file" and isinstance(value, str):
                 yield value
+            elif key == "function" and isinstance(value, str):
+                yield from models.files_of(value)
             elif key in _NETWORKS and isinstance(value, dict) and isinstance(value.get("name"), str):
                 yield from models.files_of(value["name"])
             else:

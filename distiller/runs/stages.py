@@ -17,7 +17,15 @@ from distiller.recipes.arms import in_order
 from distiller.runs import fit, student_file, teacher_file
 from distiller.runs.before_training import held_out
 from distiller.runs.bridges import RecipeBridges, asked_bridges, bridge_key
-from distiller.runs.building import accuracy, check_names, load_data, logits, new_network, share_right
+from distiller.runs.building import (
+    accuracy,
+    check_names,
+    external_teacher,
+    load_data,
+    logits,
+    new_network,
+    share_right,
+)
 from distiller.runs.folder import RunFolder, write_json
 from distiller.runs.profiling import explain
 from distiller.runs.students import StudentTrainer
@@ -80,7 +88,7 @@ class RunStages:
         self.recipe, self.reporter, self.data_dir = recipe, reporter, data_dir
         # First the checks that need no images, whose reading may take minutes.
         check_names(recipe)
-        if recipe.teacher.file:
+        if recipe.teacher.file and not recipe.teacher.is_external:
             self.teacher  # noqa: B018  opened
         self.dataset = dataset or load_data(recipe.data, data_dir)
         # The files of students hold them, and are made after the training.
@@ -176,6 +184,8 @@ class RunStages:
         source = self.recipe.teacher
         if source.load:
             return models.load(source.load, dtype=models.card(source.load)["recipe"]["training"]["precision"])
+        if source.is_external:
+            return external_teacher(source, self.dataset)
         return teachers.load(source.file or self.folder.path / "teacher.keras")
 
     def _teacher_classes(self) -> list[str] | None:
@@ -184,6 +194,8 @@ class RunStages:
             return models.card(source.load)["classes"]
         if source.train:
             return list(self.teacher_data.classes)
+        if source.external.classes:
+            return source.external.classes
         return None
 
     def _student(self, name: str, seed: int) -> keras.Model:
@@ -210,6 +222,8 @@ class RunStages:
     def _export_teacher(self, _: Path) -> dict[str, Any]:
         if self._bridged_teacher is None:
             return {"refused": "There is no file of the teacher, which has other classes than its students."}
+        if self.recipe.teacher.is_external:
+            return {"refused": "There is no file made of the teacher, which is none of Keras's."}
         self.reporter.say("convert the teacher")
         plan = self.recipe.export
         schemes = list(plan.schemes)

@@ -50,8 +50,9 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
         "teacher": {
             "name": recipe.teacher.load or teacher.name,
             "accuracy": None if not own or None in own else statistics.fmean(own),
-            "parameters": models.parameters(teacher),
-            "multiply_adds": models.multiply_adds(teacher, dataset.image_shape),
+            # Of a teacher of another framework neither is known.
+            "parameters": models.parameters(teacher) or None,
+            "multiply_adds": models.multiply_adds(teacher, dataset.image_shape) or None,
             "bridge": recipe.bridge.name if recipe.bridge else "none",
             "held_out": _held_out(recipe, folder),
             **_teacher_file(recipe, folder),

@@ -49,13 +49,13 @@ class Preparation:
                     f"Expected preprocessing as a name or {{mean, std}}. Received: keys {sorted(preprocessing)}"
                 )
             mean, std = preprocessing["mean"], preprocessing["std"]
-        numbers = [tuple(np.atleast_1d(np.asarray(value, "float64")).tolist()) for value in (mean, std)]
-        if any(len(each) not in (1, channels) for each in numbers) or 0 in numbers[1]:
+        means, stds = (tuple(np.atleast_1d(np.asarray(value, "float64")).tolist()) for value in (mean, std))
+        if not {len(means), len(stds)} <= {1, channels} or 0 in stds:
             raise InputError(
                 f"Expected a mean and a std other than 0, one number or one for each of {channels} channels. "
                 f"Received: mean={mean}, std={std}"
             )
-        return cls(*numbers, layout)
+        return cls(means, stds, layout)
 
     @property
     def is_raw(self) -> bool:

@@ -174,6 +174,7 @@ class ExternalOutputs(keras.layers.Layer):
         import tensorflow as tf
 
         found = tf.numpy_function(self.outputs_of, [resized], ["float32"] * len(self._shapes))
+        found = [found] if tf.is_tensor(found) else list(found)  # one output alone is no list where it runs at once
         for tensor, shape in zip(found, self._shapes, strict=True):
             tensor.set_shape((images.shape[0], *shape))
         return found
