@@ -14,6 +14,7 @@ from distiller.errors import InputError
 if TYPE_CHECKING:
     from distiller.teachers.caching.cache import Cache
     from distiller.teachers.caching.caches import Caches
+    from distiller.teachers.stored_outputs import OutputsOfSplit
 
 
 class Batches(keras.utils.PyDataset):
@@ -38,7 +39,8 @@ class Batches(keras.utils.PyDataset):
         augmentation: random views; none by default.
         views: seed of the augmentation; by default `seed`.
         cycle: passes over the data after which the views repeat, not the shuffle; never by default.
-        taught: a `distiller.teachers.Cache` of these images in these views, or the `Caches` of several teachers.
+        taught: a `distiller.teachers.Cache` of these images in these views, the `Caches` of several teachers, or
+            `StoredOutputs.of(split)`.
         mixing: `MixUp` or `CutMix` of the images of a batch; none by default.
         classes: their number, where images are mixed.
         ids: whether batches say which samples they hold.
@@ -58,7 +60,7 @@ class Batches(keras.utils.PyDataset):
         augmentation: Augmentation | None = None,
         views: int | None = None,
         cycle: int | None = None,
-        taught: "Cache | Caches | None" = None,
+        taught: "Cache | Caches | OutputsOfSplit | None" = None,
         mixing: Mixing | None = None,
         classes: int | None = None,
         ids: bool = False,

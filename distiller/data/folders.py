@@ -168,5 +168,7 @@ def _read_classes(
             wanted = "1 image" if fewest == 1 else f"{fewest} images"
             raise InputError(f"Expected at least {wanted} in {str(folder / name)!r}. Received: {received}")
     paths = [path for images, _ in found for path in images]
-    keys = np.array([_key(path.relative_to(folder).as_posix(), seed) for path in paths], "uint64")
-    return Split(photos.read(paths, image_size, f"read {folder.name}"), labels), keys, classes
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    keys = np.array([_key(name, seed) for name in names], "uint64")
+    images = photos.read(paths, image_size, f"read {folder.name}")
+    return Split(images, labels, np.array(names, object)), keys, classes

@@ -13,10 +13,14 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Split:
-    """Images, uint8 (n, height, width, channels), and labels, int32 (n,); −1 marks an unlabelled image."""
+    """Images, uint8 (n, height, width, channels), and labels, int32 (n,); −1 marks an unlabelled image.
+
+    `names` (n,) are those of the images in their folder; by default their numbers, from 0.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    names: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or len(self.images) != len(self.labels):
@@ -24,6 +28,8 @@ class Split:
                 "Expected images of shape (n, height, width, channels) and as many labels. "
                 f"Received: images {self.images.shape}, labels {self.labels.shape}"
             )
+        if self.names is not None and len(self.names) != len(self.labels):
+            raise InputError(f"Expected a name for each of {len(self.labels)} images. Received: {len(self.names)}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -35,7 +41,14 @@ class Split:
 
     def take(self, indices: np.ndarray) -> "Split":
         """The samples at `indices`, in that order."""
-        return Split(self.images[indices], self.labels[indices])
+        return Split(self.images[indices], self.labels[indices], self._names()[indices])
+
+    def known_names(self) -> list[str]:
+        """Names of all images: paths in their folder, or numbers in the data that they came from."""
+        return [str(name) for name in self._names()]
+
+    def _names(self) -> np.ndarray:
+        return np.arange(len(self)) if self.names is None else self.names
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,7 @@ class Dataset:
         def pick(split: Split) -> Split:
             labels = np.where(split.labels == UNLABELLED, UNLABELLED, codes[split.labels])
             kept = labels != UNLABELLED
-            return Split(split.images[kept], labels[kept])
+            return replace(split.take(np.flatnonzero(kept)), labels=labels[kept])
 
         return replace(
             self,
@@ -138,7 +151,7 @@ def hide_labels(
     kept = _stratified(split.labels, lambda n: per_class or max(1, round((fraction or 0) * n)), order)
     if drop:
         return split.take(np.flatnonzero(kept))
-    return Split(split.images, np.where(kept, split.labels, UNLABELLED).astype("int32"))
+    return replace(split, labels=np.where(kept, split.labels, UNLABELLED).astype("int32"))
 
 
 def _drawn(count: int, seed: int) -> np.ndarray:

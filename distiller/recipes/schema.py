@@ -119,6 +119,10 @@ class Teacher(Section):
         default=None, description="file.py:function of a float32 array of images, which returns logits (n, classes)"
     )
     external: External = Field(default=External(), description="of an .onnx or .tflite file, or a function")
+    outputs: str | None = Field(
+        default=None, description="an .npz or .csv file of outputs that were computed elsewhere, by names of images"
+    )
+    probabilities: bool = Field(default=False, description="`outputs` holds these; their logarithm is taken")
     train: TrainRecipe | None = Field(default=None, description="trained first, as `distiller train` does")
     frozen: bool = Field(
         default=False,
@@ -127,9 +131,14 @@ class Teacher(Section):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Teacher":
-        if sum(source is not None for source in (self.load, self.file, self.function, self.train)) != 1:
-            raise ValueError("expected exactly one of load, file, function and train")
-        if "external" in self.model_fields_set and not self.is_external:
+        sources = (self.load, self.file, self.function, self.outputs, self.train)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("expected exactly one of load, file, function, outputs and train")
+        if self.probabilities and self.outputs is None:
+            raise ValueError("expected probabilities with outputs, or in external of a file or function")
+        if self.frozen and self.outputs is not None:
+            raise ValueError("frozen is of a Keras teacher; outputs of a file are not computed")
+        if self.external != External() and not self.is_external:
             raise ValueError(
                 "expected external with an .onnx or .tflite file, or a function, and with no other teacher"
             )
@@ -210,6 +219,10 @@ class RunRecipe(Section):
             _check_name(name)
             _check_plan(name, arm.training, self.plan)
         in_order(self.arms)
+        if self.teacher.outputs is not None:
+            bridged = [self.bridge, *(bridge for name in self.arms for bridge in self.bridges_of(name).values())]
+            if self.cache is not None or any(bridge is not None for bridge in bridged):
+                raise ValueError("expected no bridge and no cache with teacher.outputs, which are stored already")
         for name, arm in self.arms.items():
             if arm.start and self.plan(name).precision != self.plan(arm.start).precision:
                 raise ValueError(

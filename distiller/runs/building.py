@@ -52,7 +52,7 @@ def grouped(dataset: data.Dataset, groups: bridges.ClassMap) -> data.Dataset:
 
     def relabelled(split: Split) -> Split:
         labels = groups.relabel(split.labels)
-        return Split(split.images[labels >= 0], labels[labels >= 0])
+        return replace(split.take(np.flatnonzero(labels >= 0)), labels=labels[labels >= 0])
 
     return replace(
         dataset,

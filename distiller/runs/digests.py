@@ -47,7 +47,7 @@ def _files(part: Any) -> Iterator[str]:
     """The paths that a recipe names: wherever a section of it says `file`, and where a network is named by one."""
     if isinstance(part, dict):
         for key, value in part.items():
-            if key == "file" and isinstance(value, str):
+            if key in ("file", "outputs") and isinstance(value, str):
                 yield value
             elif key == "function" and isinstance(value, str):
                 yield from models.files_of(value)

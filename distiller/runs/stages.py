@@ -90,6 +90,7 @@ class RunStages:
         check_names(recipe)
         if recipe.teacher.file and not recipe.teacher.is_external:
             self.teacher  # noqa: B018  opened
+        self.stored  # noqa: B018  opened
         self.dataset = dataset or load_data(recipe.data, data_dir)
         # The files of students hold them, and are made after the training.
         class_names.check(self.dataset.classes, recipe.data.name)
@@ -169,7 +170,7 @@ class RunStages:
             frozen=self.recipe.teacher.frozen,
             checked_on=held,
         )
-        return StudentTrainer(self.recipe, self.dataset, teacher, bridges, self.reporter)
+        return StudentTrainer(self.recipe, self.dataset, teacher, bridges, self.reporter, stored=self.stored)
 
     @cached_property
     def teacher_data(self) -> data.Dataset:
@@ -186,7 +187,15 @@ class RunStages:
             return models.load(source.load, dtype=models.card(source.load)["recipe"]["training"]["precision"])
         if source.is_external:
             return external_teacher(source, self.dataset)
+        if self.stored:
+            return self.stored.network(self.dataset.image_shape)
         return teachers.load(source.file or self.folder.path / "teacher.keras")
+
+    @cached_property
+    def stored(self) -> teachers.StoredOutputs | None:
+        """The teacher's outputs, where the recipe names a file of them."""
+        source = self.recipe.teacher
+        return teachers.StoredOutputs(source.outputs, probabilities=source.probabilities) if source.outputs else None
 
     def _teacher_classes(self) -> list[str] | None:
         source = self.recipe.teacher
@@ -194,6 +203,8 @@ class RunStages:
             return models.card(source.load)["classes"]
         if source.train:
             return list(self.teacher_data.classes)
+        if self.stored:
+            return self.stored.classes
         if source.external.classes:
             return source.external.classes
         return None
@@ -220,6 +231,8 @@ class RunStages:
         self.folder.once(f"export-{name}-{seed}", work)
 
     def _export_teacher(self, _: Path) -> dict[str, Any]:
+        if self.stored:
+            return {"refused": "There is no file of the teacher, of which outputs alone are known."}
         if self._bridged_teacher is None:
             return {"refused": "There is no file of the teacher, which has other classes than its students."}
         if self.recipe.teacher.is_external:

@@ -36,6 +36,7 @@ class StudentTrainer:
         teacher: in its own classes.
         run_bridges: the recipe's bridges.
         reporter: where progress is shown.
+        stored: the teacher's outputs, where these alone are known of it; `teacher` is then a stand-in.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class StudentTrainer:
         teacher: keras.Model,
         run_bridges: RecipeBridges,
         reporter: Reporter,
+        stored: teachers.StoredOutputs | None = None,
     ):
         self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
-        self.bridges, self.reporter = run_bridges, reporter
+        self.bridges, self.reporter, self.stored = run_bridges, reporter, stored
 
     @cached_property
     def _inference_teacher(self) -> keras.Model:
@@ -67,6 +69,8 @@ class StudentTrainer:
                 wanted = self.recipe.bridges_of(name)
                 distiller = self._new_distiller(name, teacher, student, self.bridges.rehearsed(wanted, teacher))
                 images = self._images(name, self.recipe.seeds[0])
+                if self.stored:
+                    self.stored.of(images).match(distiller.teachers, distiller.pairing.layers)
                 for key, objective in distiller.objectives.items():
                     if objective.teacher_layer is None and objective.needs_teacher and not is_bridge(wanted[key]):
                         self.bridges.check_alike(key)
@@ -108,6 +112,8 @@ class StudentTrainer:
             model = self._new_distiller(name, teacher, student, bridge)
             options["ids"] = any(objective.needs_ids for objective in model.objectives.values())
             passes = self._batches(plan, images, seed).passes(plan.epochs)
+            if self.stored:
+                options["taught"] = self.stored.of(images)
             if self.recipe.cache:
                 caches = TeacherCaches(self.recipe.cache, folder.path / "cache", self.reporter)
                 outputs = cached_outputs(self.recipe, name, seed)
@@ -146,8 +152,10 @@ class StudentTrainer:
         return self.bridges.of(self.recipe.bridges_of(name), self._stage_of_bridge(seed, folder))
 
     def reference(self, name: str, seed: int, folder: RunFolder) -> keras.Model | None:
-        """The teacher behind an arm's bridge, in the student's classes; None where it keeps its own."""
+        """The teacher behind an arm's bridge, in the student's classes; None where it has its own or cannot be run."""
         section = self.recipe.bridge_of(name)
+        if self.stored:
+            return None  # it can be asked about no other images
         if not self._has_student_classes(section, self.teacher):
             return None
         bridge = self.bridges.of({"reference": section}, self._stage_of_bridge(seed, folder))["reference"]

@@ -13,6 +13,7 @@ from distiller.teachers.generations import born_again
 from distiller.teachers.loading import load
 from distiller.teachers.mean_teacher import MeanTeacher
 from distiller.teachers.mutual import Mutual
+from distiller.teachers.stored_outputs import StoredOutputs
 from distiller.teachers.virtual import Virtual
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MeanTeacher",
     "Member",
     "Mutual",
+    "StoredOutputs",
     "Virtual",
     "born_again",
     "diagnose",

@@ -101,7 +101,7 @@ def test_a_key_that_excludes_another():
         "Take the other away with labels.per_class=null"
     )
     assert problem("teacher.load=wide_cifar100").endswith(
-        "expected exactly one of load, file and train. Received: load and train. "
+        "expected exactly one of load, file, function, outputs and train. Received: load and train. "
         "Take the other away with teacher.train=null"
     )
     assert problem("teacher.train=null").endswith("Received: none of them")

@@ -37,7 +37,7 @@ def test_changes_are_read_as_yaml():
         ("bridge.training.cop=1", "Unknown key 'cop'. Did you mean 'crop'"),
         ("arms.distilled.weigts={}", "Unknown key 'weigts'. Did you mean 'weights'"),
         ("bridge.name=foo", "Known: auxiliary_head, class_map, ensemble, fine_tune"),
-        ("teacher.load=null", "exactly one of load, file and train"),
+        ("teacher.load=null", "exactly one of load, file, function, outputs and train"),
         ("labels.per_class=3", "one of fraction and per_class"),
         ("seeds=[1, 1]", "no seed twice"),
         ("seeds=[-1]", "seeds.0: input should be greater than or equal to 0. Received: -1"),

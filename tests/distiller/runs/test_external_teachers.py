@@ -104,7 +104,7 @@ def test_the_command_takes_one(colours, tmp_path):
         ("{function: 'none.py:answer'}", "The Python file 'none.py' does not exist"),
         ("{file: t.keras, external: {image_size: 8}}", "expected external with an .onnx or .tflite file"),
         ("{file: t.onnx, frozen: true}", "frozen is of a Keras teacher"),
-        ("{file: t.onnx, function: 'a.py:b'}", "expected exactly one of load, file, function and train"),
+        ("{file: t.onnx, function: 'a.py:b'}", "expected exactly one of load, file, function, outputs and train"),
         ("{file: t.onnx, external: {preprocessing: imagenet}}", "preprocessing"),
     ],
 )
