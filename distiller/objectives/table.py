@@ -15,6 +15,8 @@ OBJECTIVES: dict[str, type[Objective]] = {}
 ALIASES = {
     "kd": "hinton",
     "dkd": "decoupled",
+    "rld": "refined",
+    "abkd": "alpha_beta",
     "at": "attention",
     "nst": "neuron_selectivity",
     "vid": "variational_information",

@@ -83,6 +83,27 @@ def multi_level(teacher, student, labels, temperatures=(2.0, 3.0, 4.0, 5.0, 6.0)
     return loss
 
 
+def refined(teacher, student, labels, alpha=1.0, beta=8.0, temperature=4.0):
+    """2408.07703, equations 4 to 10: confidence of the label, and the classes that the teacher ranks below it."""
+    losses = []
+    for sample, (t, s) in enumerate(zip(teacher, student, strict=True)):
+        p, q = probabilities(t, temperature), probabilities(s, temperature)
+        label = int(labels[sample])
+        confidence = entropy([p.max(), 1 - p.max()], [q[label], 1 - q[label]])
+        below = [c for c in range(len(p)) if t[c] < t[label]]
+        correlation = entropy(p[below] / p[below].sum(), q[below] / q[below].sum()) if below else 0.0
+        losses.append(temperature**2 * (alpha * confidence + beta * correlation))
+    return np.array(losses)
+
+
+def alpha_beta(teacher, student, labels, alpha=0.8, beta=0.3, temperature=4.0):
+    """2505.04560, the α-β-divergence, term by term as it is defined."""
+    p, q = probabilities(teacher, temperature), probabilities(student, temperature)
+    total = alpha + beta
+    terms = p**alpha * q**beta - alpha / total * p**total - beta / total * q**total
+    return -terms.sum(axis=-1) / (alpha * beta)
+
+
 # Name in the table of objectives → its reference.
 REFERENCES = {
     "hinton": hinton,
@@ -93,4 +114,6 @@ REFERENCES = {
     "wttm": wttm,
     "standardized": standardized,
     "multi_level": multi_level,
+    "refined": refined,
+    "alpha_beta": alpha_beta,
 }

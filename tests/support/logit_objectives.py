@@ -18,6 +18,8 @@ CONFIGS = {
     "wttm": lambda t: {"temperature": max(1.0, t)},
     "standardized": lambda t: {"objective": {"name": "hinton", "temperature": t}},
     "multi_level": lambda t: {"temperatures": [t, 2 * t]},
+    "refined": lambda t: {"alpha": 1.5, "beta": 3.0, "temperature": t},
+    "alpha_beta": lambda t: {"alpha": 0.7, "beta": 0.4, "temperature": t},
 }
 REFERENCE_CONFIGS = {**CONFIGS, "standardized": lambda t: {"temperature": t}}
 NAMES = list(logits.OBJECTIVES)

@@ -1,9 +1,11 @@
 """Objectives that compare logits."""
 
+from distiller.objectives.logits.alpha_beta_divergence import AlphaBeta, alpha_beta
 from distiller.objectives.logits.decoupled_knowledge import Decoupled, decoupled
 from distiller.objectives.logits.logit_regression import MeanSquaredLogits, mean_squared_logits
 from distiller.objectives.logits.logit_standardization import Standardized, standardized
 from distiller.objectives.logits.multi_level_logits import MultiLevel, multi_level
+from distiller.objectives.logits.refined_logits import Refined, refined
 from distiller.objectives.logits.row_column_correlation import Dist, dist
 from distiller.objectives.logits.soft_targets import Hinton, hinton
 from distiller.objectives.logits.transformed_teacher import TTM, ttm
@@ -14,17 +16,21 @@ __all__ = [
     "OBJECTIVES",
     "TTM",
     "WTTM",
+    "AlphaBeta",
     "Decoupled",
     "Dist",
     "Hinton",
     "MeanSquaredLogits",
     "MultiLevel",
+    "Refined",
     "Standardized",
+    "alpha_beta",
     "decoupled",
     "dist",
     "hinton",
     "mean_squared_logits",
     "multi_level",
+    "refined",
     "standardized",
     "ttm",
     "wttm",
@@ -39,4 +45,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "wttm": WTTM,
     "standardized": Standardized,
     "multi_level": MultiLevel,
+    "refined": Refined,
+    "alpha_beta": AlphaBeta,
 }

@@ -5,14 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from distiller.errors import InputError
 from distiller.networks.scheduled import Number
 from distiller.objectives.logits.checks import not_negative, several_classes
+from distiller.objectives.logits.targets import NOWHERE, all_targets
 from distiller.objectives.objective import kl_divergence, log_softmax
 from distiller.objectives.softened import Softened
-
-# A log-probability of classes that are left out: its exp is 0, and unlike −inf it has finite differences.
-NOWHERE = -1e9
 
 
 def decoupled(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0):
@@ -48,26 +45,9 @@ def decoupled(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8
     """
     several_classes(teacher, student)
     log_p, log_q = log_softmax(teacher, temperature), log_softmax(student, temperature)
-    target = _targets(labels, log_p)
+    target = all_targets(labels, log_p)
     between, among = (_split(log_p, target), _split(log_q, target)), (_others(log_p, target), _others(log_q, target))
     return temperature**2 * (alpha * kl_divergence(*between) + beta * kl_divergence(*among))
-
-
-def _targets(labels, log_p):
-    """Mask of the target classes, bool (batch, classes)."""
-    classes = log_p.shape[-1]
-    likeliest = ops.equal(ops.arange(classes), ops.cast(ops.argmax(log_p, axis=-1, keepdims=True), "int32"))
-    if labels is None:
-        return likeliest
-    labels = ops.convert_to_tensor(labels)
-    shape = tuple(labels.shape)
-    if len(shape) == 2 and shape[-1] == classes:
-        named = ops.cast(labels, "float32") > 1 / classes
-    elif len(shape) == 1 or (len(shape) == 2 and shape[-1] == 1):
-        named = ops.equal(ops.arange(classes), ops.cast(ops.reshape(labels, (-1, 1)), "int32"))
-    else:
-        raise InputError(f"Expected labels of shape (batch,) or (batch, {classes}). Received: labels of shape {shape}")
-    return ops.where(ops.any(named, axis=-1, keepdims=True), named, likeliest)
 
 
 def _split(log_p, target):

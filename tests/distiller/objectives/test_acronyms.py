@@ -11,6 +11,8 @@ from distiller.objectives.table import named
 PAPERS = {
     "kd": "1503.02531",
     "dkd": "2203.08679",
+    "rld": "2408.07703",
+    "abkd": "2505.04560",
     "at": "1612.03928",
     "nst": "1707.01219",
     "vid": "1904.05835",
@@ -48,7 +50,9 @@ def test_arguments_go_to_the_method():
 
 @pytest.mark.parametrize("name", ["dkdd", "DKD", None, 3])
 def test_unknown_name_lists_acronyms_too(name):
-    with pytest.raises(InputError, match=r"Unknown objective .* Known: ab, activation_boundaries, at, .*dkd"):
+    with pytest.raises(
+        InputError, match=r"Unknown objective .* Known: ab, abkd, activation_boundaries, alpha_beta, at, .*dkd"
+    ):
         objectives.get({"name": name})
 
 

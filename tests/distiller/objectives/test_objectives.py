@@ -22,6 +22,7 @@ NOT_ZERO_AT_EQUALITY = {
     "knowledge_review",  # always has its fusion
     "overhaul",  # compares with what the margin leaves of the teacher
     "projector",  # always has a projector
+    "refined",  # corrects a teacher that is wrong
     "singular_vectors",  # compares correlations of different layers' vectors
     "ttm",  # 0 where the student is the transformed teacher
     "variational_information",  # the variance is part of it
