@@ -6,9 +6,11 @@ from distiller.models.fusing import fuse
 from distiller.models.logits_head import logits_of
 from distiller.models.trained import card, load, packaged
 from distiller.models.zoo import ZOO, names
+from distiller.networks.adapting import adapted
 
 __all__ = [
     "ZOO",
+    "adapted",
     "build",
     "card",
     "check",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from distiller.errors import InputError
+from distiller.networks.adapting import AdaptImages
 
 
 def prepared(images: keras.KerasTensor, preprocessing: keras.Layer | None, number: int) -> keras.KerasTensor:
@@ -41,7 +42,7 @@ def resized(images: keras.KerasTensor, shape: Sequence[int | None], number: int)
             f"Member {number} takes inputs of shape {wanted} and is shown {found}. Only height and width are resized: "
             "pass a `preprocessing` for the rest"
         )
-    return keras.layers.Resizing(*wanted[:2], antialias=True, dtype="float32", name=f"resizing{number}")(images)
+    return AdaptImages(*wanted[:2], None, name=f"resizing{number}")(images)
 
 
 def _fits(found: tuple, wanted: tuple) -> bool:
