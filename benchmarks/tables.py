@@ -27,7 +27,7 @@ from benchmarks.documents import (
     step_cost,
     verdicts,
 )
-from benchmarks.files import litert_agreement, zoo_agreement
+from benchmarks.files import litert_agreement, mlperf_tiny, zoo_agreement
 from benchmarks.results import lines
 from benchmarks.shell import command, option, progress
 from benchmarks.speed import (
@@ -51,6 +51,7 @@ TABLES = (
     fused,
     growth,
     litert_agreement,
+    mlperf_tiny,
     networks,
     quantization,
     side_by_side_saving,

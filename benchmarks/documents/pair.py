@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks import experiments
 from benchmarks.documents.arms import deviations_in_words, gain
 from benchmarks.documents.comparison import BASELINE, interval_in_words, wall_time
+from benchmarks.files import mlperf_tiny
 from benchmarks.results import lines
 from distiller.report.markdown_table import Row, markdown_table
 from distiller.report.measure import Measure, milliseconds, percent
@@ -17,7 +18,7 @@ def table(name: str) -> str:
     """Markdown table of an experiment: a row per variant and student, in percent, and a sentence per variant.
 
     Seeds may have been run on several machines, with other times and another converter: bytes and milliseconds are
-    those of the last seed's file.
+    those of the last seed's file. Below students of CIFAR-10 stand MLPerf Tiny's files, where they are recorded.
     """
     recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     rows: list[Row] = []
@@ -29,6 +30,8 @@ def table(name: str) -> str:
         shown += [(found[-1]["seed"], file["device"]) for found in arms.values() for file in _files(found[-1])]
         if {"hard_labels", "distilled"} <= arms.keys():
             sentences.append(_sentence(variant, arms["hard_labels"], arms["distilled"]))
+    data = experiments.read(name).recipe_of(next(iter(experiments.read(name).variants)), tiny=False).data
+    rows += [_row_beside(row) for row in mlperf_tiny.rows_beside() if data.name == "cifar10"]
     if shown:
         places = " and ".join(dict.fromkeys(f"seed {seed} on {device}" for seed, device in shown))
         sentences.append(f"- Bytes and milliseconds are those of the files of {places}, one thread.")
@@ -49,6 +52,11 @@ def _sentence(variant: str, alone: list[dict[str, Any]], taught: list[dict[str, 
         f"Every student: {budget['steps']:,} steps of {budget['batch_size']} images."
         f"{wall_time({BASELINE: alone, 'distilled': taught})}"
     )
+
+
+def _row_beside(row: Row) -> Row:
+    network, of_float, of_int8, size = row
+    return ("50,000 labelled images", f"{network}, hard labels", of_float, of_int8, "", size, "", "their file")
 
 
 def _mean(found: list[dict[str, Any]]) -> float:
