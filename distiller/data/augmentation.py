@@ -6,46 +6,103 @@ a view can therefore be stored, and belongs to exactly the view that a student s
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from distiller.data.keras_layers import KerasViews
 from distiller.errors import InputError
 
+# The first three numbers of a view are for the shift and the mirror, whatever layers come after them.
+_SHIFT_AND_MIRROR = 3
+# A key that neither the shuffle nor mixtures nor the shift have: their second words are 2⁶³, 2⁶² and 0 and more.
+_KEY_OF_LAYERS = 2**61
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Augmentation:
-    """Shift by up to `crop` pixels with zero padding, and mirror left to right with `flip`.
+    """Shift by up to `crop` pixels with zero padding, mirror left to right with `flip`, then layers of Keras.
+
+    Args:
+        crop: pixels.
+        flip: whether half of the views are mirrored.
+        layers: `keras.layers.Random…`, `RandAugment`, `AugMix` and the like: one, a `keras.Sequential`, a sequence of
+            them or of their names with arguments, as `distiller.data.keras_layers.KerasViews` takes them. What they
+            draw comes from the same keys; a `seed` of their own does not count.
+
+    Raises:
+        InputError: an impossible number or layer.
 
     >>> from distiller.data import Augmentation
     >>> Augmentation(crop=4, flip=True)
     Augmentation(crop=4, flip=True)
+    >>> views = Augmentation(layers=[{"name": "RandomRotation", "factor": 0.1}])
+    >>> images = np.zeros((2, 8, 8, 3), "uint8")
+    >>> views(images, views.draws(seed=0, turn=0, samples=2)).shape
+    (2, 8, 8, 3)
     """
 
     crop: int = 0
     flip: bool = False
+    layers: Any = None
 
     def __post_init__(self) -> None:
         if self.crop < 0:
             raise InputError(f"Invalid value for `crop`. Expected 0 or more pixels. Received: crop={self.crop}")
+        views = self.layers
+        if views is not None and not isinstance(views, KerasViews):
+            views = KerasViews(views)
+        object.__setattr__(self, "layers", views if views is not None and views.layers else None)
+
+    def __repr__(self) -> str:
+        # Caches are known by it: without layers it is what it was before there were any.
+        more = f", layers={self.layers!r}" if self.layers else ""
+        return f"{type(self).__name__}(crop={self.crop!r}, flip={self.flip!r}{more})"
 
     def draws(self, seed: int, turn: int, samples: int) -> np.ndarray:
-        """Uniform numbers (samples, 3): the rows of pass `turn` over the data; row i depends on i alone."""
+        """Random numbers of the views of pass `turn` over the data, (samples, 3 and more); row i depends on i alone.
+
+        The first three of a row are uniform between 0 and 1, the others, float64, whole numbers for the layers.
+        """
         key = np.array([seed, turn], np.uint64)
-        return np.random.Generator(np.random.Philox(key=key)).random((samples, 3), dtype=np.float32)
+        uniform = np.random.Generator(np.random.Philox(key=key)).random((samples, _SHIFT_AND_MIRROR), dtype=np.float32)
+        if not self.layers:
+            return uniform
+        key = np.array([seed, _KEY_OF_LAYERS + turn], np.uint64)
+        words = np.random.Generator(np.random.Philox(key=key)).integers(0, 2**31, (samples, self.layers.words()))
+        return np.concatenate([uniform.astype("float64"), words], axis=1)
 
     def __call__(self, images: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        """Views of `images` (n, h, w, c), as `draws` (n, 3) say; of the same shape and dtype."""
+        """Views of `images` (n, h, w, c), as `draws` say; of the same shape, and without layers of the same dtype."""
+        images = self._shifted_and_mirrored(images, draws, 0)
+        return self.layers(images, draws[:, _SHIFT_AND_MIRROR:])[0] if self.layers else images
+
+    def with_masks(self, images: np.ndarray, masks: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Views of `images`, as a call gives them, and of the class of each of their pixels, which moves with them.
+
+        Args:
+            images: (n, h, w, c).
+            masks: whole numbers (n, h, w) from −1, which says that no class is known: also of pixels from outside.
+            draws: as `draws` gives them.
+        """
+        images = self._shifted_and_mirrored(images, draws, 0)
+        masks = self._shifted_and_mirrored(masks[..., None], draws, -1)[..., 0]
+        if self.layers:
+            images, masks = self.layers(images, draws[:, _SHIFT_AND_MIRROR:], masks)
+        return images, masks
+
+    def _shifted_and_mirrored(self, images: np.ndarray, draws: np.ndarray, outside: int) -> np.ndarray:
         if self.crop:
-            images = _shift(images, self.crop, draws[:, 0], draws[:, 1])
+            images = _shift(images, self.crop, draws[:, 0], draws[:, 1], outside)
         if self.flip:
             mirrored = (draws[:, 2] < 0.5)[:, None, None, None]
             images = np.where(mirrored, images[:, :, ::-1], images)
         return images
 
 
-def _shift(images: np.ndarray, pad: int, down: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _shift(images: np.ndarray, pad: int, down: np.ndarray, right: np.ndarray, outside: int) -> np.ndarray:
     height, width = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=outside)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
     rows, columns = (np.minimum((u * (2 * pad + 1)).astype(int), 2 * pad) for u in (down, right))
     return np.moveaxis(windows[np.arange(len(images)), rows, columns], 1, -1)

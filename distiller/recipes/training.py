@@ -1,8 +1,11 @@
 """Base of every section of a recipe, and the budget of a training."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from distiller.data.augmentation import Augmentation
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -102,6 +105,11 @@ class Training(Section):
     precision: Precision = "float32"
     crop: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
+    augmentation: list[dict[str, Any]] = Field(
+        default=[],
+        description="layers of Keras after crop and flip, each by its name with its arguments, such as "
+        "[{name: RandomRotation, factor: 0.05}, {name: RandAugment}]; teacher and student see the same views",
+    )
     steps_per_epoch: Count | None = Field(default=None, description="by default one pass over all training images")
     mixing: Mixing | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -130,6 +138,7 @@ class Training(Section):
             raise ValueError(f"expected drops one after another, the first after the warm-up. Received: {places}")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("expected one of clip_norm and clip_value")
+        self.views()  # which says what is wrong with its layers
         if self.dot is not None and self.optimizer != "sgd":
             raise ValueError(f"expected one of dot and optimizer {self.optimizer}: DOT is an optimizer in place of SGD")
         if self.optimizer == "adamw" and "learning_rate" not in self.model_fields_set:
@@ -140,3 +149,17 @@ class Training(Section):
                 f"{self.momentum}"
             )
         return self
+
+    def views(self) -> "Augmentation":
+        """Random views of the training.
+
+        Raises:
+            ValueError: `augmentation` names no layers of Keras, or with arguments that they do not take.
+        """
+        from distiller.data.augmentation import Augmentation
+        from distiller.errors import InputError
+
+        try:
+            return Augmentation(self.crop, self.flip, self.augmentation or None)
+        except InputError as error:
+            raise ValueError(f"augmentation: {error}") from error

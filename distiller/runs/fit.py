@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from distiller.data import Augmentation, Batches, CutMix, InOrder, MixUp, Replay, Split
+from distiller.data import Batches, CutMix, InOrder, MixUp, Replay, Split
 from distiller.data.mixing import Mixing
 from distiller.errors import InputError, WorkError
 from distiller.networks.internals import index_in, trained_by
@@ -176,7 +176,7 @@ def views(plan: Training, train: Split, *, samples: int, seed: int, **options: A
         plan.batch_size,
         seed=seed,
         steps=steps_an_epoch(plan, samples),
-        augmentation=Augmentation(plan.crop, plan.flip),
+        augmentation=plan.views(),
         mixing=mixing(plan),
         **options,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from distiller import data, teachers
+from distiller import teachers
 from distiller.data import Split
 from distiller.objectives import Objective
 from distiller.recipes import RunRecipe
@@ -89,11 +89,13 @@ class TeacherCaches:
             plan.crop,
             plan.flip,
             layers,
+            # Named by no cache of a plan without them, whose folders are those of before.
+            *([plan.augmentation] if plan.augmentation else []),
         ]
         place = self.folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
         section = self.section
         cache = teachers.Cache(place, distiller.teachers[first], layers, dtype=section.dtype, top_k=section.top_k)
-        views = data.Augmentation(plan.crop, plan.flip)
+        views = plan.views()
         with self.reporter.task(f"teacher outputs for {title}", passes * len(images)) as task:
             return cache.build(images, views, seed=section.views, passes=passes, progress=task.advance_to)
 
