@@ -115,12 +115,13 @@ def after_names(recipe, data_dir: Path | None):
         InputError: one of them is not, or is no network; or the images cannot be read.
     """
     from distiller import teachers
-    from distiller.runs.building import check_names, load_data
+    from distiller.runs.building import check_names
+    from distiller.runs.views import load_views
 
     check_names(recipe)
     if recipe.teacher.file and not recipe.teacher.is_external:
         teachers.load(recipe.teacher.file)
-    return load_data(recipe.data, data_dir)
+    return load_views(recipe, data_dir)
 
 
 def size_for(model: Path | str, size: int | None, data: str | None = None) -> tuple[int, int]:

@@ -77,16 +77,13 @@ def _in_size(recipe: RunRecipe, name: str) -> RunRecipe:
     if wanted is None or wanted == data.image_size or not Path(data.name).is_dir():
         return recipe
     if "image_size" in data.model_fields_set:
-        raise InputError(
-            f"Recipe {name!r}: data.image_size: expected {list(wanted)}, the size that the teacher takes. "
-            f"Received: {list(data.image_size)}"
-        )
+        return recipe.model_copy(update={"teacher": recipe.teacher.model_copy(update={"image_size": wanted})})
     return recipe.model_copy(update={"data": data.model_copy(update={"image_size": wanted})})
 
 
 def _taken_by(teacher: Teacher) -> tuple[int, int] | None:
     """Height and width of the images that a teacher takes; None where they are open or not known yet."""
-    if teacher.is_external:
+    if teacher.is_external or teacher.image_size is not None:
         return None  # it gets the images in its own size
     if teacher.file:
         return image_size.of_keras(teacher.file)

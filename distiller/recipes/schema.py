@@ -76,6 +76,14 @@ class Network(Section):
     options: dict[str, Any] = Field(default={}, description="such as width of the zoo's, weights of keras:NAME")
 
 
+class Student(Network):
+    """The network of the student, and its images where they differ from the views."""
+
+    colours: Literal["grey"] | None = Field(
+        default=None, description="grey for a student of one channel beside a teacher of colours"
+    )
+
+
 class TrainRecipe(Section):
     """A recipe of `distiller train`: one network trained on hard labels."""
 
@@ -124,16 +132,29 @@ class Teacher(Section):
     )
     probabilities: bool = Field(default=False, description="`outputs` holds these; their logarithm is taken")
     train: TrainRecipe | None = Field(default=None, description="trained first, as `distiller train` does")
+    image_size: tuple[Count, Count] | None = Field(
+        default=None,
+        description="height and width of its images, one number for both, where they are not the student's, "
+        "`data.image_size`: views of photos are drawn at the larger size, and each network gets its own; by default "
+        "what its file takes",
+    )
     frozen: bool = Field(
         default=False,
         description="answers as `teachers.frozen`: normalisations folded, feature maps in bfloat16",
     )
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _one_number_for_both(cls, size: Any) -> Any:
+        return (size, size) if isinstance(size, int) else size
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Teacher":
         sources = (self.load, self.file, self.function, self.outputs, self.train)
         if sum(source is not None for source in sources) != 1:
             raise ValueError("expected exactly one of load, file, function, outputs and train")
+        if self.image_size is not None and (self.outputs is not None or self.is_external):
+            raise ValueError("image_size is of a Keras teacher; one of another framework has external.image_size")
         if self.probabilities and self.outputs is None:
             raise ValueError("expected probabilities with outputs, or in external of a file or function")
         if self.frozen and self.outputs is not None:
@@ -203,7 +224,7 @@ class RunRecipe(Section):
     labels: Labels = Labels()
     teacher: Teacher
     bridge: Bridge | None = None
-    student: Network
+    student: Student
     training: Training
     arms: dict[str, Arm]
     seeds: list[Seed] = Field(default=[0])

@@ -63,11 +63,12 @@ def grouped(dataset: data.Dataset, groups: bridges.ClassMap) -> data.Dataset:
     )
 
 
-def new_network(network: Network, plan: Training, dataset: data.Dataset) -> keras.Model:
+def new_network(
+    network: Network, plan: Training, dataset: data.Dataset, image_shape: tuple[int, int, int] | None = None
+) -> keras.Model:
     """An untrained network for the classes and images of `dataset`, in the precision of `plan`."""
-    return models.build(
-        network.name, len(dataset.classes), dataset.image_shape, dtype=plan.precision, **network.options
-    )
+    shape = image_shape or dataset.image_shape
+    return models.build(network.name, len(dataset.classes), shape, dtype=plan.precision, **network.options)
 
 
 def external_teacher(section: Teacher, dataset: data.Dataset) -> keras.Model:

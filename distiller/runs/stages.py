@@ -30,6 +30,7 @@ from distiller.runs.folder import RunFolder, write_json
 from distiller.runs.profiling import explain
 from distiller.runs.students import StudentTrainer
 from distiller.runs.summary import HELD_OUT, TEACHER_FILE, TEACHER_TEST, summarize, write_metrics
+from distiller.runs.views import as_student, load_views
 from distiller.utils.progress import Reporter
 from distiller.utils.shown import as_text
 from tflite.conversion.schemes import INTEGER
@@ -89,9 +90,9 @@ class RunStages:
         # First the checks that need no images, whose reading may take minutes.
         check_names(recipe)
         if recipe.teacher.file and not recipe.teacher.is_external:
-            self.teacher  # noqa: B018  opened
+            self._teacher_of_file  # noqa: B018  opened
         self.stored  # noqa: B018  opened
-        self.dataset = dataset or load_data(recipe.data, data_dir)
+        self.dataset = dataset or load_views(recipe, data_dir)
         # The files of students hold them, and are made after the training.
         class_names.check(self.dataset.classes, recipe.data.name)
         self.folder: RunFolder
@@ -100,7 +101,11 @@ class RunStages:
     def rehearse(self) -> None:
         """Build everything once, untrained, so that misfits are raised before anything is written."""
         source = self.recipe.teacher.train
-        teacher = new_network(source.model, source.training, self.teacher_data) if source else self.teacher
+        teacher = (
+            self.teacher
+            if source is None
+            else self._for_views(new_network(source.model, source.training, self.teacher_data))
+        )
         self._student_trainer(teacher).rehearse()
 
     def into(self, folder: RunFolder) -> dict[str, Any]:
@@ -181,15 +186,35 @@ class RunStages:
 
     @cached_property
     def teacher(self) -> keras.Model:
-        """The teacher in its own classes."""
+        """The teacher in its own classes, for the images of the views."""
         source = self.recipe.teacher
         if source.load:
-            return models.load(source.load, dtype=models.card(source.load)["recipe"]["training"]["precision"])
+            found = models.load(source.load, dtype=models.card(source.load)["recipe"]["training"]["precision"])
+            return self._for_views(found)
         if source.is_external:
             return external_teacher(source, self.dataset)
         if self.stored:
             return self.stored.network(self.dataset.image_shape)
-        return teachers.load(source.file or self.folder.path / "teacher.keras")
+        return self._for_views(self._teacher_of_file)
+
+    @cached_property
+    def _teacher_of_file(self) -> keras.Model:
+        return teachers.load(self.recipe.teacher.file or self.folder.path / "teacher.keras")
+
+    def _for_views(self, teacher: keras.Model) -> keras.Model:
+        """The teacher for images of the size of the views, where that is not its own."""
+        if isinstance(teacher.input_shape, tuple) and len(teacher.input_shape) == 4 and self._is_adapted:
+            return models.adapted(teacher, self.dataset.image_shape)
+        return teacher
+
+    @property
+    def _is_adapted(self) -> bool:
+        return self.recipe.teacher.image_size is not None
+
+    @cached_property
+    def student_data(self) -> data.Dataset:
+        """The images as the student gets them, for its files and tests."""
+        return as_student(self.dataset, self.recipe)
 
     @cached_property
     def stored(self) -> teachers.StoredOutputs | None:
@@ -220,7 +245,7 @@ class RunStages:
         def work(_: Path) -> dict[str, Any]:
             student = self._student(name, seed)
             aware = self.recipe.arms[name].quantize
-            images = None if aware else self.dataset.train.some(self.recipe.export.calibration)
+            images = None if aware else self.student_data.train.some(self.recipe.export.calibration)
             sizes = {}
             for scheme in self.recipe.schemes(name):
                 self.reporter.say(f"convert {name}, seed {seed}, to {scheme}")
@@ -268,7 +293,7 @@ class RunStages:
     def _test(self, name: str, seed: int) -> None:
         def work(_: Path) -> dict[str, Any]:
             self.reporter.say(f"test {name}, seed {seed}")
-            test = self.dataset.test
+            test = self.student_data.test
             student = self._student(name, seed)
             of_student, of_teacher = logits(student, test), self._logits_of_teacher(name, seed)
             files = {}
@@ -321,7 +346,7 @@ class RunStages:
         return found
 
     def _report(self, pairs: list[tuple[str, int]]) -> dict[str, Any]:
-        content = as_text(summarize(self.recipe, self.dataset, self.folder, self.teacher))
+        content = as_text(summarize(self.recipe, self.student_data, self.folder, self.teacher))
         write_json(self.folder.path / "report.json", content)
         trained = ["teacher"] if self.recipe.teacher.train else []
         for seed in self.recipe.bridge_seeds:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import tflite
-from distiller import bridges, data, teachers
+from distiller import bridges, data, models, teachers
 from distiller.data import Split
 from distiller.networks.saving import save_network
 from distiller.recipes import RunRecipe
@@ -22,6 +22,7 @@ from distiller.runs.building import new_network, only_labelled
 from distiller.runs.folder import RunFolder
 from distiller.runs.quantization import aware_copy, freezing
 from distiller.runs.teacher_cache import TeacherCaches, cached_outputs, rehearse
+from distiller.runs.views import student_shape
 from distiller.trainer.checks import check_ids
 from distiller.trainer.distiller import Distiller
 from distiller.utils.progress import Reporter
@@ -65,6 +66,7 @@ class StudentTrainer:
         for name, arm in self.recipe.arms.items():
             student = self._new_student(name)
             warning = warning or heavier(self.teacher, student, self.dataset.image_shape, len(self.dataset.classes))
+            student = models.adapted(student, self.dataset.image_shape)
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
                 distiller = self._new_distiller(name, teacher, student, self.bridges.rehearsed(wanted, teacher))
@@ -107,9 +109,9 @@ class StudentTrainer:
         student = self._new_student(name, folder.path / f"{arm.start}-{seed}.keras" if arm.start else None)
         images = self._images(name, seed)
         options: dict[str, Any] = {}
-        model: keras.Model = student
+        model: keras.Model = models.adapted(student, self.dataset.image_shape)
         if teacher is not None:
-            model = self._new_distiller(name, teacher, student, bridge)
+            model = self._new_distiller(name, teacher, model, bridge)
             options["ids"] = any(objective.needs_ids for objective in model.objectives.values())
             passes = self._batches(plan, images, seed).passes(plan.epochs)
             if self.stored:
@@ -142,7 +144,8 @@ class StudentTrainer:
         """The student of an arm before its training; it continues the one in the file `start`, where given."""
         quantize = self.recipe.arms[name].quantize
         if start is None:
-            student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset)
+            shape = student_shape(self.dataset, self.recipe)
+            student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset, shape)
         else:
             student = teachers.load(start)
         return aware_copy(student, quantize) if quantize else student

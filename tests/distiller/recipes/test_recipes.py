@@ -265,10 +265,10 @@ class TestSizeOfPhotos:
         assert of_photos((None, None)).data.image_size == (32, 32)
         assert of_photos((None, None), "data.image_size=[20, 12]").data.image_size == (20, 12)
 
-    def test_another_is_told_before_they_are_read(self, of_photos):
-        told = r"data.image_size: expected \[20, 12\], the size that the teacher takes. Received: \[64, 64\]"
-        with pytest.raises(InputError, match=told):
-            of_photos((20, 12), "data.image_size=64")
+    def test_another_is_the_students_alone(self, of_photos):
+        recipe = of_photos((20, 12), "data.image_size=64")
+        assert (recipe.data.image_size, recipe.teacher.image_size) == ((64, 64), (20, 12))
+        assert of_photos((20, 12), "data.image_size=64", "teacher.image_size=48").teacher.image_size == (48, 48)
 
     def test_is_the_images_own_where_they_are_no_folder(self, of_photos):
         assert of_photos((20, 12), "data.name=digits", "data.image_size=64").data.image_size == (64, 64)
