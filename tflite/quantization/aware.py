@@ -105,7 +105,7 @@ def quantize_aware(
 
 def _aware(call: Call, kernels: dict[Call, Scheme]) -> Any:
     """A layer with a rounded kernel in place of a plain one; a copy of anything else."""
-    from tflite.quantization.layers import AWARE
+    from tflite.quantization.kernels import AWARE
 
     if call not in kernels:
         return copied(call)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def is_aware(model: "keras.Model") -> bool:
     """Return whether a model came from `quantize_aware`."""
-    from tflite.quantization.layers import AWARE, FakeQuant
+    from tflite.quantization.kernels import AWARE
+    from tflite.quantization.layers import FakeQuant
 
     kinds = (FakeQuant, *AWARE.values())
     return any(

@@ -1,12 +1,16 @@
 """Rewrites layers that are several operators at run time into those, so that each can be quantized."""
 
+import functools
 import math
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
 from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
-from tflite.keras_graph.internals import history
+from tflite.quantization.decompose_operations import operation_rule
+from tflite.quantization.decompose_parts import new_operation
+from tflite.quantization.decompose_products import product_rule
+from tflite.quantization.decompose_steps import step_rule
 from tflite.quantization.support import activation
 
 # Classes of Keras's that compute their activation last, and so do those derived from them that compute as they do.
@@ -59,19 +63,35 @@ class _Expansion:
         if activation(kind) == "hard_silu" and self.bits == 16:
             return lambda call: self._gated(call, "hard_sigmoid")
         if type(kind).__name__ in ("Divide", "TrueDivide") and _constant(call) is not None:
-            return lambda call: self._times(call, call.inputs[0], 1.0 / (_constant(call) or 1.0), "product")
+            return lambda call: self.times(call, call.inputs[0], 1.0 / (_constant(call) or 1.0), "product")
         if type(kind).__name__ == "Multiply" and _constant(call) is not None and self.bits == 16:
-            return lambda call: self._times(call, call.inputs[0], _constant(call) or 0.0, "product")
+            return lambda call: self.times(call, call.inputs[0], _constant(call) or 0.0, "product")
         if type(kind).__name__ in ("Add", "Subtract") and _constant(call) is not None and self.bits == 16:
             return self._shifted
         if isinstance(kind, keras.layers.Average):
             return self._average
         if isinstance(kind, tuple(_pairwise())) and len(call.inputs) > 2:
             return self._chain
+        for found in (operation_rule(call), product_rule(call), step_rule(call)):
+            if found is not None:
+                return functools.partial(found, self)
         return None
 
-    def _add(self, call: Call, operation: Any, part: str, *args: Any, output: Value | None = None) -> Value:
-        """Call a part of what `call` was: `operation` makes it. The last part, with `output`, gets the name."""
+    def add(
+        self,
+        call: Call,
+        operation: Any,
+        part: str,
+        *args: Any,
+        output: Value | None = None,
+        shape: tuple[int | None, ...] | None = None,
+    ) -> Value:
+        """Call a part of what `call` was: `operation` makes it. The last part, with `output`, gets the name.
+
+        `shape` is that of the result, where it is not that of the whole.
+        """
+        import keras
+
         key = (id(call.operation), part)
         if key not in self.parts:
             name = call.name if output is not None else self.graph.unique(f"{call.name}_{part}")
@@ -81,7 +101,8 @@ class _Expansion:
                 made.layer.activity_regularizer = penalty
             self.parts[key] = made, name
         made, name = self.parts[key]
-        value = output or Value(call.outputs[0].symbol)
+        whole = call.outputs[0].symbol
+        value = output or Value(whole if shape is None else keras.KerasTensor(shape, whole.dtype))
         self.graph.calls.append(Call(made, name, args, outputs=(value,), origin=call.origin))
         return value
 
@@ -101,11 +122,12 @@ class _Expansion:
                 return NewLayer(type(layer.activation).from_config(config))
             return NewLayer(keras.layers.Activation(layer.activation, dtype=layer.dtype_policy, name=name))
 
-        linear = self._add(call, plain, "linear", *(call.args or call.inputs))
-        self._add(call, following, "activation", linear, output=call.output)
-        self._expand_last()
+        linear = self.add(call, plain, "linear", *(call.args or call.inputs))
+        self.expand_last()
+        self.add(call, following, "activation", linear, output=call.output)
+        self.expand_last()
 
-    def _expand_last(self) -> None:
+    def expand_last(self) -> None:
         """The call that was added last may be one to rewrite itself."""
         last = self.graph.calls[-1]
         rule = self._rule(last)
@@ -153,9 +175,9 @@ class _Expansion:
             )
             return NewLayer(made, [second, *bias])
 
-        value = self._add(call, depthwise, "depthwise", *call.inputs)
-        self._add(call, pointwise, "pointwise", value, output=call.output)
-        self._expand_last()
+        value = self.add(call, depthwise, "depthwise", *call.inputs)
+        self.add(call, pointwise, "pointwise", value, output=call.output)
+        self.expand_last()
 
     def _hard_sigmoid(self, call: Call) -> None:
         """relu6(x + 3) / 6, which the runtime computes in these steps."""
@@ -165,11 +187,11 @@ class _Expansion:
             return NewLayer(keras.layers.ReLU(6.0, dtype=call.output.symbol.dtype, name=name))
 
         if self.bits == 16:
-            shifted = self._add(call, self._rescaling(call, 1.0, 3.0), "shifted", *call.inputs)
+            shifted = self.add(call, self._rescaling(call, 1.0, 3.0), "shifted", *call.inputs)
         else:
-            shifted = self._add(call, _operation(lambda x: x + 3.0), "shifted", *call.inputs, 3.0)
-        clipped = self._add(call, clip, "clipped", shifted)
-        self._times(call, clipped, 1.0 / 6.0, "scaled")
+            shifted = self.add(call, new_operation(lambda x: x + 3.0), "shifted", *call.inputs, 3.0)
+        clipped = self.add(call, clip, "clipped", shifted)
+        self.times(call, clipped, 1.0 / 6.0, "scaled")
 
     def _gated(self, call: Call, gate: str) -> None:
         """x · gate(x), which the runtime computes in these steps."""
@@ -182,26 +204,26 @@ class _Expansion:
             return NewLayer(keras.layers.Multiply(dtype=call.output.symbol.dtype, name=name))
 
         (value,) = call.inputs
-        gated = self._add(call, of, gate, value)
-        self._expand_last()
-        self._add(call, product, "product", [value, gated], output=call.output)
+        gated = self.add(call, of, gate, value)
+        self.expand_last()
+        self.add(call, product, "product", [value, gated], output=call.output)
 
-    def _times(self, call: Call, value: Value, number: float, part: str) -> None:
+    def times(self, call: Call, value: Value, number: float, part: str) -> None:
         """A tensor times a number, as the last part."""
         import keras
 
         dtype = call.output.symbol.dtype
         if self.bits == 16:
-            self._add(call, self._rescaling(call, number), part, value, output=call.output)
+            self.add(call, self._rescaling(call, number), part, value, output=call.output)
         elif isinstance(call.kind, keras.layers.Layer):
             # Who knows the layer by its name finds one.
             identity = keras.layers.Identity
-            product = self._add(call, _operation(lambda x: x * 2.0), part, value, number)
-            self._add(
+            product = self.add(call, new_operation(lambda x: x * 2.0), part, value, number)
+            self.add(
                 call, lambda name: NewLayer(identity(dtype=dtype, name=name)), "whole", product, output=call.output
             )
         else:
-            self._add(call, _operation(lambda x: x * 2.0), part, value, number, output=call.output)
+            self.add(call, new_operation(lambda x: x * 2.0), part, value, number, output=call.output)
 
     def _shifted(self, call: Call) -> None:
         """A tensor and a number added, or one taken from the other: sums of 16 bits have two tensors alone."""
@@ -210,7 +232,7 @@ class _Expansion:
             scale = 1.0
         else:
             scale, number = (1.0, -number) if isinstance(first, Value) else (-1.0, number)
-        self._add(call, self._rescaling(call, scale, number), "shifted", call.inputs[0], output=call.output)
+        self.add(call, self._rescaling(call, scale, number), "shifted", call.inputs[0], output=call.output)
 
     def _rescaling(self, call: Call, scale: float, offset: float = 0.0) -> Callable[[str], NewLayer]:
         import keras
@@ -224,8 +246,8 @@ class _Expansion:
         values = call.inputs
         total = values[0]
         for place, value in enumerate(values[1:]):
-            total = self._add(call, self._pair(call, keras.layers.Add), f"sum_{place}", [total, value])
-        self._times(call, total, 1.0 / len(values), "share")
+            total = self.add(call, self._pair(call, keras.layers.Add), f"sum_{place}", [total, value])
+        self.times(call, total, 1.0 / len(values), "share")
 
     def _chain(self, call: Call) -> None:
         """Of more than two tensors: of two at a time, since the runtime adds no more."""
@@ -234,23 +256,10 @@ class _Expansion:
         for place, value in enumerate(values[1:], start=2):
             last = place == len(values)
             maker = self._pair(call, type(call.kind))
-            total = self._add(call, maker, f"first_{place}", [total, value], output=call.output if last else None)
+            total = self.add(call, maker, f"first_{place}", [total, value], output=call.output if last else None)
 
     def _pair(self, call: Call, kind: type) -> Callable[[str], NewLayer]:
         return lambda name: NewLayer(kind(dtype=call.kind.dtype_policy, name=name))
-
-
-def _operation(function: Callable[[Any], Any]) -> Callable[[str], NewLayer]:
-    """Makes the operation that a function of a symbol calls; Keras has no other public way to one."""
-    import keras
-
-    def make(name: str) -> NewLayer:
-        example = history(function(keras.KerasTensor((1,))))[0]
-        operation = type(example).from_config(example.get_config())
-        operation.name = name
-        return NewLayer(operation)
-
-    return make
 
 
 def _ends_in_activation(kind: Any) -> bool:

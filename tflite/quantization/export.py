@@ -77,7 +77,8 @@ def _input_type(aware: "keras.Model", measured: tuple[float, float], input_type:
 
 def _scheme(aware: "keras.Model") -> str:
     """The scheme that a model was made for."""
-    from tflite.quantization.layers import AWARE, FakeQuant
+    from tflite.quantization.kernels import AWARE
+    from tflite.quantization.layers import FakeQuant
 
     layers: list[Any] = flatten_layers(aware)
     kinds = tuple(AWARE.values())

@@ -39,6 +39,8 @@ def clean(aware: "keras.Model", *, pixels: bool = False, apart: bool = False) ->
     for call in list(graph.calls):
         if isinstance(call.kind, keras.layers.UpSampling2D) and call.kind.interpolation == "nearest":
             call.operation = graph.shared(call, partial(_resizing, call), also=call.output.symbol.shape[1:3])
+        elif role(call.kind) is Role.CLIPPED and _cut_off_by_range(graph, call):
+            graph.bypass(call)
         else:
             _rounding(graph, call, _PIXELS if inputs & set(call.inputs) else None)
     fold(graph)
@@ -71,6 +73,15 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
         )
     fixed = nudged(*found, bits=layer.bits, symmetric=layer.symmetric)
     call.operation = NewLayer(FakeQuant(layer.bits, fixed=fixed, name=call.name))
+
+
+def _cut_off_by_range(graph: Graph, call: Call) -> bool:
+    """Return whether the integers after a call end where it clips, so that no operator needs to."""
+    from tflite.quantization.layers import FakeQuant
+
+    after = graph.consumers().get(call.output, [])
+    layer = after[0].kind if len(after) == 1 and after[0] is not None else None
+    return isinstance(layer, FakeQuant) and layer.fixed is not None and not layer.symmetric
 
 
 def _resizing(call: Call, name: str) -> NewLayer:

@@ -26,7 +26,7 @@ def fold(graph: Graph) -> None:
 
 def _plain(layer: Any) -> Any:
     """The class of Keras's that a layer with a rounded kernel stands for."""
-    from tflite.quantization.layers import AWARE
+    from tflite.quantization.kernels import AWARE
 
     return next((plain for plain, aware in AWARE.items() if isinstance(layer, aware)), None)
 
@@ -54,7 +54,7 @@ def _fold(graph: Graph, call: Call, plain: Any) -> None:
     made = graph.shared(call, folded, also=norm and id(norm.kind))
     if norm is not None:
         graph.bypass(norm)
-    if plain in (keras.layers.Conv1D, keras.layers.DepthwiseConv1D):
+    if plain in (keras.layers.Conv1D, keras.layers.DepthwiseConv1D, keras.layers.Conv1DTranspose):
         _in_two_dimensions(graph, call, layer, made)
     else:
         call.operation = made
@@ -64,12 +64,26 @@ def _plain_layer(plain: Any, config: dict[str, Any], weights: list[np.ndarray]) 
     """A layer of Keras's; a convolution of sequences as one of images that are one pixel wide."""
     import keras
 
-    if plain not in (keras.layers.Conv1D, keras.layers.DepthwiseConv1D):
+    of_images: dict[Any, Any] = {
+        keras.layers.Conv1D: keras.layers.Conv2D,
+        keras.layers.DepthwiseConv1D: keras.layers.DepthwiseConv2D,
+        keras.layers.Conv1DTranspose: keras.layers.Conv2DTranspose,
+    }
+    kind = of_images.get(plain)
+    if kind is None:
         return NewLayer(plain.from_config(config), weights)
-    kind = keras.layers.Conv2D if plain is keras.layers.Conv1D else keras.layers.DepthwiseConv2D
+    transposed = plain is keras.layers.Conv1DTranspose
     for key in ("kernel_size", "strides", "dilation_rate"):
         (size,) = config[key] if isinstance(config[key], list | tuple) else (config[key],)
-        config[key] = (size, 1 if key == "kernel_size" else size)
+        # TensorFlow has depthwise convolutions of equal strides alone; a transposed one would widen the image.
+        config[key] = (size, 1 if transposed or key == "kernel_size" else size)
+    if config.get("output_padding") is not None:
+        (size,) = (
+            config["output_padding"]
+            if isinstance(config["output_padding"], list | tuple)
+            else (config["output_padding"],)
+        )
+        config["output_padding"] = (size, 0)
     if config["padding"] == "causal":
         config["padding"] = "valid"
     return NewLayer(kind.from_config(config), [weights[0][:, None], weights[1]])

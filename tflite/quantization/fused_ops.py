@@ -7,9 +7,10 @@ from tflite.quantization.support import Role, role
 
 # What each kind of operator swallows, in this order.
 _FOLLOWERS = {
-    Role.WEIGHTED: (Role.AFFINE, Role.RELU),
-    Role.AFFINE: (Role.RELU,),
-    Role.ARITHMETIC: (Role.RELU,),
+    Role.WEIGHTED: (Role.AFFINE, Role.RELU, Role.CLIPPED),
+    Role.AFFINE: (Role.RELU, Role.CLIPPED),
+    Role.ARITHMETIC: (Role.RELU, Role.CLIPPED),
+    Role.RANGED: (Role.CLIPPED,),
 }
 
 

@@ -15,6 +15,7 @@ from tflite.quantization.support import (
     UnsupportedError,
     activation,
     averages,
+    clip_range,
     role,
     takes,
     unsupported,
@@ -118,6 +119,9 @@ class _Placing:
                     self._round(unit.output, last.name, fixed=fixed_range, exported=self.bits == 16)
             elif unit.role is Role.SAME and averages(last.kind):
                 self._round_again(last)
+            elif role(last.kind) is Role.CLIPPED:
+                ends = clip_range(last.kind)
+                self._round(unit.output, last.name, fixed=ends, positive=bool(ends) and ends[0] == 0)
             elif unit.role not in (Role.SAME, Role.IDENTITY) and not self._only_merged(unit.output, consumers):
                 rectified = role(last.kind) is Role.RELU
                 twice = unit.calls[0] in self.narrow

@@ -44,7 +44,8 @@ def match_runtime(aware: "keras.Model") -> None:
     Raises:
         ModelError: a model that is not quantization-aware.
     """
-    from tflite.quantization.layers import AWARE, Requantized
+    from tflite.quantization.kernels import AWARE
+    from tflite.quantization.layers import Requantized
     from tflite.tfmot.export import is_quantized
 
     if not is_aware(aware):

@@ -67,6 +67,7 @@ def load_model(path: str | Path) -> "keras.Model":
         import keras
 
     # Keras finds the classes of quantization-aware models by the names that these register.
+    import tflite.quantization.kernels
     import tflite.quantization.layers
     import tflite.tfmot.network  # noqa: F401
     from tflite.quantization.outputs import named

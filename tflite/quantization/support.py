@@ -16,6 +16,7 @@ class Role(Enum):
     AFFINE = auto()  # scale and shift by channel: an own 1×1 depthwise convolution where no convolution is before it
     ARITHMETIC = auto()  # add, subtract, multiply; swallows a relu
     RELU = auto()  # relu or relu6: swallowed by what is before it, or an own operator
+    CLIPPED = auto()  # cut off at both ends, by the range of the integers of what is before it, or of an own operator
     RANGED = auto()  # an own operator whose output has a range of its own
     MERGED = auto()  # its inputs and its output have one range
     SAME = auto()  # moves or selects numbers: the output has the range of the input
@@ -28,6 +29,8 @@ _ACTIVATIONS = {
     "linear": Role.IDENTITY,
     "relu": Role.RELU,
     "relu6": Role.RELU,
+    "clipped": Role.CLIPPED,
+    "hard_tanh": Role.CLIPPED,
     "leaky_relu": Role.RANGED,
     "hard_silu": Role.RANGED,
     "gelu": Role.RANGED,
@@ -41,12 +44,18 @@ BOUNDS = {"sigmoid": (0.0, 255 / 256), "softmax": (0.0, 255 / 256), "tanh": (-1.
 
 _LAYERS = {
     **dict.fromkeys(
-        ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv2DTranspose", "Dense"), Role.WEIGHTED
+        (
+            *("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"),
+            *("Conv1DTranspose", "Conv2DTranspose", "Dense"),
+        ),
+        Role.WEIGHTED,
     ),
     **dict.fromkeys(("BatchNormalization", "Rescaling", "Normalization"), Role.AFFINE),
     **dict.fromkeys(("Add", "Subtract", "Multiply"), Role.ARITHMETIC),
     **dict.fromkeys(("Concatenate", "Maximum", "Minimum"), Role.MERGED),
-    **dict.fromkeys(("PReLU", "GlobalAveragePooling1D", "GlobalAveragePooling2D"), Role.RANGED),
+    **dict.fromkeys(
+        ("PReLU", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "Dot"), Role.RANGED
+    ),
     **dict.fromkeys(
         (
             "MaxPooling1D",
@@ -55,10 +64,13 @@ _LAYERS = {
             "AveragePooling2D",
             "GlobalMaxPooling1D",
             "GlobalMaxPooling2D",
+            "GlobalMaxPooling3D",
             "ZeroPadding1D",
             "ZeroPadding2D",
+            "ZeroPadding3D",
             "Cropping1D",
             "Cropping2D",
+            "Cropping3D",
             "UpSampling1D",
             "UpSampling2D",
             "Flatten",
@@ -99,13 +111,25 @@ _LAYERS = {
 _OPERATIONS = {
     **dict.fromkeys(("Add", "Subtract", "Multiply"), Role.ARITHMETIC),
     **dict.fromkeys(("Concatenate", "Maximum", "Minimum"), Role.MERGED),
-    "Mean": Role.RANGED,
+    **dict.fromkeys(
+        (
+            *("Mean", "Sum", "Exp", "Log", "Sqrt", "Rsqrt", "Absolute", "Abs"),
+            *("Matmul", "Einsum", "Divide", "TrueDivide"),
+        ),
+        Role.RANGED,
+    ),
     **dict.fromkeys(
         (
             "MaxPool",
             "AveragePool",
             "Max",
             "Amax",
+            "Min",
+            "Amin",
+            "Clip",
+            "Tile",
+            "Roll",
+            "Take",
             "Pad",
             "Reshape",
             "Transpose",
@@ -125,9 +149,12 @@ _OPERATIONS = {
 
 
 def averages(operation: Any) -> bool:
-    """Return whether an operation of the role SAME makes new numbers, which the runtime rounds in its input's range."""
+    """Return whether an operation of the role SAME makes new numbers, which the runtime rounds in its input's range.
+
+    They are averages, or the ends of what is clipped.
+    """
     name = type(operation).__name__
-    return name in ("AveragePooling1D", "AveragePooling2D", "AveragePool") or (
+    return name in ("AveragePooling1D", "AveragePooling2D", "AveragePool", "Clip") or (
         name in ("UpSampling2D", "Resizing", "Resize") and operation.interpolation != "nearest"
     )
 
@@ -135,8 +162,8 @@ def averages(operation: Any) -> bool:
 def activation(operation: Any) -> str | None:
     """The name of the activation function that a layer or operation is, None for one that is something else.
 
-    A rectifier with parameters that make it another function is that one: "relu", "relu6", "leaky_relu", or "clipped"
-    for any other.
+    A rectifier with parameters that make it another function is that one: "relu", "relu6", "leaky_relu", "clipped"
+    for one that ends at another number than six, or "thresholded" for any other.
     """
     import keras
 
@@ -162,6 +189,7 @@ _FUNCTIONS = {
     "Relu6": "relu6",
     "LeakyRelu": "leaky_relu",
     "HardSilu": "hard_silu",
+    "HardTanh": "hard_tanh",
     "HardSigmoid": "hard_sigmoid",
     "Gelu": "gelu",
     "Silu": "silu",
@@ -173,10 +201,25 @@ _FUNCTIONS = {
 
 def _rectifier(operation: Any) -> str:
     if operation.threshold:
-        return "clipped"
+        return "thresholded"
     if operation.negative_slope:
-        return "clipped" if operation.max_value is not None else "leaky_relu"
+        return "thresholded" if operation.max_value is not None else "leaky_relu"
     return {None: "relu", 6: "relu6"}.get(operation.max_value, "clipped")
+
+
+def clip_range(operation: Any) -> tuple[float, float] | None:
+    """The two ends of what a layer or operation lets pass; None where that is not a range that holds zero."""
+    function = activation(operation)
+    if function == "hard_tanh":
+        return -1.0, 1.0
+    if function == "clipped":
+        return 0.0, float(operation.max_value)
+    if type(operation).__name__ != "Clip":
+        return None
+    ends = [operation.x_min, operation.x_max]
+    if not all(isinstance(end, int | float) for end in ends) or not ends[0] <= 0 <= ends[1] or ends[0] == ends[1]:
+        return None
+    return float(ends[0]), float(ends[1])
 
 
 def role(operation: Any) -> Role | None:
@@ -186,6 +229,8 @@ def role(operation: Any) -> Role | None:
     function = activation(operation)
     if function is not None:
         return _ACTIVATIONS.get(function)
+    if clip_range(operation) is not None:
+        return Role.CLIPPED
     return (_LAYERS if isinstance(operation, keras.layers.Layer) else _OPERATIONS).get(type(operation).__name__)
 
 

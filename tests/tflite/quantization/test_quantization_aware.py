@@ -12,7 +12,8 @@ from support.quantizable import NETWORKS
 import tflite
 from tflite import ModelError
 from tflite.quantization import is_aware
-from tflite.quantization.layers import AWARE, FakeQuant
+from tflite.quantization.kernels import AWARE
+from tflite.quantization.layers import FakeQuant
 from tflite.quantization.ranges import fake_quants
 
 RANDOM = np.random.default_rng(0)
