@@ -68,4 +68,14 @@ def _flip(expansion: Expansion, call: Call) -> None:
         )
 
 
-_RULES: dict[str, Rule] = {"Square": _square, "Negative": _negative, "Stack": _stack, "Flip": _flip}
+def _reciprocal(expansion: Expansion, call: Call) -> None:
+    expansion.add(call, new_operation(lambda x: 1.0 / x), "quotient", 1.0, *call.inputs, output=call.output)
+
+
+_RULES: dict[str, Rule] = {
+    "Square": _square,
+    "Negative": _negative,
+    "Stack": _stack,
+    "Flip": _flip,
+    "Reciprocal": _reciprocal,
+}

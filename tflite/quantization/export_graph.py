@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import keras
 
 _PIXELS = (0.0, 255.0)
+# Operators beside those with a kernel with an output range of their own, which may end where a clip after them does.
+_CUTTING = (Role.AFFINE, Role.ARITHMETIC, Role.RANGED)
 
 
 def clean(aware: "keras.Model", *, pixels: bool = False, apart: bool = False) -> "keras.Model":
@@ -39,7 +41,7 @@ def clean(aware: "keras.Model", *, pixels: bool = False, apart: bool = False) ->
     for call in list(graph.calls):
         if isinstance(call.kind, keras.layers.UpSampling2D) and call.kind.interpolation == "nearest":
             call.operation = graph.shared(call, partial(_resizing, call), also=call.output.symbol.shape[1:3])
-        elif role(call.kind) is Role.CLIPPED and _cut_off_by_range(graph, call):
+        elif role(call.kind) in (Role.CLIPPED, Role.RELU) and _cut_off_by_range(graph, call):
             graph.bypass(call)
         else:
             _rounding(graph, call, _PIXELS if inputs & set(call.inputs) else None)
@@ -62,7 +64,8 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
         return
     # What two operators take is told to the converter: it may have one range from each of them.
     known_by_itself = not layer.exported and len(graph.consumers().get(call.output, [])) < 2
-    if known_by_itself or call.kwargs.get("follow") is False:
+    again = call.kwargs.get("follow") is False
+    if known_by_itself or (again and not _narrowed_next(graph, call)):
         graph.bypass(call)
         return
     found = known or layer.range()
@@ -72,16 +75,48 @@ def _rounding(graph: Graph, call: Call, known: tuple[float, float] | None) -> No
             "images through it with tflite.calibrate_ranges(aware, images)"
         )
     fixed = nudged(*found, bits=layer.bits, symmetric=layer.symmetric)
-    call.operation = NewLayer(FakeQuant(layer.bits, fixed=fixed, name=call.name))
+    name = graph.unique(call.name) if again else call.name
+    call.operation, call.kwargs = NewLayer(FakeQuant(layer.bits, fixed=fixed, name=name)), {}
+
+
+def _narrowed_next(graph: Graph, call: Call) -> bool:
+    """Return whether what a call rounds is rectified, clipped or merged next, moved at most before that.
+
+    The converter would give averages the range of what becomes of them, and average what is cut off already.
+    """
+    for after in graph.consumers().get(call.output, []):
+        next_role = None if after is None else role(after.kind)
+        if next_role in (Role.RELU, Role.CLIPPED, Role.MERGED):
+            return True
+        if next_role in (Role.SAME, Role.IDENTITY) and _narrowed_next(graph, after):
+            return True
+    return False
 
 
 def _cut_off_by_range(graph: Graph, call: Call) -> bool:
-    """Return whether the integers after a call end where it clips, so that no operator needs to."""
+    """Return whether the integers that an operator before computes end where a call clips, so that it is no operator.
+
+    So are rectifiers after transposed convolutions, which the converter does not fuse.
+    """
+    from tflite.quantization.kernels import AWARE
     from tflite.quantization.layers import FakeQuant
 
-    after = graph.consumers().get(call.output, [])
+    consumers, producers = graph.consumers(), graph.producers()
+    before, kinds = producers.get(call.inputs[0]), tuple(AWARE.values())
+    if before is None or len(consumers[call.inputs[0]]) != 1:
+        return False
+    while role(before.kind) is Role.RELU and len(consumers[before.inputs[0]]) == 1 and before.inputs[0] in producers:
+        before = producers[before.inputs[0]]
+    if role(call.kind) is Role.RELU:
+        if role(before.kind) is Role.AFFINE and before.inputs[0] in producers:
+            before = producers[before.inputs[0]]
+        if not (isinstance(before.kind, kinds) and "Transpose" in type(before.kind).__name__):
+            return False
+    elif not isinstance(before.kind, kinds) and role(before.kind) not in _CUTTING:
+        return False
+    after = consumers.get(call.output, [])
     layer = after[0].kind if len(after) == 1 and after[0] is not None else None
-    return isinstance(layer, FakeQuant) and layer.fixed is not None and not layer.symmetric
+    return isinstance(layer, FakeQuant) and not layer.symmetric and (layer.fixed is not None or layer.positive)
 
 
 def _resizing(call: Call, name: str) -> NewLayer:

@@ -27,8 +27,14 @@ class FusedOp:
         return self.calls[-1].output
 
 
-def units(graph: Graph) -> list[FusedOp]:
-    """The operators of a graph, each call in one of them."""
+def units(graph: Graph, *, bits: int | None = 8) -> list[FusedOp]:
+    """The operators of a graph, each call in one of them.
+
+    Args:
+        graph: with its layers decomposed.
+        bits: of the activations. With 8, the range of an operator's integers may end where it is clipped, or at zero;
+            ranges of 16 are symmetric.
+    """
     consumers = graph.consumers()
     found: list[FusedOp] = []
     swallowed: set[Call] = set()
@@ -38,6 +44,8 @@ def units(graph: Graph) -> list[FusedOp]:
         kind = role(call.kind)
         members = [call]
         for wanted in _FOLLOWERS.get(kind, ()) if kind else ():
+            if bits == 16 and (wanted is Role.CLIPPED or (wanted is Role.RELU and is_transposed(call))):
+                continue
             path = _to_next(members[-1], consumers, wanted)
             members += path
             swallowed.update(path)
@@ -60,6 +68,11 @@ def _to_next(call: Call, consumers: dict[Value, list[Call]], wanted: Role) -> li
         if found is not Role.IDENTITY:
             return []
     return []
+
+
+def is_transposed(call: Call) -> bool:
+    """Return whether a call is a transposed convolution, which the converter fuses with no rectifier."""
+    return "Transpose" in type(call.kind).__name__ and role(call.kind) is Role.WEIGHTED
 
 
 def is_batch_norm(call: Call) -> bool:

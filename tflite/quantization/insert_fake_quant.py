@@ -7,7 +7,7 @@ import numpy as np
 
 from tflite.keras_graph.copying import remade
 from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
-from tflite.quantization.fused_ops import FusedOp, units
+from tflite.quantization.fused_ops import FusedOp, is_transposed, units
 from tflite.quantization.schemes import Scheme
 from tflite.quantization.support import (
     BOUNDS,
@@ -47,7 +47,7 @@ def place(
     Raises:
         ModelError: a layer that the integer runtime has no kernel for.
     """
-    found = units(graph)
+    found = units(graph, bits=scheme.activations)
     floating = {unit for unit in found if any(schemes.get(call.origin, scheme) is None for call in unit.calls)}
     kernels = {
         unit.calls[0]: schemes.get(unit.calls[0].origin) or scheme
@@ -56,8 +56,9 @@ def place(
     }
     if scheme.activations is not None:
         for unit in found:
-            if unit not in floating and not takes(unit.calls[0], scheme.activations):
-                raise unsupported(unit.calls[0], scheme.activations)
+            for call in unit.calls if unit not in floating else ():
+                if not takes(call, scheme.activations):
+                    raise unsupported(call, scheme.activations)
             if unit not in floating and scheme.activations == 16 and _broadcasts(unit.calls[0]):
                 name = unit.calls[0].origin
                 raise UnsupportedError(
@@ -122,7 +123,9 @@ class _Placing:
             elif role(last.kind) is Role.CLIPPED:
                 ends = clip_range(last.kind)
                 self._round(unit.output, last.name, fixed=ends, positive=bool(ends) and ends[0] == 0)
-            elif unit.role not in (Role.SAME, Role.IDENTITY) and not self._only_merged(unit.output, consumers):
+            elif unit.role not in (Role.SAME, Role.IDENTITY) and (
+                _ends_by_range(unit) or not self._only_merged(unit.output, consumers)
+            ):
                 rectified = role(last.kind) is Role.RELU
                 twice = unit.calls[0] in self.narrow
                 self._round(unit.output, last.name, fixed=fixed.get(unit.output), positive=rectified, twice=twice)
@@ -240,6 +243,11 @@ class _Placing:
             else:
                 return []
         return found
+
+
+def _ends_by_range(unit: FusedOp) -> bool:
+    """Return whether the range of an operator's output rectifies it, since the converter has no other way to."""
+    return is_transposed(unit.calls[0]) and role(unit.calls[-1].kind) is Role.RELU
 
 
 def _on_grid(call: Call, known: tuple[float, float]) -> tuple[float, float] | None:
