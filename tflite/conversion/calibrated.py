@@ -79,7 +79,7 @@ def calibrated(
     from tflite.quantization.export import exported
     from tflite.quantization.numerics import NARROWEST
     from tflite.quantization.ranges import fake_quants
-    from tflite.quantization.support import UnsupportedError
+    from tflite.quantization.refusals import UnsupportedError
 
     pixels = (0.0, 255.0) if input_type == "uint8" else None
     try:

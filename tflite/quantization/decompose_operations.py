@@ -72,10 +72,29 @@ def _reciprocal(expansion: Expansion, call: Call) -> None:
     expansion.add(call, new_operation(lambda x: 1.0 / x), "quotient", 1.0, *call.inputs, output=call.output)
 
 
+def _log1p(expansion: Expansion, call: Call) -> None:
+    import keras
+
+    more = expansion.add(call, new_operation(lambda x: x + 1.0), "more", *call.inputs, 1.0)
+    if expansion.bits == 16:
+        expansion.expand_last()
+    expansion.add(call, new_operation(keras.ops.log), "log", more, output=call.output)
+
+
+def _expm1(expansion: Expansion, call: Call) -> None:
+    import keras
+
+    power = expansion.add(call, new_operation(keras.ops.exp), "exp", *call.inputs)
+    expansion.add(call, new_operation(lambda x: x - 1.0), "less", power, 1.0, output=call.output)
+    expansion.expand_last()
+
+
 _RULES: dict[str, Rule] = {
     "Square": _square,
     "Negative": _negative,
     "Stack": _stack,
     "Flip": _flip,
     "Reciprocal": _reciprocal,
+    "Log1p": _log1p,
+    "Expm1": _expm1,
 }

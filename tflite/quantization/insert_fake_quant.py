@@ -8,17 +8,15 @@ import numpy as np
 from tflite.keras_graph.copying import remade
 from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
 from tflite.quantization.fused_ops import FusedOp, is_transposed, units
+from tflite.quantization.refusals import UnsupportedError, takes, unsupported
 from tflite.quantization.schemes import Scheme
 from tflite.quantization.support import (
     BOUNDS,
     Role,
-    UnsupportedError,
     activation,
     averages,
     clip_range,
     role,
-    takes,
-    unsupported,
 )
 
 PIXELS = (0.0, 255.0)

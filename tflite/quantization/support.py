@@ -6,8 +6,6 @@ Keras has most things twice, as layers and as operations of `keras.ops`; both ar
 from enum import Enum, auto
 from typing import Any
 
-from tflite.errors import ModelError
-
 
 class Role(Enum):
     """Role of a call in an integer graph."""
@@ -31,6 +29,7 @@ _ACTIVATIONS = {
     "relu6": Role.RELU,
     "clipped": Role.CLIPPED,
     "hard_tanh": Role.CLIPPED,
+    "exponential": Role.RANGED,
     "leaky_relu": Role.RANGED,
     "hard_silu": Role.RANGED,
     "gelu": Role.RANGED,
@@ -163,7 +162,7 @@ def activation(operation: Any) -> str | None:
     """The name of the activation function that a layer or operation is, None for one that is something else.
 
     A rectifier with parameters that make it another function is that one: "relu", "relu6", "leaky_relu", "clipped"
-    for one that ends at another number than six, or "thresholded" for any other.
+    for one that ends at another number than six, or "thresholded" or "leaky_clipped" for any other.
     """
     import keras
 
@@ -203,7 +202,7 @@ def _rectifier(operation: Any) -> str:
     if operation.threshold:
         return "thresholded"
     if operation.negative_slope:
-        return "thresholded" if operation.max_value is not None else "leaky_relu"
+        return "leaky_clipped" if operation.max_value is not None else "leaky_relu"
     return {None: "relu", 6: "relu6"}.get(operation.max_value, "clipped")
 
 
@@ -232,66 +231,3 @@ def role(operation: Any) -> Role | None:
     if clip_range(operation) is not None:
         return Role.CLIPPED
     return (_LAYERS if isinstance(operation, keras.layers.Layer) else _OPERATIONS).get(type(operation).__name__)
-
-
-def takes(call: Any, bits: int) -> bool:
-    """Return whether the runtime has an integer kernel for a call with activations of that many bits."""
-    return role(call.kind) is not None and not (bits == 16 and _what(call) in _NARROW)
-
-
-def _what(call: Any) -> str:
-    return activation(call.kind) or type(call.kind).__name__
-
-
-class UnsupportedError(ModelError):
-    """A layer cannot be quantized, of which `name` is the one that `exclude` takes; `reason` is all but that way out.
-
-    A part of a layer is called by the name of the layer.
-    """
-
-    def __init__(self, reason: str, name: str):
-        super().__init__(f"{reason}, or keep it in floating point with exclude=({name!r},)")
-        self.reason, self.name = reason, name
-
-
-def unsupported(call: Any, bits: int) -> UnsupportedError:
-    """Reason why a call cannot be quantized, and the way out."""
-    import keras
-
-    what, name = _what(call), call.origin
-    if takes(call, 8):
-        return UnsupportedError(
-            f"Expected layers that the integer runtime has for activations of {bits} bits. Received: {name!r} "
-            f"({what}). Use scheme='int8'",
-            name,
-        )
-    where = "layer" if isinstance(call.kind, keras.layers.Layer) else "operation"
-    if what in _FLOATING:
-        return UnsupportedError(
-            f"Expected layers that the integer runtime has. Received: the {where} {name!r} ({what}). "
-            f"{_INSTEAD.get(what, 'Replace it')}",
-            name,
-        )
-    return UnsupportedError(
-        f"Expected layers that quantization-aware training can round. Received: the {where} {name!r} ({what}). "
-        f"{_INSTEAD.get(what, _UNTRAINED)}",
-        name,
-    )
-
-
-# What has integer kernels for 8 bits alone.
-_NARROW = frozenset({"gelu", "PReLU", "Concatenate", "Repeat", "RepeatVector", "UpSampling1D"})
-
-# What the converter leaves in floating point in an int8 file, however its ranges are found.
-_FLOATING = frozenset({"Square", "Sin", "Cos", "Negative", "Sign", "Floor", "Round", "Ceil", "elu"})
-
-_UNTRAINED = (
-    "Quantize without training, where the converter may have integers for it: scheme='int8' with representative"
-)
-_INSTEAD = {
-    **dict.fromkeys(
-        ("elu", "selu", "softplus", "softsign", "mish", "celu"), "Use relu, hard_swish or silu in its place"
-    ),
-    **dict.fromkeys(("LayerNormalization", "GroupNormalization", "UnitNormalization"), "Use BatchNormalization"),
-    "Lambda": "Write it as layers",
-}

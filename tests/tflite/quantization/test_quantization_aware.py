@@ -323,7 +323,7 @@ def test_models_that_cannot_be_quantized(network):
         (layers.Activation("softplus", name="odd"), r"'odd' \(softplus\)"),
         (layers.Activation("mish", name="odd"), r"'odd' \(mish\)"),
         (layers.LayerNormalization(name="odd"), r"'odd' \(LayerNormalization\). Use BatchNormalization"),
-        (layers.ReLU(1.0, name="odd"), r"'odd' \(clipped\)"),
+        (layers.ReLU(1.0, 0.1, name="odd"), r"'odd' \(leaky_clipped\). Replace it"),
         (layers.MultiHeadAttention(2, 2, name="odd"), r"'odd' \(MultiHeadAttention\)"),
     ],
 )
