@@ -44,7 +44,9 @@ def quantize_aware(
     needs no images. It saves as any model does; `tflite.load_model` loads it. `keras.models.load_model` names outputs
     after the last layers, "logits_quantized" in place of "logits".
 
-    A layer that is several operators at run time is written as those. A nested model is written out.
+    A layer that is several operators at run time is written as those: attention as projections, products and a softmax,
+    `TimeDistributed` as its layer on all steps at once. Kernels of more than two axes become matrices of the same
+    numbers there. A nested model is written out.
 
     Args:
         model: a functional or sequential model with one float32 input, or a `.keras` file of one. It stays as it is.

@@ -1,5 +1,6 @@
 """Operations without an integer kernel, written with others that have one."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def _flip(expansion: Expansion, call: Call) -> None:
     axes = range(1, len(shape)) if given is None else [given] if isinstance(given, int) else list(given)
     for place, axis in enumerate(axes, start=1):
         size = int(shape[axis] or 0)
-        make = new_operation(lambda x, axis=axis: keras.ops.take(x, np.arange(1), axis=axis), shape)
+        make = new_operation(functools.partial(keras.ops.take, indices=np.arange(1), axis=axis), shape)
         last = place == len(axes)
         turned = np.arange(size)[::-1].astype("int32")
         value = expansion.add(

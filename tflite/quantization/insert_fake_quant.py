@@ -120,7 +120,7 @@ class _Placing:
                 self._round_again(last)
             elif role(last.kind) is Role.CLIPPED:
                 ends = clip_range(last.kind)
-                self._round(unit.output, last.name, fixed=ends, positive=bool(ends) and ends[0] == 0)
+                self._round(unit.output, last.name, fixed=ends, positive=ends is not None and ends[0] == 0)
             elif unit.role not in (Role.SAME, Role.IDENTITY) and (
                 _ends_by_range(unit) or not self._only_merged(unit.output, consumers)
             ):

@@ -72,7 +72,7 @@ def _key(what: str) -> str:
 
 
 def _told_apart(call: Any) -> tuple[str, str] | None:
-    """What was expected of a layer that is served with other arguments, and the way out; None where it is served."""
+    """Reason and way out for a layer that is served with other arguments alone; None where it is served."""
     import keras
 
     kind = call.kind

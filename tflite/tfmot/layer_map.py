@@ -164,7 +164,7 @@ def _activation(call: Call, function: str) -> list[Twin]:
         return [Twin("ReLU", {"max_value": 6.0 if function == "relu6" else None})]
     if function == "leaky_relu":
         return [Twin("LeakyReLU", {"alpha": float(getattr(kind, "negative_slope", 0.2))})]
-    if function in ("clipped", "thresholded") and hasattr(kind, "threshold"):
+    if function in ("clipped", "thresholded", "leaky_clipped") and hasattr(kind, "threshold"):
         values = {key: getattr(kind, key) for key in ("max_value", "negative_slope", "threshold")}
         return [Twin("ReLU", {key: None if value is None else float(value) for key, value in values.items()})]
     if function == "softmax":
