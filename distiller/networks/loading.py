@@ -22,6 +22,7 @@ def load_network(path: str | Path, *, role: str = "teacher") -> keras.Model:
             not one that returns logits.
     """
     from tflite.errors import shortened
+    from tflite.keras_graph.keras2_file import readable
     from tflite.keras_graph.keras_archive import check_size
     from tflite.keras_graph.keras_file import why_not_keras
 
@@ -36,7 +37,8 @@ def load_network(path: str | Path, *, role: str = "teacher") -> keras.Model:
         )
     try:
         check_size(path)
-        model = keras.saving.load_model(path, compile=False)
+        with readable(path) as found:
+            model = keras.saving.load_model(found, compile=False)
     except Exception as error:  # a damaged archive surfaces as an error of zip, h5py, json or Keras
         raise InputError(
             f"The {role} file {str(path)!r} cannot be loaded as a Keras model: {shortened(error)}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite.errors import ModelError, shortened
+from tflite.keras_graph.keras2_file import readable
 from tflite.keras_graph.keras_archive import check_size
 from tflite.keras_graph.keras_file import registered_name, why_not_keras
 from tflite.utils.quiet import quiet
@@ -75,7 +76,8 @@ def load_model(path: str | Path) -> "keras.Model":
     try:
         check_size(path)
         _check_known(path)
-        return named(keras.models.load_model(path, compile=False))
+        with readable(path) as found:
+            return named(keras.models.load_model(found, compile=False))
     except Exception as error:  # Keras passes on whatever its layers, the archive and HDF5 raise
         raise ModelError(f"Keras could not load {str(path)!r}: {shortened(_own(error) or error)}") from error
 
