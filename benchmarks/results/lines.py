@@ -20,7 +20,7 @@ def key(recipe: RunRecipe, arm: str, seed: int) -> str:
     if start is not None:
         asked["start"] = key(recipe, start, seed)
     asked["labels"]["seed"] = recipe.labels_seed(seed)
-    if not recipe.arms[arm].objectives:
+    if not recipe.arms[arm].needs_teacher:
         del asked["teacher"], asked["bridge"], asked["cache"]
         if recipe.labels.per_class is None and recipe.labels.fraction in (None, 1.0):
             del asked["labels"]

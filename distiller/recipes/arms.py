@@ -19,11 +19,25 @@ class Quantize(Section):
     freeze: Share = Field(default=0.5, description="of the training, after which the ranges of activations stay")
 
 
+class WarmStart(Section):
+    """Weights with which a student begins: those of the same network, trained on these classes or on others."""
+
+    file: str = Field(
+        description="a .keras or .h5 file, such as the student of another run; a head of other classes is new"
+    )
+
+
 class Arm(Section):
     """One way to train the student. Without objectives it is the student alone, on hard labels."""
 
     start: str | None = Field(
         default=None, description="the arm whose trained student this one goes on with; by default a new student"
+    )
+    warm_start: WarmStart | None = None
+    pseudo_labels: bool = Field(
+        default=False,
+        description="without objectives: images without a label have the class that the teacher finds most likely, and "
+        "the student learns from hard labels alone",
     )
     quantize: Quantize | None = Field(default=None, description="train it quantization-aware; its file has this scheme")
     objectives: dict[str, dict[str, Any]] = Field(
@@ -46,6 +60,26 @@ class Arm(Section):
         if not self.objectives and self.weights.get("labels", 1.0) != 1.0:
             raise ValueError("weights: expected objectives beside the labels; the labels alone have the weight 1")
         return self
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> "Arm":
+        if self.start is not None and self.warm_start is not None:
+            raise ValueError("expected one of start and warm_start")
+        return self
+
+    @model_validator(mode="after")
+    def _pseudo_labels_alone(self) -> "Arm":
+        if self.pseudo_labels and (self.objectives or not self.unlabelled):
+            raise ValueError(
+                "expected pseudo_labels without objectives and without unlabelled: false; with objectives the "
+                "teacher's outputs teach images without a label already"
+            )
+        return self
+
+    @property
+    def needs_teacher(self) -> bool:
+        """True if the student learns from the teacher: its outputs, or hard labels that it gives."""
+        return bool(self.objectives) or self.pseudo_labels
 
     @model_validator(mode="after")
     def _bridges_of_objectives(self) -> "Arm":

@@ -213,8 +213,10 @@ class RecipeBridges:
 
 
 def asked_bridges(recipe: RunRecipe) -> list[sections.Bridge | None]:
-    """Sections of the bridges that a recipe names: its own, then those of each arm's objectives."""
-    return [recipe.bridge, *(section for arm in recipe.arms for section in recipe.bridges_of(arm).values())]
+    """Sections of the bridges that a recipe names: its own, those of arms' objectives, and those of pseudo-labels."""
+    asked = [section for arm in recipe.arms for section in recipe.bridges_of(arm).values()]
+    asked += [recipe.bridge_of(name) for name, arm in recipe.arms.items() if arm.pseudo_labels]
+    return [recipe.bridge, *asked]
 
 
 class Pooled(bridges.Bridge):

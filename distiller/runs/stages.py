@@ -147,7 +147,7 @@ class RunStages:
         known: dict[str, dict[str, Any] | None] = {}
         for name, arm in self.recipe.arms.items():
             key = bridge_key(self.recipe.bridge_of(name))
-            if arm.objectives and key not in known:
+            if arm.needs_teacher and key not in known:
                 teacher = self.trainer.reference(name, self.recipe.seeds[0], self.folder)
                 known[key] = None
                 if teacher is not None:

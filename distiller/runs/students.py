@@ -11,18 +11,21 @@ import numpy as np
 import tflite
 from distiller import bridges, data, models, teachers
 from distiller.data import Split
+from distiller.errors import InputError
 from distiller.networks.saving import save_network
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
 from distiller.recipes.training import Ramp, Training, is_ramp
 from distiller.runs import fit
 from distiller.runs.before_training import heavier
-from distiller.runs.bridges import RecipeBridges, is_bridge
+from distiller.runs.bridges import RecipeBridges, bridge_key, is_bridge
 from distiller.runs.building import new_network, only_labelled
 from distiller.runs.folder import RunFolder
+from distiller.runs.pseudo_labels import with_pseudo_labels
 from distiller.runs.quantization import aware_copy, freezing
 from distiller.runs.teacher_cache import TeacherCaches, cached_outputs, rehearse
 from distiller.runs.views import student_shape
+from distiller.runs.warm_start import begin_with
 from distiller.trainer.checks import check_ids
 from distiller.trainer.distiller import Distiller
 from distiller.utils.progress import Reporter
@@ -51,6 +54,7 @@ class StudentTrainer:
     ):
         self.recipe, self.dataset, self.teacher = recipe, dataset, teacher
         self.bridges, self.reporter, self.stored = run_bridges, reporter, stored
+        self._pseudo_labelled: dict[tuple[str, int], Split] = {}
 
     @cached_property
     def _inference_teacher(self) -> keras.Model:
@@ -67,6 +71,8 @@ class StudentTrainer:
             student = self._new_student(name)
             warning = warning or heavier(self.teacher, student, self.dataset.image_shape, len(self.dataset.classes))
             student = models.adapted(student, self.dataset.image_shape)
+            if arm.pseudo_labels:
+                self._check_pseudo_labels(name, teacher)
             if arm.objectives:
                 wanted = self.recipe.bridges_of(name)
                 distiller = self._new_distiller(name, teacher, student, self.bridges.rehearsed(wanted, teacher))
@@ -105,9 +111,12 @@ class StudentTrainer:
         # Nothing that is made or read before the seed is set can change the numbers drawn after it.
         teacher = self._inference_teacher if arm.objectives else None
         bridge = self.bridges_of(name, seed, folder) if arm.objectives else {}
+        images = self._images(name, seed)
+        labelled = len(only_labelled(images))
+        if arm.pseudo_labels:
+            images = self._with_pseudo_labels(name, seed, images, folder)
         keras.utils.set_random_seed(seed)
         student = self._new_student(name, folder.path / f"{arm.start}-{seed}.keras" if arm.start else None)
-        images = self._images(name, seed)
         options: dict[str, Any] = {}
         model: keras.Model = models.adapted(student, self.dataset.image_shape)
         if teacher is not None:
@@ -131,14 +140,32 @@ class StudentTrainer:
             "seconds": trained.seconds,
             "steps": trained.steps,
             "images": len(images),
-            "labelled": len(only_labelled(images)),
+            "labelled": labelled,
             "cached": "taught" in options,
         }
 
     def _images(self, name: str, seed: int) -> Split:
         """The training images of the student of an arm and seed."""
         arm, images = self.recipe.arms[name], self.few_labels(seed)
-        return images if arm.objectives and arm.unlabelled else only_labelled(images)
+        return images if arm.needs_teacher and arm.unlabelled else only_labelled(images)
+
+    def _with_pseudo_labels(self, name: str, seed: int, images: Split, folder: RunFolder) -> Split:
+        """The images, those without a label with one of the arm's teacher; asked once for all students of it."""
+        key = bridge_key(self.recipe.bridge_of(name)), self.recipe.labels_seed(seed)
+        if key not in self._pseudo_labelled:
+            teacher = self.reference(name, seed, folder)
+            assert teacher is not None
+            self._pseudo_labelled[key] = with_pseudo_labels(images, teacher)
+        return self._pseudo_labelled[key]
+
+    def _check_pseudo_labels(self, name: str, teacher: keras.Model) -> None:
+        if self.stored or not self._has_student_classes(self.recipe.bridge_of(name), teacher):
+            received = "outputs of a file" if self.stored else "one of other classes"
+            way_out = "Name the teacher itself" if self.stored else "Give it a bridge such as fine_tune or probe"
+            raise InputError(
+                f"arms.{name}.pseudo_labels: expected a teacher that can be asked for the student's classes. "
+                f"Received: {received}. {way_out}"
+            )
 
     def _new_student(self, name: str, start: Path | None = None) -> keras.Model:
         """The student of an arm before its training; it continues the one in the file `start`, where given."""
@@ -146,6 +173,9 @@ class StudentTrainer:
         if start is None:
             shape = student_shape(self.dataset, self.recipe)
             student = new_network(self.recipe.student, self.recipe.plan(name), self.dataset, shape)
+            warm = self.recipe.arms[name].warm_start
+            if warm and (new := begin_with(student, warm.file)):
+                self.reporter.say(f"{name} begins with {warm.file}, but for its last layer, {new[0]}")
         else:
             student = teachers.load(start)
         return aware_copy(student, quantize) if quantize else student

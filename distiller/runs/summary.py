@@ -81,7 +81,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
 def _held_out(recipe: RunRecipe, folder: RunFolder) -> dict[str, Any] | None:
     """Accuracy of the teacher before the training, behind the recipe's own bridge where an arm has that."""
     seen = folder.result(HELD_OUT)["teachers"]
-    taught = [name for name, arm in recipe.arms.items() if arm.objectives]
+    taught = [name for name, arm in recipe.arms.items() if arm.needs_teacher]
     own = [name for name in taught if recipe.arms[name].bridge is None]
     return next((seen[name] for name in [*own, *taught] if seen[name]), None)
 
