@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.keras_graph.graph import read
+from tflite.quantization.support import MASKED, is_masked
 
 if TYPE_CHECKING:
     import keras
@@ -44,6 +46,23 @@ def image_shape(model: "keras.Model") -> tuple[int, ...]:
     if None in shape:
         raise ModelError(f"Expected a model with a fixed input shape. Received: {model.name!r} with {shape}")
     return shape
+
+
+def check_masks(graph: "keras.Model") -> None:
+    """Raise where attention has a mask and ranges are to be measured: the file would answer nonsense.
+
+    What is not seen gets a score near the lowest number of float32, beside which all others are one integer.
+
+    Raises:
+        ModelError: such a layer, which is named.
+    """
+    for call in read(graph).calls:
+        if is_masked(call):
+            raise ModelError(
+                f"Expected attention without masks, {MASKED}. Received: {call.name!r} ({type(call.kind).__name__}). "
+                f"Use scheme='dynamic', or tflite.quantize_aware(model, exclude=({call.name!r},)), which keeps it in "
+                "floating point"
+            )
 
 
 def check_finite(model: "keras.Model") -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite.conversion.calibrated import calibrated, check_calibration
-from tflite.conversion.checks import check_backend, check_finite, image_shape
+from tflite.conversion.checks import check_backend, check_finite, check_masks, image_shape
 from tflite.conversion.export import export
 from tflite.conversion.integer import check_integer
 from tflite.conversion.labelling import Numbers, metadata_of
@@ -118,6 +118,8 @@ def convert(
         ready = exported(graph, scheme, asked, given=representative)
         graph, images, input_type = ready.graph, None, ready.input_type
     else:
+        if scheme in INTEGER:
+            check_masks(graph)
         images = representative_images(representative, scheme, shape, pixels=input_type == "uint8")
         # The converter measures ranges for 8-bit weights alone.
         if images is not None and (calibration != "minmax" or scheme in CONVERTED):

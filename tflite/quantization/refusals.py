@@ -3,7 +3,7 @@
 from typing import Any
 
 from tflite.errors import ModelError
-from tflite.quantization.support import activation, clip_range, role
+from tflite.quantization.support import MASKED, activation, clip_range, is_masked, role
 
 
 class UnsupportedError(ModelError):
@@ -81,20 +81,9 @@ def _told_apart(call: Any) -> tuple[str, str] | None:
         return "Expected transposed convolutions without dilation, which TFLite has no operator for", "Use strides"
     if isinstance(kind, keras.layers.Dot) and kind.normalize:
         return "Expected products of vectors as they are", "Normalize none: Dot(normalize=False)"
-    if isinstance(kind, keras.layers.MultiHeadAttention | keras.layers.Attention) and _masks(call):
-        return (
-            "Expected attention without masks, whose number for what is not seen leaves the scores no integers",
-            "Attend to all",
-        )
+    if is_masked(call):
+        return f"Expected attention without masks, {MASKED}", "Attend to all"
     return None
-
-
-def _masks(call: Any) -> bool:
-    """Return whether a call of attention is told what not to see."""
-    import keras
-
-    given = [value for name, value in call.kwargs.items() if "mask" in name]
-    return any(value is not None and value is not False for value in keras.tree.flatten(given))
 
 
 def _numbers(sizes: Any) -> tuple[int, ...]:

@@ -206,6 +206,25 @@ def _rectifier(operation: Any) -> str:
     return {None: "relu", 6: "relu6"}.get(operation.max_value, "clipped")
 
 
+# What a mask does to the range of scores.
+MASKED = "whose number for what is not seen leaves the scores no integers"
+_ATTENDING = frozenset(
+    {"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention", "Attention", "AdditiveAttention", "Softmax"}
+)
+
+
+def is_masked(call: Any) -> bool:
+    """Return whether a call of attention, or of a softmax, is told what not to see."""
+    import keras
+
+    attends = isinstance(call.kind, keras.layers.Layer) and any(
+        one.__name__ in _ATTENDING for one in type(call.kind).__mro__
+    )
+    given = [*call.args[1:]] if isinstance(call.kind, keras.layers.Softmax) else []
+    given += [value for name, value in call.kwargs.items() if "mask" in name]
+    return attends and any(value is not None and value is not False for value in keras.tree.flatten(given))
+
+
 def clip_range(operation: Any) -> tuple[float, float] | None:
     """The two ends of what a layer or operation lets pass; None where that is not a range that holds zero."""
     function = activation(operation)
