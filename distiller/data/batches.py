@@ -132,7 +132,7 @@ class Batches(keras.utils.PyDataset):
         first = (self.epoch * self.steps + index) * self.batch_size
         turns, places = np.divmod(np.arange(first, first + self.batch_size), len(self.split))
         samples = np.concatenate([self._order(t)[places[turns == t]] for t in np.unique(turns)])
-        images = self.split.images[samples]
+        images = np.asarray(self.split.images[samples])
         if self.augmentation != Augmentation():
             draws = np.concatenate([self._draws(self._view(t))[samples[turns == t]] for t in np.unique(turns)])
             images = self.augmentation(images, draws)
@@ -205,4 +205,4 @@ class InOrder(keras.utils.PyDataset):
         labels = self.split.labels[part]
         if self.classes:
             labels = one_hot(labels, self.classes)
-        return self.split.images[part].astype("float32"), labels
+        return np.asarray(self.split.images[part]).astype("float32"), labels

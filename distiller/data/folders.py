@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import PIL
 
-from distiller.data import photos
+from distiller.data import mapped, photos
 from distiller.data.class_names import check
 from distiller.data.splits import Split, first_of_each
 from distiller.errors import InputError
@@ -24,15 +27,29 @@ _PARTS = {
 }
 
 
+@dataclass(frozen=True)
+class _Photos:
+    """Image files (n,) with their names in a folder, their labels and the keys that order them."""
+
+    paths: np.ndarray
+    names: np.ndarray
+    labels: np.ndarray
+    keys: np.ndarray
+
+    def take(self, indices: np.ndarray) -> "_Photos":
+        return _Photos(self.paths[indices], self.names[indices], self.labels[indices], self.keys[indices])
+
+
 def read(
-    folder: Path, image_size: tuple[int, int], validation: float | None, seed: int
+    folder: Path, image_size: tuple[int, int], validation: float | None, seed: int, cache_dir: Path | None = None
 ) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
     """Train, validation (None where there is none) and test images of a folder, and their classes.
 
     Where they are not divided, a sixth is the test split. With a share `validation` so much is held out of the training
     images where there is no folder of validation images. Which images are held out follows from `seed` and from their
     paths in the folder. What is divided further has three images of each class at least. Where there are training and
-    validation images and no test images, the validation images are the test split.
+    validation images and no test images, the validation images are the test split. With `cache_dir`, and where they
+    would take more than half of the free memory, the images are decoded once into a file and mapped from there.
 
     Raises:
         InputError: fewer than two classes, or images that cannot be read, or `train` or `test` alone.
@@ -43,18 +60,40 @@ def read(
     held = None
     if not _is_divided(folder, there - division, parts):
         _check_classes(folder, sorted(there))
-        train, keys, classes = _read_classes(folder, image_size, seed)
-        train, keys, test = _hold_out(train, keys, 1 / 6)
+        train, classes = _list_classes(folder, seed)
+        train, test = _hold_out(train, 1 / 6)
     else:
         if not {"train", "test"} <= parts.keys():
             parts = _without_test(folder, parts, division)
         if len(set(parts.values())) < len(division):
             raise _not_divided(folder, division)
-        train, keys, classes, others = _read_parts(folder, parts, image_size, seed)
+        train, classes, others = _list_parts(folder, parts, seed)
         test, held = others["test"], others.get("val")
     if held is None and validation is not None:
-        train, _, held = _hold_out(train, keys, validation)
-    return train, held, test, classes
+        train, held = _hold_out(train, validation)
+    several = [train, test] if held is None else [train, test, held]
+    splits = _decoded(folder, several, image_size, cache_dir)
+    return splits[0], splits[2] if held is not None else None, splits[1], classes
+
+
+def _decoded(folder: Path, parts: list[_Photos], size: tuple[int, int], cache_dir: Path | None) -> list[Split]:
+    """The images of files, decoded one part after another, so that those of a part are neighbours."""
+    paths = [path for part in parts for path in part.paths]
+    shape = (*size, 3)
+    title = f"read {folder.name}"
+    if cache_dir is None and not mapped.is_large(len(paths), shape):
+        images = photos.read(paths, size, title)
+    else:
+        stats = [(path, path.stat()) for path in paths]
+        # Another version of Pillow may decode and resize to other bytes.
+        key = [PIL.__version__, [(str(p.relative_to(folder)), s.st_size, s.st_mtime_ns) for p, s in stats]]
+        blocks = partial(photos.blocks, paths, size, title)
+        images = mapped.stored(folder.resolve().name, key, shape, len(paths), blocks, cache_dir)
+    ends = np.cumsum([len(part.paths) for part in parts]).tolist()
+    return [
+        Split(images[end - len(part.paths) : end], part.labels, part.names)
+        for end, part in zip(ends, parts, strict=True)
+    ]
 
 
 def _is_divided(folder: Path, others: set[str], parts: Mapping[str, str]) -> bool:
@@ -85,34 +124,26 @@ def _not_divided(folder: Path, division: set[str]) -> InputError:
     )
 
 
-def _read_parts(
-    folder: Path, parts: Mapping[str, str], image_size: tuple[int, int], seed: int
-) -> tuple[Split, np.ndarray, tuple[str, ...], dict[str, Split]]:
-    """The training images with their keys, the classes, and the images of the other parts.
+def _list_parts(
+    folder: Path, parts: Mapping[str, str], seed: int
+) -> tuple[_Photos, tuple[str, ...], dict[str, _Photos]]:
+    """The training images, the classes, and the images of the other parts.
 
     Raises:
-        InputError: other classes in one of them, or images that cannot be read: those of all parts.
+        InputError: other classes in one of them.
     """
-    train, others = None, {}
-    broken: list[str] = []
-    for part, name in sorted(parts.items(), key=lambda item: item[0] != "train"):
-        try:
-            found = _read_classes(folder / name, image_size, seed, fewest=3 if part == "train" else 1)
-        except photos.BrokenImages as error:
-            broken += error.problems
-            continue
+    train, classes = _list_classes(folder / parts["train"], seed)
+    others = {}
+    for part, name in parts.items():
         if part == "train":
-            train = found
             continue
-        if train and found[2] != train[2]:
+        others[part], theirs = _list_classes(folder / name, seed, fewest=1)
+        if theirs != classes:
             raise InputError(
                 f"Expected the same class folders in {parts['train']} and {name} of {str(folder)!r}. "
-                f"Received: {', '.join(sorted(set(train[2]) ^ set(found[2])))} in one of them only"
+                f"Received: {', '.join(sorted(set(classes) ^ set(theirs)))} in one of them only"
             )
-        others[part] = found[0]
-    if broken or train is None:
-        raise photos.BrokenImages(broken)
-    return *train, others
+    return train, classes, others
 
 
 def _folders_in(folder: Path) -> set[str]:
@@ -130,14 +161,14 @@ def _check_classes(folder: Path, names: list[str]) -> None:
         )
 
 
-def _hold_out(split: Split, keys: np.ndarray, share: float) -> tuple[Split, np.ndarray, Split]:
-    """Split into what remains, with its keys, and what is held out: of each class the images with the smallest keys.
+def _hold_out(images: _Photos, share: float) -> tuple[_Photos, _Photos]:
+    """Split into what remains and what is held out: of each class the images with the smallest keys.
 
     All splits follow one order. So one image more moves at most one other across each of their borders, and those that
     leave the validation split for the test split are replaced by training images.
     """
-    held = first_of_each(split.labels, share, np.argsort(keys, kind="stable"))
-    return split.take(np.flatnonzero(~held)), keys[~held], split.take(np.flatnonzero(held))
+    held = first_of_each(images.labels, share, np.argsort(images.keys, kind="stable"))
+    return images.take(np.flatnonzero(~held)), images.take(np.flatnonzero(held))
 
 
 def _key(path: str, seed: int) -> int:
@@ -145,10 +176,8 @@ def _key(path: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {path}".encode(errors="surrogateescape")).digest()[:8])
 
 
-def _read_classes(
-    folder: Path, image_size: tuple[int, int], seed: int, *, fewest: int = 3
-) -> tuple[Split, np.ndarray, tuple[str, ...]]:
-    """The images of class folders, a key (n,) of each that follows from its path in `folder`, and the classes."""
+def _list_classes(folder: Path, seed: int, *, fewest: int = 3) -> tuple[_Photos, tuple[str, ...]]:
+    """The images of class folders, each with a key that follows from its path in `folder`, and the classes."""
     classes = tuple(sorted(_folders_in(folder)))
     if len(classes) < 2:
         raise InputError(
@@ -170,5 +199,6 @@ def _read_classes(
     paths = [path for images, _ in found for path in images]
     names = [path.relative_to(folder).as_posix() for path in paths]
     keys = np.array([_key(name, seed) for name in names], "uint64")
-    images = photos.read(paths, image_size, f"read {folder.name}")
-    return Split(images, labels, np.array(names, object)), keys, classes
+    listed = np.empty(len(paths), object)
+    listed[:] = paths
+    return _Photos(listed, np.array(names, object), labels, keys), classes

@@ -172,12 +172,11 @@ def _layer(part: Any) -> keras.layers.Layer:
         )
     if named["name"] in _MIXING:
         raise InputError(_MIXED.format(named["name"]))
-    made = getattr(keras.layers, named["name"], None)
     if named["name"] not in names():
         raise InputError(unknown("layer of keras.layers that changes images", named["name"], names()))
     options = {key: value for key, value in named.items() if key != "name"}
     try:
-        return made(**options)
+        return getattr(keras.layers, named["name"])(**options)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"Impossible arguments of {named['name']}: {reason[:300]}") from error

@@ -1,5 +1,6 @@
 """Image files as arrays: upright, on white, in three colours and one size."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ _MOST_PIXELS = 250_000_000
 _LARGE = 2**25
 _PART = 2**22
 _one_at_a_time = threading.Lock()
+# Images that are decoded before the next are begun, and bytes of them.
+_TOGETHER, _BYTES = 256, 2**22
 # Broken images that a message names.
 _NAMED = 5
 
@@ -51,17 +54,32 @@ def read(paths: Sequence[Path], size: tuple[int, int], title: str) -> np.ndarray
             numbers.
     """
     images = np.empty((len(paths), *size, 3), np.uint8)
-    broken: list[str] = []
-    with _of_any_size(), Reporter().task(title, len(paths)) as task, ThreadPoolExecutor() as pool:
-        for i, image in enumerate(pool.map(lambda path: _image_or_problem(path, size), paths)):
-            if isinstance(image, str):
-                broken.append(image)
-            else:
-                images[i] = image
-            task.advance_to(i + 1)
-    if broken:
-        raise BrokenImages(broken)
+    done = 0
+    for block in blocks(paths, size, title):
+        images[done : done + len(block)] = block
+        done += len(block)
     return images
+
+
+def blocks(paths: Sequence[Path], size: tuple[int, int], title: str) -> Iterator[np.ndarray]:
+    """The same images, a few at a time, so that no more of them are in memory; errors as of `read`, at the end."""
+    broken: list[str] = []
+    together = max(2 * _workers(), min(_TOGETHER, _BYTES // (size[0] * size[1] * 3)))
+    with _of_any_size(), Reporter().task(title, len(paths)) as task, ThreadPoolExecutor(_workers()) as pool:
+        for first in range(0, len(paths), together):
+            found = list(pool.map(lambda path: _image_or_problem(path, size), paths[first : first + together]))
+            broken += [problem for problem in found if isinstance(problem, str)]
+            task.advance_to(first + len(found))
+            if not broken:
+                yield np.stack([image for image in found if not isinstance(image, str)])
+    if broken:
+        raise BrokenImages(sorted(broken))
+
+
+def _workers() -> int:
+    """One thread a processor and one more, for what waits for the disk."""
+    # Not all of a machine's, where a process may use some of them.
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 class BrokenImages(InputError):
@@ -102,6 +120,8 @@ def _image_or_problem(path: Path, size: tuple[int, int]) -> np.ndarray | str:
     """The pixels of an image, or its path and what is wrong with it."""
     try:
         return _image(path, size)
+    except MemoryError:
+        return f"{str(path)!r} cannot be read: no memory is left for it"
     except Exception as error:  # of whatever a damaged file makes
         # Pillow says the path once more of a file that is no image.
         reason = " ".join(str(error).replace(repr(str(path)), "it").split())

@@ -23,6 +23,7 @@ def load(
     data_dir: str | Path | None = None,
     validation: float = 0.1,
     image_size: tuple[int, int] | None = None,
+    cache_dir: str | Path | None = None,
 ) -> Dataset:
     """Train, validation and test images by name, from a folder that holds one folder of images a class, or from arrays.
 
@@ -42,13 +43,18 @@ def load(
             validation images.
         image_size: height and width that a folder's images are resized to, 32×32 where None, which is then told; other
             sources have their own.
+        cache_dir: folder into which a folder's images are decoded once, in the size that is asked for, and mapped
+            into memory from there: the same images, however many. Where None they are in memory, or if they would take
+            more than half of what is free, in a file in `~/.cache/distillite/images`, which is then told. The file
+            belongs to these paths, sizes and times of change, and is made anew where one of them differs.
 
     Raises:
         InputError: unknown name, missing folder or file, fewer than two classes, some of `train`, `val` and `test`
             alone, or arrays that are no images with their classes.
-        WorkError: the data could not be prepared.
+        WorkError: the data could not be prepared, or decoded images not be written.
     """
-    train, held, test, classes = _divided(name, data_dir, image_size, validation)
+    folder = None if cache_dir is None else Path(cache_dir)
+    train, held, test, classes = _divided(name, data_dir, image_size, validation, folder)
     if held is None:
         train, held = hold_out(train, validation, _SPLIT_SEED)
     return Dataset(Path(name).name, train, held, test, classes)
@@ -78,7 +84,11 @@ def export(
 
 
 def _divided(
-    name: str | Path, data_dir: str | Path | None, image_size: tuple[int, int] | None, validation: float | None = None
+    name: str | Path,
+    data_dir: str | Path | None,
+    image_size: tuple[int, int] | None,
+    validation: float | None = None,
+    cache_dir: Path | None = None,
 ) -> tuple[Split, Split | None, Split, tuple[str, ...]]:
     """Train, validation (None where there is none yet) and test images, and their classes.
 
@@ -97,7 +107,7 @@ def _divided(
     if Path(name).is_dir():
         if image_size is None and photos.sizes_differ(photos.find(Path(name))[0][:_LOOKED_AT], _USUAL_SIZE):
             Reporter().say(f"The images in {str(name)!r} are resized to 32×32: `image_size` says another")
-        return folders.read(Path(name), image_size or _USUAL_SIZE, validation, _SPLIT_SEED)
+        return folders.read(Path(name), image_size or _USUAL_SIZE, validation, _SPLIT_SEED, cache_dir)
     if Path(name).suffix == arrays.ENDING:
         return arrays.read(Path(name), _SPLIT_SEED)
     if Path(name).is_file():

@@ -1,10 +1,11 @@
-"""Labelled images in memory, and how they are divided."""
+"""Labelled images, and how they are divided."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from distiller.data.mapped import chosen
 from distiller.errors import InputError
 from distiller.utils.suggestions import unknown
 
@@ -15,7 +16,8 @@ UNLABELLED = -1
 class Split:
     """Images, uint8 (n, height, width, channels), and labels, int32 (n,); −1 marks an unlabelled image.
 
-    `names` (n,) are those of the images in their folder; by default their numbers, from 0.
+    `names` (n,) are those of the images in their folder; by default their numbers, from 0. Images larger than memory
+    are mapped from a file, a `numpy.memmap` or `distiller.data.mapped.Rows` of one, and read where they are indexed.
     """
 
     images: np.ndarray
@@ -40,8 +42,8 @@ class Split:
         return self.take(np.arange(most) * len(self) // max(most, 1))
 
     def take(self, indices: np.ndarray) -> "Split":
-        """The samples at `indices`, in that order."""
-        return Split(self.images[indices], self.labels[indices], self._names()[indices])
+        """The samples at `indices`, in that order, or of a mask."""
+        return Split(chosen(self.images, indices), self.labels[indices], self._names()[indices])
 
     def known_names(self) -> list[str]:
         """Names of all images: paths in their folder, or numbers in the data that they came from."""

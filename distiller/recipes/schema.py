@@ -37,6 +37,12 @@ class Data(Section):
         "that the teacher takes, where its recipe or file says them",
     )
 
+    cache_dir: str | None = Field(
+        default=None,
+        description="folder into which a folder's images, or those of tfds:NAME, are decoded once, and read from; by "
+        "default they are in memory where they fit, else in ~/.cache/distillite/images",
+    )
+
     @field_validator("image_size", mode="before")
     @classmethod
     def _one_number_for_both(cls, size: Any) -> Any:

@@ -23,13 +23,14 @@ def batches(dataset: Any, *, labelled: bool = True) -> Iterator[tuple[np.ndarray
     if not labelled:
         dataset = _only(_called(dataset))
     if _is_array(dataset):
-        yield from _slices(np.asarray(dataset), None)
+        yield from _slices(dataset, None)
     elif _is_pair(dataset):
         yield from _slices(*_pair(dataset, labelled))
     else:
         for batch in _batches_of(dataset):
             images = batch if labelled else _only(batch)
-            yield (np.asarray(images), None) if _is_array(images) else _pair(images, labelled)
+            pixels, labels = (images, None) if _is_array(images) else _pair(images, labelled)
+            yield np.asarray(pixels), labels
 
 
 def _called(dataset: Any) -> Any:
@@ -97,7 +98,8 @@ def _is_pair(value: Any) -> bool:
 def _slices(images: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     for start in range(0, len(images), _SLICE):
         part = slice(start, start + _SLICE)
-        yield images[part], None if labels is None else labels[part]
+        # Not all at once: they may be mapped from a file.
+        yield np.asarray(images[part]), None if labels is None else labels[part]
 
 
 def _batches_of(dataset: Any) -> Iterator[Any]:
@@ -122,7 +124,8 @@ def _pair(batch: Any, labelled: bool) -> tuple[np.ndarray, np.ndarray | None]:
         raise ModelError(f"Expected batches (images, labels). Received: {type(batch).__name__}{size}")
     if not labelled:
         return np.asarray(batch[0]), None
-    images, labels = np.asarray(batch[0]), np.asarray(batch[1])
+    images, labels = (part if _is_array(part) else np.asarray(part) for part in batch)
+    labels = np.asarray(labels)
     if labels.shape == (len(images), 1):
         labels = labels[:, 0]
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu":

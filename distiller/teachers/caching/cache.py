@@ -17,9 +17,9 @@ from distiller.errors import InputError, WorkError
 from distiller.networks.feature_extraction import in_words, tap
 from distiller.teachers.caching import key as keys
 from distiller.teachers.caching.predictions import answers
-from distiller.teachers.caching.store import read_rows, write_rows
 from distiller.teachers.caching.stored_rows import Rows
 from distiller.utils.atomic_files import awaited, sweep, unfinished
+from distiller.utils.checked_rows import read_rows, write_rows
 
 _PASS = "pass-{}.npy"
 # Seconds between two looks at what another process is at.

@@ -27,5 +27,5 @@ def answers(
         samples = np.arange(first, min(first + batch_size, len(split)))
         # The last batch is filled up, or the network would be compiled once more for its size.
         fed = np.resize(samples, min(batch_size, len(split)))
-        found = network.predict_on_batch(augmentation(split.images[fed], draws[fed]).astype("float32"))
+        found = network.predict_on_batch(augmentation(np.asarray(split.images[fed]), draws[fed]).astype("float32"))
         yield {name: answer[: len(samples)] for name, answer in found.items()}

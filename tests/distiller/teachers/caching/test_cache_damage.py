@@ -10,7 +10,7 @@ import pytest
 from support.caches import assert_answers
 
 from distiller.errors import InputError
-from distiller.teachers.caching import store
+from distiller.utils import checked_rows
 from distiller.teachers.caching.cache import Cache
 
 
@@ -72,9 +72,9 @@ import importlib.util, sys
 from pathlib import Path
 import numpy as np
 
-spec = importlib.util.spec_from_file_location("store", sys.argv[1])
-store = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(store)
+spec = importlib.util.spec_from_file_location("checked_rows", sys.argv[1])
+checked_rows = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(checked_rows)
 stop = sys.argv[3] == "stop"
 rows = np.ones(4000, [("x", "f4", (2,))])
 
@@ -88,7 +88,7 @@ def blocks():
 if not stop:
     print("ready", flush=True)
 while True:
-    store.write_rows(Path(sys.argv[2]), blocks(), rows.dtype, len(rows), b"salt")
+    checked_rows.write_rows(Path(sys.argv[2]), blocks(), rows.dtype, len(rows), b"salt")
 """
 
 
@@ -97,11 +97,11 @@ def test_processes_that_write_and_are_killed_leave_a_whole_file(tmp_path):
     path = tmp_path / "pass-0000.npy"
 
     def start(mode):
-        command = [sys.executable, "-c", WRITER, store.__file__, str(path), mode]
+        command = [sys.executable, "-c", WRITER, checked_rows.__file__, str(path), mode]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def assert_whole():
-        rows = store.read_rows(path, b"salt")
+        rows = checked_rows.read_rows(path, b"salt")
         assert len(rows) == 4000
         assert (rows["x"] == 1).all()
 
