@@ -1,6 +1,7 @@
 """The result file that newer tools write with `--result_file_path`: a protocol buffer, more exact than the log.
 
-Its messages are declared here, field by field, and decoded by Google's own library.
+Its messages are declared here, field by field, and decoded by Google's own library: a generated module refuses
+other versions of protobuf than the one that it was generated for, and would be as long.
 """
 
 import functools

@@ -8,8 +8,8 @@ from tflite.errors import ModelError
 from tflite.keras_graph.copying import copied, remade
 from tflite.keras_graph.graph import Call, Graph, read, write
 from tflite.quantization.checks import check, check_file, is_aware
-from tflite.quantization.decompose import expand
-from tflite.quantization.insert_fake_quant import place
+from tflite.quantization.decompose import decompose
+from tflite.quantization.insert_fake_quant import insert_fake_quant
 from tflite.quantization.outputs import named
 from tflite.quantization.saved import keras_model
 from tflite.quantization.schemes import SCHEMES, Scheme
@@ -100,8 +100,8 @@ def quantize_aware(
         raise ModelError(f"Expected `preserve` only with engine='tfmot'. Received: engine={engine!r}")
     graph = read(model)
     schemes = _schemes(graph, SCHEMES[scheme], exclude, overrides or {})
-    expand(graph, bits=SCHEMES[scheme].activations)
-    kernels = place(graph, SCHEMES[scheme], schemes=schemes, input_range=input_range, momentum=momentum)
+    decompose(graph, bits=SCHEMES[scheme].activations)
+    kernels = insert_fake_quant(graph, SCHEMES[scheme], schemes=schemes, input_range=input_range, momentum=momentum)
     return named(write(graph, lambda call: _aware(call, kernels)))
 
 

@@ -20,7 +20,7 @@ _WITH_ACTIVATION = (
 )
 
 
-def expand(graph: Graph, *, bits: int | None = 8) -> None:
+def decompose(graph: Graph, *, bits: int | None = 8) -> None:
     """Rewrite the graph in place: what a call computes stays the same, and so does the name that its result has.
 
     Args:

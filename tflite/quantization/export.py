@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tflite.errors import ModelError
 from tflite.keras_graph.internals import flatten_layers
 from tflite.quantization.aware import is_aware
-from tflite.quantization.export_graph import clean
+from tflite.quantization.export_graph import export_graph
 from tflite.quantization.ranges import input_range
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def exported(
             "Use tflite.calibrate_ranges to measure them anew"
         )
     if scheme in ("dynamic", "int16x8"):
-        return Ready(clean(aware, apart=apart), input_type or "float32")
+        return Ready(export_graph(aware, apart=apart), input_type or "float32")
     input_type = _input_type(aware, input_range(aware) or (0.0, 0.0), input_type)
-    return Ready(clean(aware, pixels=input_type == "uint8", apart=apart), input_type)
+    return Ready(export_graph(aware, pixels=input_type == "uint8", apart=apart), input_type)
 
 
 def _input_type(aware: "keras.Model", measured: tuple[float, float], input_type: str | None) -> str:

@@ -20,7 +20,7 @@ _PIXELS = (0.0, 255.0)
 _CUTTING = (Role.AFFINE, Role.ARITHMETIC, Role.RANGED)
 
 
-def clean(aware: "keras.Model", *, pixels: bool = False, apart: bool = False) -> "keras.Model":
+def export_graph(aware: "keras.Model", *, pixels: bool = False, apart: bool = False) -> "keras.Model":
     """A graph of plain layers, and of roundings with constant ranges.
 
     Args:

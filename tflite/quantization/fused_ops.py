@@ -27,7 +27,7 @@ class FusedOp:
         return self.calls[-1].output
 
 
-def units(graph: Graph, *, bits: int | None = 8) -> list[FusedOp]:
+def fused_ops(graph: Graph, *, bits: int | None = 8) -> list[FusedOp]:
     """The operators of a graph, each call in one of them.
 
     Args:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tflite.keras_graph.copying import remade
 from tflite.keras_graph.graph import Call, Graph, NewLayer, Value
-from tflite.quantization.fused_ops import FusedOp, is_transposed, units
+from tflite.quantization.fused_ops import FusedOp, fused_ops, is_transposed
 from tflite.quantization.refusals import UnsupportedError, takes, unsupported
 from tflite.quantization.schemes import Scheme
 from tflite.quantization.support import (
@@ -22,7 +22,7 @@ from tflite.quantization.support import (
 PIXELS = (0.0, 255.0)
 
 
-def place(
+def insert_fake_quant(
     graph: Graph,
     scheme: Scheme,
     *,
@@ -45,7 +45,7 @@ def place(
     Raises:
         ModelError: a layer that the integer runtime has no kernel for.
     """
-    found = units(graph, bits=scheme.activations)
+    found = fused_ops(graph, bits=scheme.activations)
     floating = {unit for unit in found if any(schemes.get(call.origin, scheme) is None for call in unit.calls)}
     kernels = {
         unit.calls[0]: schemes.get(unit.calls[0].origin) or scheme

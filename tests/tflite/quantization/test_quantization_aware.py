@@ -86,11 +86,11 @@ def test_written_out_networks_compute_the_same(name):
     """With the rounding of kernels taken away and no ranges, what is left is the network."""
     from tflite.keras_graph.copying import copied
     from tflite.keras_graph.graph import read, write
-    from tflite.quantization.decompose import expand
+    from tflite.quantization.decompose import decompose
 
     model = NETWORKS[name]()
     graph = read(model)
-    expand(graph)
+    decompose(graph)
     batch = RANDOM.uniform(0, 255, (10, 8, 8, 1)).astype("float32")
     np.testing.assert_allclose(np.asarray(write(graph, copied)(batch)), np.asarray(model(batch)), atol=1e-5)
 

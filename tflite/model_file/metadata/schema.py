@@ -1,6 +1,7 @@
 """The numbers of fields and kinds in the schema of TFLite Metadata that are used here.
 
-Source: `metadata_schema.fbs`, version 1.1.0, of the TensorFlow Lite Support Library.
+Source: `metadata_schema.fbs`, version 1.1.0, of the TensorFlow Lite Support Library. The generated module is
+published in `tflite-support` alone, which needs a protobuf below 4, while TensorFlow needs a newer one.
 """
 
 from dataclasses import dataclass
