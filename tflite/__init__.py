@@ -46,7 +46,7 @@ from tflite.model_file.metadata.schema import Metadata
 from tflite.model_file.operators import Operator, Tensor
 from tflite.model_file.tensor_spec import TensorSpec
 from tflite.parity.comparison import Comparison, compare
-from tflite.parity.evaluation import Evaluation, evaluate
+from tflite.parity.evaluation import Evaluation, TaskEvaluation, evaluate
 from tflite.quantization import calibrate_ranges, match_runtime, quantize_aware
 from tflite.quantization.saved import load_model
 from tflite.tfmot import cluster, plain, prune
@@ -80,6 +80,7 @@ __all__ = [
     "Profile",
     "PruningStep",
     "Signature",
+    "TaskEvaluation",
     "Tensor",
     "TensorSpec",
     "android",

@@ -49,7 +49,7 @@ def measure(path: Path, test: "Split", runs: int = RUNS) -> Line:
                 f"Expected a classifier of images {test.images.shape[1:]} into 10 classes. Received: {path} with "
                 f"{tuple(shape)} and {classes}"
             )
-        evaluated = tflite.evaluate(path, (test.images, test.labels))
+        evaluated = tflite.evaluate(path, (test.images, test.labels), task="classification")
         timed = tflite.benchmark(path, runs=runs)
     except (tflite.ModelError, OSError) as error:
         raise InputError(str(error)) from error

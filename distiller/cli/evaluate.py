@@ -80,7 +80,11 @@ def evaluate(
         return
     with Reporter().task("evaluate", len(part)) as task:
         found = tflite.evaluate(
-            file, (part.images, part.labels), threads=threads, progress=lambda done, _: task.advance_to(done)
+            file,
+            (part.images, part.labels),
+            task="classification",
+            threads=threads,
+            progress=lambda done, _: task.advance_to(done),
         )
     if json:
         print(found.to_json())

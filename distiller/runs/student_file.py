@@ -37,7 +37,7 @@ def check(network: keras.Model, path: Path, split: Split) -> dict[str, Any]:
     """
     parity = tflite.compare(network, path, split.images)
     return {
-        "accuracy": tflite.evaluate(path, (split.images, split.labels)).accuracy,
+        "accuracy": tflite.evaluate(path, (split.images, split.labels), task="classification").accuracy,
         "agreement": parity.agreement,
         "mean_lsb": parity.mean_lsb,
     }

@@ -24,6 +24,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
             "Guides": [
                 {"My photos to a phone": "guides/photos_to_phone.md"},
                 {"Any teacher, any student": "guides/any_teacher.md"},
+                {"Several labels, numbers, masks": "guides/other_tasks.md"},
                 {"CIFAR-100 to CIFAR-10": "guides/cifar100_to_cifar10.md"},
                 {"Few labels": "guides/few_labels.md"},
                 {"Quantization-aware training": "guides/quantization_aware.md"},

@@ -60,7 +60,7 @@ def test_a_line_a_file_and_the_last_one_counts(served, made, monkeypatch):
         (folder / "theirs.tflite").stat().st_size,
     )
     median = line["latency_ms"]["median"]
-    assert f"| theirs | float32 | 1,412 | 12,928 |" in mlperf_tiny.table()
+    assert "| theirs | float32 | 1,412 | 12,928 |" in mlperf_tiny.table()
     assert f"| 70.00 | {median:.3f} |" in mlperf_tiny.table()
 
 

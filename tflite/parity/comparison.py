@@ -24,19 +24,20 @@ _LAYER_IMAGES = 64
 class Comparison(Record):
     """The difference between a TFLite file and its Keras model on the same images.
 
-    `agreement` is the fraction of images with the same largest output. An image with NaN among the outputs of the file
-    or of the model has no largest: it does not agree, also where both answer NaN, and it is not right. `mean_error` and
-    `max_error` are absolute differences in the unit of the outputs, NaN or infinite where an answer is; JSON has null
-    for these. `mean_lsb` and `max_lsb` are absolute differences in steps of the output's quantization, after the Keras
-    outputs are quantized the same way; None where the output is not an integer, and where the model answers NaN. A
-    single rounding that goes the other way can move a whole output, so judge by agreement and the mean. `accuracy` is
-    that of the file and `keras_accuracy` that of the model, where labels were given. `layers` are the differences after
-    each layer and `first` the name of the layer where the two part, where they were asked for. Where the file's weights
-    are not the model's, `doubt` says so instead: it is the file of another model or training.
+    `agreement` is the fraction of images with the same largest output, None of a file with one output. An image
+    with NaN among the outputs of the file or of the model has no largest: it does not agree, also where both answer
+    NaN, and it is not right. `mean_error` and `max_error` are absolute differences in the unit of the outputs, NaN
+    or infinite where an answer is; JSON has null for these. `mean_lsb` and `max_lsb` are absolute differences in
+    steps of the output's quantization, after the Keras outputs are quantized the same way; None where the output is
+    not an integer, and where the model answers NaN. A single rounding that goes the other way can move a whole
+    output, so judge by agreement and the mean. `accuracy` is that of the file and `keras_accuracy` that of the
+    model, where labels were given. `layers` are the differences after each layer and `first` the name of the layer
+    where the two part, where they were asked for. Where the file's weights are not the model's, `doubt` says so
+    instead: it is the file of another model or training.
     """
 
     path: Path
-    agreement: float
+    agreement: float | None
     mean_lsb: float | None
     max_lsb: int | None
     mean_error: float
@@ -81,7 +82,6 @@ def compare(
     run = Runner(path, threads=threads)
     reference = keras_model(model)
     images = np.asarray(images)
-    run.classes()  # one score has no largest
     images = run.numbers(images)  # the Keras model takes what the file's input stands for
     integers = run.answers(images)
     expected = _outputs(reference, images)
@@ -96,13 +96,17 @@ def compare(
     if run.output.quantized and not np.isnan(error).any():
         steps = np.abs(integers.astype("int64") - run.output.quantize(expected))
         mean_lsb, max_lsb = float(steps.mean()), int(steps.max())
+    alone = run.output.shape[-1:] == (1,)
+    if alone and labels is not None:
+        run.classes()  # its labels are of no classes
     guesses, expected_guesses = largest(integers), largest(expected)
     rows, first, doubt = (
         layer_errors(reference, path, images[:_LAYER_IMAGES], drop=drop) if layers else ((), None, None)
     )
     return Comparison(
         path=Path(path),
-        agreement=float(((guesses == expected_guesses) & (guesses >= 0)).mean()),
+        # Of one number the largest is always the first: every file would agree.
+        agreement=None if alone else float(((guesses == expected_guesses) & (guesses >= 0)).mean()),
         mean_lsb=mean_lsb,
         max_lsb=max_lsb,
         mean_error=float(error.mean()),

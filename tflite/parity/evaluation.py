@@ -1,17 +1,22 @@
 """Accuracy of a TFLite file."""
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.model_file.files import read_model
+from tflite.model_file.flatbuffer import Flatbuffer
 from tflite.model_file.interpreter import Runner, largest
+from tflite.parity.task_metrics import METRICS, TASKS, task_of
 from tflite.utils import samples
 from tflite.utils.record import Record
+from tflite.utils.suggestions import unknown
 
 UNLABELLED = -1
 
@@ -34,40 +39,141 @@ class Evaluation(Record):
     threads: int
 
 
+@dataclass(frozen=True)
+class TaskEvaluation(Record):
+    """Metrics of a TFLite file on a task other than classification.
+
+    `metrics` are, by `task`: "binary" `accuracy` and `auc`; "multi_label" `map`, `f1_micro`, `f1_macro`; "regression"
+    `mae` and `rmse`, in the unit of the labels; "segmentation" `miou` and `accuracy`. The other fields are as in
+    `Evaluation`.
+    """
+
+    path: Path
+    task: str
+    metrics: dict[str, float]
+    samples: int
+    skipped: int
+    seconds: float
+    threads: int
+
+
+@overload
 def evaluate(
     path: str | Path,
     dataset: Any,
     *,
+    task: Literal["classification"],
+    threads: int = ...,
+    progress: "Progress" = ...,
+) -> Evaluation: ...
+
+
+@overload
+def evaluate(
+    path: str | Path,
+    dataset: Any,
+    *,
+    task: str | None = ...,
+    threads: int = ...,
+    progress: "Progress" = ...,
+) -> Evaluation | TaskEvaluation: ...
+
+
+def evaluate(
+    path: str | Path,
+    dataset: Any,
+    *,
+    task: str | None = None,
     threads: int = 1,
     progress: Callable[[int, int | None], None] | None = None,
-) -> Evaluation:
-    """Accuracy of a TFLite classifier on images with labels.
+) -> Evaluation | TaskEvaluation:
+    """Accuracy of a TFLite classifier on images with labels, or the metrics of another task.
 
     Args:
-        path: TFLite file with one input of images and one output of scores (batch, classes).
+        path: TFLite file with one input of images and one output: scores (batch, classes); a logit or probability
+            (batch, 1); one a label (batch, labels); numbers (batch, …); or scores (batch, height, width, classes).
         dataset: (images, labels) as arrays, a Keras `PyDataset`, or an iterable of such batches, `tf.data` too. Images
             are (n, height, width, channels), pixels in [0, 255], or real numbers in the unit of the model. Pixels are
             scaled as the file's metadata or its quantized input says; see `tflite.scaling`. Labels are integers (n,),
-            −1 for a sample to skip.
+            −1 for a sample to skip; of several labels 0 and 1, (n, labels); of a regression numbers, NaN to skip; of a
+            segmentation a class for each position, (n, height, width), −1 to skip.
+        task: "classification", "binary", "multi_label", "regression" or "segmentation"; where it is None, shape and
+            kind of the first labels tell.
         threads: of the interpreter.
         progress: called with the samples done and those in all, or None where that is not known.
 
+    Returns:
+        An `Evaluation` of a classification, else a `TaskEvaluation`.
+
     Raises:
         ModelError: a file that cannot be run, images or labels that do not fit it, numbers of another unit than the
-            file's input stands for, or no labelled sample.
+            file's input stands for, no labelled sample, or labels that may be of several tasks.
     """
+    if task is not None and task not in TASKS:
+        raise ModelError(unknown("task", task, TASKS))
     run = Runner(path, threads=threads)
+    total = samples.count(dataset)
+    stream = samples.gathered(samples.batches(dataset, of_classes=task == "classification"))
+    first = next(stream, None)
+    if first is None:
+        raise ModelError("Expected at least one labelled sample. Received: 0 samples")
+    if first[1] is None:
+        raise ModelError("Expected images with labels. Received: images alone")
+    task = task or task_of(first[1], run.output.shape)
+    whole = itertools.chain([first], stream)
+    if task != "classification":
+        return _of_task(run, task, whole, total, threads, progress)
+    return _of_classes(run, whole, total, threads, progress)
+
+
+Stream = Iterable[tuple[np.ndarray, np.ndarray | None]]
+Progress = Callable[[int, int | None], None] | None
+
+
+def _of_task(
+    run: Runner, task: str, stream: Stream, total: int | None, threads: int, progress: Progress
+) -> TaskEvaluation:
+    probabilities = ends_in_sigmoid(run.path)
+    metrics = METRICS[task](probabilities)
+    seconds = 0.0
+    for images, labels in stream:
+        if labels is None:
+            raise ModelError("Expected images with labels. Received: images alone")
+        expected = metrics.fits(labels, run.output.shape)
+        if expected is not None:
+            raise ModelError(
+                f"Expected {expected} for the task {task} of {str(run.path)!r}. Received: labels {labels.shape} of "
+                f"{labels.dtype} and outputs {run.output.shape}"
+            )
+        started = time.perf_counter()
+        outputs = run(images)
+        seconds += time.perf_counter() - started
+        metrics.update(outputs, labels)
+        if progress is not None:
+            progress(metrics.samples + metrics.skipped, total)
+    if not metrics.samples:
+        raise ModelError(f"Expected at least one labelled sample. Received: {metrics.skipped} samples without a label")
+    return TaskEvaluation(run.path, task, metrics.result(), metrics.samples, metrics.skipped, seconds, threads)
+
+
+def _of_classes(run: Runner, stream: Stream, total: int | None, threads: int, progress: Progress) -> Evaluation:
+    path = run.path
     if len(run.output.shape) != 2:
         raise ModelError(
             f"Expected a classifier with outputs (batch, classes). Received: {str(path)!r} with {run.output.shape}"
         )
     classes = run.classes()
-    total = samples.count(dataset)
     correct = seen = skipped = 0
     seconds = 0.0
-    for images, labels in samples.gathered(samples.batches(dataset)):
+    for images, labels in stream:
         if labels is None:
             raise ModelError("Expected images with labels. Received: images alone")
+        labels = labels[:, 0] if labels.shape == (len(images), 1) else labels
+        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+            raise ModelError(
+                f"Expected as many integer labels as images. Received: images {images.shape}, "
+                f"labels {labels.shape} of {labels.dtype}"
+            )
         _check(labels, classes)
         labelled = labels != UNLABELLED
         if labelled.any():
@@ -82,10 +188,17 @@ def evaluate(
             progress(seen + skipped, total)
     if not seen:
         raise ModelError(f"Expected at least one labelled sample. Received: {skipped} samples without a label")
-    return Evaluation(Path(path), correct / seen, seen, correct, skipped, seconds, threads)
+    return Evaluation(path, correct / seen, seen, correct, skipped, seconds, threads)
 
 
 def _check(labels: np.ndarray, classes: int) -> None:
     wrong = labels[(labels < UNLABELLED) | (labels >= classes)]
     if len(wrong):
         raise ModelError(f"Expected labels from −1 to {classes - 1}. Received: {wrong[0]}")
+
+
+def ends_in_sigmoid(path: Path) -> bool:
+    """Return whether the last operator that computes is a sigmoid, so that outputs are probabilities."""
+    operators = [operator.name for operator in Flatbuffer(read_model(path)).operators]
+    computing = [name for name in operators if name not in ("DEQUANTIZE", "QUANTIZE", "RESHAPE")]
+    return computing[-1:] == ["LOGISTIC"]

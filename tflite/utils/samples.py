@@ -10,8 +10,12 @@ from tflite.errors import ModelError
 _SLICE = 256
 
 
-def batches(dataset: Any, *, labelled: bool = True) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+def batches(
+    dataset: Any, *, labelled: bool = True, of_classes: bool = True
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Batches (images, labels or None) of a data set; `labelled` says whether labels, where there are any, are used.
+
+    Labels are integers (n,), or with `of_classes=False` whatever has a row a sample.
 
     A data set is an array of images; a tuple, not a list, (images, labels) of arrays; a Keras `PyDataset`; or any
     iterable of images or of (images, labels), such as a `tf.data.Dataset`. Without labels it may also be what TFLite's
@@ -25,11 +29,11 @@ def batches(dataset: Any, *, labelled: bool = True) -> Iterator[tuple[np.ndarray
     if _is_array(dataset):
         yield from _slices(dataset, None)
     elif _is_pair(dataset):
-        yield from _slices(*_pair(dataset, labelled))
+        yield from _slices(*_pair(dataset, labelled, of_classes))
     else:
         for batch in _batches_of(dataset):
             images = batch if labelled else _only(batch)
-            pixels, labels = (images, None) if _is_array(images) else _pair(images, labelled)
+            pixels, labels = (images, None) if _is_array(images) else _pair(images, labelled, of_classes)
             yield np.asarray(pixels), labels
 
 
@@ -118,7 +122,7 @@ def _batches_of(dataset: Any) -> Iterator[Any]:
     return iter(dataset)
 
 
-def _pair(batch: Any, labelled: bool) -> tuple[np.ndarray, np.ndarray | None]:
+def _pair(batch: Any, labelled: bool, of_classes: bool) -> tuple[np.ndarray, np.ndarray | None]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         size = f" of {len(batch)}" if isinstance(batch, tuple | list) else ""
         raise ModelError(f"Expected batches (images, labels). Received: {type(batch).__name__}{size}")
@@ -126,6 +130,15 @@ def _pair(batch: Any, labelled: bool) -> tuple[np.ndarray, np.ndarray | None]:
         return np.asarray(batch[0]), None
     images, labels = (part if _is_array(part) else np.asarray(part) for part in batch)
     labels = np.asarray(labels)
+    if not of_classes:
+        if labels.shape[:1] != images.shape[:1]:
+            raise ModelError(
+                f"Expected as many integer labels as images. Received: images {images.shape}, labels {labels.shape} "
+                f"of {labels.dtype}"
+            )
+        if labels.dtype.kind not in "iufb":
+            raise ModelError(f"Expected labels as numbers. Received: labels {labels.shape} of {labels.dtype}")
+        return images, labels
     if labels.shape == (len(images), 1):
         labels = labels[:, 0]
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu":

@@ -127,8 +127,11 @@ def test_one_score_is_no_class(tmp_path):
     """The largest of one number is always the first: every file would agree, and be right of class 0."""
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
     path = tflite.convert(model, tmp_path / "one.tflite").path
-    images = np.zeros((3, 4, 4, 1), "float32")
+    images = np.random.default_rng(0).normal(size=(3, 4, 4, 1)).astype("float32")
+    found = tflite.compare(model, path, images)
+    assert found.agreement is None
+    assert found.max_error < 1e-5
     with pytest.raises(tflite.ModelError, match=r"of two or more classes. Received: '.*one.tflite' with \(1, 1\)"):
-        tflite.compare(model, path, images)
+        tflite.compare(model, path, images, labels=np.zeros(3, int))
     with pytest.raises(tflite.ModelError, match="of two or more classes"):
-        tflite.evaluate(path, (images, np.zeros(3, int)))
+        tflite.evaluate(path, (images, np.zeros(3, int)), task="classification")
