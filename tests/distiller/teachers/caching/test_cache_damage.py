@@ -10,8 +10,8 @@ import pytest
 from support.caches import assert_answers
 
 from distiller.errors import InputError
-from distiller.utils import checked_rows
 from distiller.teachers.caching.cache import Cache
+from distiller.utils import checked_rows
 
 
 class TestDamage:
