@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import experiments
+from benchmarks.documents.accuracy_and_size import accuracy_by_size, draw_by_size
 from benchmarks.documents.comparison import BASELINE
 from benchmarks.documents.grid import grid, validation
 from benchmarks.results import lines
@@ -181,6 +182,7 @@ def draw_by_temperature(numbers: Numbers) -> Any:
 
 
 FIGURES: dict[str, tuple[Callable[[], Numbers], Callable[[Numbers], Any]]] = {
+    "accuracy_and_size": (accuracy_by_size, draw_by_size),
     "few_labels": (partial(accuracy_by_labels, "label_spaces"), draw_by_labels),
     "label_spaces": (
         partial(accuracy_by_arm, "label_spaces", "20 % of the labels"),

@@ -4,13 +4,16 @@
 
 The files are yours to fetch, from benchmark/training/image_classification/trained_models of github.com/mlcommons/tiny
 (Apache-2.0). Any TFLite classifier of CIFAR-10's images, 32×32×3 with pixels of 0 to 255, can stand there. Each is
-evaluated on all 10,000 test images and timed on one thread; one JSON line a file is added to
-`results/mlperf_tiny.jsonl`. A file that is recorded already is measured anew, and the table shows its last line.
+evaluated on all 10,000 test images and timed on one thread, in turn with int8 files of our own students' networks,
+whose time does not depend on their weights. One JSON line a file is added to `results/mlperf_tiny.jsonl`. A file that
+is recorded already is measured anew, and the table shows its last line.
 """
 
 import argparse
 import hashlib
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +32,13 @@ PUBLISHED = {
     "3c002613d1b2475eb51dd78dfb85a546c8ae658dee71cf6ade43b022fe205415": "MLPerf Tiny's ResNet-8",
     "dc27dcd823f5665533352f7da516b0c9bc6f089914b8283782e55961b3423fcf": "MLPerf Tiny's larger network",
 }
+# Networks of our students, timed beside the files.
+OURS = ("resnet8", "resnet20", "mobilenet_v2")
 HEAD: Row = ("network", "file", "parameters", "multiply-adds", "bytes", "test accuracy", "ms, one thread")
 
 
-def measure(path: Path, test: "Split", runs: int = RUNS) -> Line:
-    """Line of a file: its cost, its accuracy on the images and its latency.
+def measure(path: Path, test: "Split") -> Line:
+    """Line of a file: its cost and its accuracy on the images.
 
     Raises:
         InputError: the file is missing, or is no classifier of such images.
@@ -50,7 +55,6 @@ def measure(path: Path, test: "Split", runs: int = RUNS) -> Line:
                 f"{tuple(shape)} and {classes}"
             )
         evaluated = tflite.evaluate(path, (test.images, test.labels), task="classification")
-        timed = tflite.benchmark(path, runs=runs)
     except (tflite.ModelError, OSError) as error:
         raise InputError(str(error)) from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -65,9 +69,18 @@ def measure(path: Path, test: "Split", runs: int = RUNS) -> Line:
         "images": evaluated.samples,
         "correct": evaluated.correct,
         "test_accuracy": evaluated.accuracy,
-        "latency_ms": {"median": timed.median_ms, "p90": timed.p90_ms},
-        "runs": timed.runs,
     }
+
+
+def own_files(networks: Sequence[str], images: Any, folder: Path) -> dict[str, Path]:
+    """Network → an int8 file of it, untrained, with ranges of the images."""
+    import tflite
+    from distiller import models
+
+    found = {name: folder / f"{name}.tflite" for name in networks}
+    for name, path in found.items():
+        tflite.convert(models.build(name, 10, images.shape[1:]), path, scheme="int8", representative=images)
+    return found
 
 
 def last_lines() -> list[Line]:
@@ -95,8 +108,11 @@ def table_of(found: list[Line]) -> str:
         )
         for line in found
     ]
+    ours = found[-1].get("beside", {})
+    in_words = ", ".join(f"{name} {times['median']:.3f}" for name, times in ours.items())
+    beside = f"; int8 files of our students' networks in turn with them: {in_words}" if ours else ""
     machines = " and ".join(sorted({line["machine"]["processor"] for line in found}))
-    note = f"- Accuracy in percent, on {found[0]['images']:,} test images; milliseconds on {machines}."
+    note = f"- Accuracy in percent, on {found[0]['images']:,} test images; milliseconds on {machines}{beside}."
     return markdown_table(HEAD, rows, [note])
 
 
@@ -119,6 +135,7 @@ def rows_beside() -> list[Row]:
 
 @command(
     option("files", nargs="+", type=Path, metavar="FILE", help="TFLite classifiers of CIFAR-10's images"),
+    option("--beside", nargs="*", default=OURS, metavar="NETWORK", help="networks of the zoo to time beside the files"),
     option("--runs", type=positive, default=RUNS, metavar="N", help="timed runs of each file"),
     data_dir(),
     results=NAME,
@@ -127,16 +144,30 @@ def rows_beside() -> list[Row]:
 )
 def main(args: argparse.Namespace) -> list[Line]:
     """One line per file."""
+    import tflite
     from distiller import data
 
-    test = data.load("cifar10", data_dir=args.data_dir).test
+    images = data.load("cifar10", data_dir=args.data_dir)
     found = []
-    with progress("files", len(args.files)) as task:
+    with progress("files", len(args.files)) as task, tempfile.TemporaryDirectory() as folder:
         for place, path in enumerate(args.files, start=1):
             task.say(path.name)
-            found.append(measure(path, test, args.runs))
+            found.append(measure(path, images.test))
             task.advance_to(place)
-    return found
+        ours = own_files(args.beside, images.train.images[:100], Path(folder))
+        timed = tflite.benchmark([*args.files, *ours.values()], runs=args.runs).results
+        beside = {
+            name: {"median": result.median_ms} for name, result in zip(ours, timed[len(args.files) :], strict=True)
+        }
+    return [
+        {
+            **line,
+            "latency_ms": {"median": result.median_ms, "p90": result.p90_ms},
+            "runs": result.runs,
+            "beside": beside,
+        }
+        for line, result in zip(found, timed, strict=False)
+    ]
 
 
 if __name__ == "__main__":

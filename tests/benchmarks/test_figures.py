@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.documents import figures
+from benchmarks.documents import accuracy_and_size, figures
 from benchmarks.results import lines
 
 STUDENT = {
@@ -74,3 +74,31 @@ def test_a_grid_is_a_curve_a_weight(tmp_path, monkeypatch):
     }
     figures.draw_by_temperature(figures.accuracy_by_temperature("grid")).savefig(tmp_path / "grid.png")
     assert (tmp_path / "grid.png").stat().st_size > 10_000
+
+
+def test_accuracy_against_size_has_three_kinds_of_points(tmp_path, monkeypatch):
+    """Of the arms with a teacher the one that is best on the validation split, and all times of one run."""
+    monkeypatch.setattr(lines, "RESULTS", tmp_path)
+    arms = {"hard_labels": {"objectives": {}}, "a": {"objectives": {"soft": {}}}, "b": {"objectives": {"soft": {}}}}
+    recipe = {"student": {"name": "resnet8"}, "arms": arms}
+
+    def student(arm, seed, accuracy, held_out):
+        file = {"scheme": "int8", "accuracy": accuracy, "bytes": 94000, "latency_ms": {"median": 9.0}}
+        found = {"variant": "all labels", "arm": arm, "seed": seed, "recipe": recipe, "tflite": [file]}
+        return found | {"last_validation_accuracy": held_out}
+
+    made = [student("hard_labels", 0, 0.80, 0.8), student("hard_labels", 1, 0.84, 0.8)]
+    made += [student("a", 0, 0.86, 0.9), student("b", 0, 0.89, 0.85)]
+    lines.append(tmp_path / "cifar100_to_cifar10.jsonl", made)
+    assert accuracy_and_size.accuracy_by_size() == {}
+    theirs = {"sha256": "x", "network": "MLPerf Tiny's ResNet-8", "scheme": "int8", "bytes": 98000}
+    theirs |= {"test_accuracy": 0.87, "latency_ms": {"median": 0.04}, "beside": {"resnet8": {"median": 0.05}}}
+    lines.append(tmp_path / "mlperf_tiny.jsonl", [theirs])
+    found = accuracy_and_size.accuracy_by_size()
+    assert found == {
+        "hard labels": [["ResNet-8", 94.0, 82.0, 0.05]],
+        "distilled": [["ResNet-8", 94.0, 86.0, 0.05]],
+        "MLPerf Tiny's files": [["ResNet-8", 98.0, 87.0, 0.04]],
+    }
+    axes = accuracy_and_size.draw_by_size(found).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["ResNet-8\n0.05 ms", "ResNet-8\n0.04 ms"]

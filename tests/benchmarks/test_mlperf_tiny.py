@@ -47,7 +47,12 @@ def served(made, monkeypatch, tmp_path):
 def test_a_line_a_file_and_the_last_one_counts(served, made, monkeypatch):
     folder, results = served
     for _ in range(2):
-        assert mlperf_tiny.main([str(folder / "theirs.tflite"), "--runs", "3", "--results", str(results)]) == 0
+        assert (
+            mlperf_tiny.main(
+                [str(folder / "theirs.tflite"), "--runs", "3", "--beside", "resnet8", "--results", str(results)]
+            )
+            == 0
+        )
     found = lines.read(results / mlperf_tiny.NAME)
     assert [line["correct"] for line in found] == [28, 28]
     monkeypatch.setattr(lines, "RESULTS", results)
@@ -59,6 +64,8 @@ def test_a_line_a_file_and_the_last_one_counts(served, made, monkeypatch):
         16 * 4 * 192 + 640,
         (folder / "theirs.tflite").stat().st_size,
     )
+    assert line["beside"]["resnet8"]["median"] > line["latency_ms"]["median"]
+    assert "in turn with them: resnet8 " in mlperf_tiny.table()
     median = line["latency_ms"]["median"]
     assert "| theirs | float32 | 1,412 | 12,928 |" in mlperf_tiny.table()
     assert f"| 70.00 | {median:.3f} |" in mlperf_tiny.table()
