@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
+
 
 def flatten_layers(layer: Any, *, include_self: bool = True, recursive: bool = True) -> list[Any]:
     """The layer and all layers inside it. `Model.layers` has one level, and other layers have no `layers`."""
@@ -63,3 +65,18 @@ def replaced_add(make: Callable[[Any], Any]) -> Iterator[None]:
         yield
     finally:
         backend.numpy.add = present
+
+
+class VariableOverStorage(keras.Variable):
+    """A variable of Keras 3 whose value is a variable of the backend that exists already; both see each assignment.
+
+    `keras.Variable(initializer=…)` was tried: it copies the initial value into a new variable of the backend, and
+    `value` cannot be assigned.
+    """
+
+    def __init__(self, storage: Any, initializer: Any, **options: Any):
+        self._storage = storage
+        super().__init__(initializer, **options)
+
+    def _initialize(self, value: Any) -> None:
+        self._value = self._storage

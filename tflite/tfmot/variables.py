@@ -3,26 +3,24 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
+from tflite.keras_graph.internals import VariableOverStorage
 from tflite.tfmot.pixels import INPUT
 from tflite.tfmot.rebuild import Rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
+    import keras
 
-class Adopted(keras.Variable):
+
+class Adopted(VariableOverStorage):
     """A Keras 3 variable that is a TensorFlow variable someone else made: what either assigns, both have."""
 
     def __init__(self, variable: Any, *, name: str, trainable: bool):
-        self._adopted = variable
         zeros = np.zeros(variable.shape, variable.dtype.as_numpy_dtype)
-        super().__init__(zeros, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name)
-
-    def _initialize(self, value: Any) -> None:
-        self._value = self._adopted
+        super().__init__(variable, zeros, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name)
 
 
 def adopted(network: Any, made: Rebuilt, model: "keras.Model", *, frozen: "Set[str]") -> list[Adopted]:
