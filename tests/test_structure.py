@@ -154,3 +154,17 @@ def test_docstrings_begin_with_a_noun_or_a_verb(name):
     texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented)]
     questions = ("What ", "Whether ", "How ", "Where ", "Which ", "Who ", "When ", "Why ")
     assert [text.splitlines()[0] for text in texts if text.startswith(questions)] == []
+
+
+def renames(path):
+    """True where a module renames files: `os.replace`, `os.rename`, or the methods of a path."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    named = {ast.unparse(call.func) for call in calls if len(call.args) + len(call.keywords) == 1}
+    named |= {name for call in calls if (name := ast.unparse(call.func)) in ("os.replace", "os.rename")}
+    return any(name.endswith((".replace", ".rename")) and name != "dataclasses.replace" for name in named)
+
+
+def test_files_are_written_and_renamed_in_one_place_of_a_package():
+    paths = [path for name in ("distiller", "tflite", "benchmarks") for path in (ROOT / name).rglob("*.py")]
+    own = {str(path.relative_to(ROOT)) for path in paths if renames(path)}
+    assert own == {"distiller/utils/atomic_files.py", "tflite/model_file/files.py"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distiller.recipes import RunRecipe
+from distiller.utils.atomic_files import write_whole
 
 RESULTS = Path(__file__).parent
 
@@ -93,9 +94,7 @@ def teacher_accuracy(found: list[dict[str, Any]]) -> float:
 def append(path: Path, lines: list[dict[str, Any]]) -> None:
     """Add lines to a file, all or none, after those that are whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text("".join(json.dumps(line) + "\n" for line in [*read(path), *lines]))
-    scratch.replace(path)
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in [*read(path), *lines]).encode())
 
 
 def lines_of(

@@ -1,4 +1,8 @@
-"""Labels beside points and at the ends of lines that do not run into one another."""
+"""Labels beside points and at the ends of lines that do not run into one another.
+
+Placed here rather than by adjustText: that moves texts in steps until they are apart or its steps are used up, and has
+no stack at the ends of lines; a report draws the same picture each time, with the nearest free places.
+"""
 
 import math
 from collections.abc import Sequence

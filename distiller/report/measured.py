@@ -1,13 +1,13 @@
 """Benchmarks that were added to a run: kept as JSON in its folder, and shown on its page."""
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distiller.errors import InputError
+from distiller.utils.atomic_files import write_whole
 
 if TYPE_CHECKING:
     from distiller.report.canvas import Picture
@@ -45,11 +45,9 @@ def add(folder: Path, found: "Benchmarks") -> Path:
     content.read(folder)
     text = found.to_json()
     path = folder / FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
-    scratch = path.with_suffix(".tmp")
     try:
         path.parent.mkdir(exist_ok=True)
-        scratch.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be none
-        os.replace(scratch, path)
+        write_whole(path, text.encode("utf-8", errors="backslashreplace"))  # names of files may be no text
     except OSError as error:
         raise InputError(f"The benchmarks cannot be written to {str(path.parent)!r}: {error.strerror}") from None
     return path

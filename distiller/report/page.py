@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from distiller.report import content, measured, slower, tables
 from distiller.report.conclusions import verdict
 from distiller.report.content import Report
 from distiller.report.table import label, notes, student_names, teacher_accuracy
+from distiller.utils.atomic_files import write_whole
 
 if TYPE_CHECKING:
     from distiller.report.canvas import Picture
@@ -33,7 +33,6 @@ def write(folder: Path) -> Path:
     folder = content.folder_of(folder)
     report = content.read(folder)
     page = folder / NAME
-    scratch = page.with_suffix(".tmp")
     try:
         pictures = figures.draw(report, folder / figures.FOLDER)
         results = measured.read(folder)
@@ -45,8 +44,7 @@ def write(folder: Path) -> Path:
             [_embedded(picture) for picture in latencies],
             slower.sentences(report, results),
         )
-        scratch.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be none
-        os.replace(scratch, page)
+        write_whole(page, text.encode("utf-8", errors="backslashreplace"))  # names of files may be no text
     except OSError as error:
         raise InputError(f"The report in {str(folder)!r} cannot be written: {error.strerror}") from None
     return page

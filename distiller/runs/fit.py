@@ -1,6 +1,7 @@
 """One way to train everything: optimiser, schedule, callbacks, logs, and going on after an interruption."""
 
 import csv
+import io
 import math
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from distiller.runs.checkpoint import EpochCheckpoint
 from distiller.runs.early_stopping import StopEarly
 from distiller.runs.progressive_resizing import GrowingImages
 from distiller.trainer.losses import SmoothedCrossentropy
+from distiller.utils.atomic_files import write_whole
 from distiller.utils.progress import Reporter
 
 
@@ -277,12 +279,11 @@ class EpochLog(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         rows = [*(r for r in self.rows() if r["epoch"] <= epoch), row]
-        scratch = self.path.with_suffix(".tmp")  # or a kill while it is written leaves half a log
-        with scratch.open("w", newline="") as file:
-            writer = csv.DictWriter(file, row.keys())
-            writer.writeheader()
-            writer.writerows(rows)
-        scratch.replace(self.path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, row.keys())
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self.path, text.getvalue().encode())  # or a kill while it is written leaves half a log
 
 
 class _StopAtNaN(keras.callbacks.Callback):

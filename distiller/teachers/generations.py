@@ -70,10 +70,7 @@ class Lineage:
                 old.unlink()
         if parent is not None:
             self._record(number).write_text(json.dumps(asdict(parent)))
-        file = self._network(number)
-        scratch = file.with_name(f"{file.stem}.part.keras")
-        save_network(network, scratch)
-        scratch.replace(file)
+        save_network(network, self._network(number))
 
     def check_start(self) -> None:
         """Raise InputError where generation 0 was given as `first` and is not now: all after it would be lost."""

@@ -72,6 +72,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         ModelError: the path is not writable.
     """
+    # Written here, as `tflite` stands alone and libraries for it (atomicwrites) are no longer kept.
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:

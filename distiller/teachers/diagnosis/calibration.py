@@ -83,7 +83,7 @@ def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float | None:
     """The temperature with the smallest negative log-likelihood; None where that is at zero or infinity.
 
     The likelihood is convex in 1/temperature: its slope mean(Σ_k p_k z_k − z_label) rises through zero once, and
-    bisection finds where. It is at temperature zero where every sample is right, and at infinity where the logits
+    Brent's method finds where. It is at temperature zero where every sample is right, and at infinity where the logits
     say nothing of the labels.
 
     >>> best_temperature(np.array([[2.0, 0.0]] * 4), np.array([0, 0, 0, 1])).__round__(4)  # 2 / log 3
@@ -99,10 +99,11 @@ def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float | None:
     # As the sharpness grows, Σ p z tends to the largest logit, which is 0 here.
     if slope(0.0) >= 0 or not np.any(own < 0):
         return None
-    low, high = 0.0, 1.0
+    low, high = 1.0, 1.0
     while slope(high) < 0:
         low, high = high, 2 * high
-    while high - low > 1e-7 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
-    return 2 / (low + high)
+    while slope(low) >= 0:
+        low, high = low / 2, low
+    from scipy.optimize import brentq
+
+    return 1 / brentq(slope, low, high, xtol=1e-9 * high, rtol=1e-9)
