@@ -7,8 +7,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
-
 
 def flatten_layers(layer: Any, *, include_self: bool = True, recursive: bool = True) -> list[Any]:
     """The layer and all layers inside it. `Model.layers` has one level, and other layers have no `layers`."""
@@ -67,16 +65,14 @@ def replaced_add(make: Callable[[Any], Any]) -> Iterator[None]:
         backend.numpy.add = present
 
 
-class VariableOverStorage(keras.Variable):
-    """A variable of Keras 3 whose value is a variable of the backend that exists already; both see each assignment.
+class OverStorage:
+    """A mixin, before `keras.Variable`: its value is a variable of the backend that exists; both see each assignment.
 
     `keras.Variable(initializer=…)` was tried: it copies the initial value into a new variable of the backend, and
-    `value` cannot be assigned.
+    `value` cannot be assigned. `_storage` is to be set before the variable is made.
     """
 
-    def __init__(self, storage: Any, initializer: Any, **options: Any):
-        self._storage = storage
-        super().__init__(initializer, **options)
+    _storage: Any
 
     def _initialize(self, value: Any) -> None:
         self._value = self._storage

@@ -3,24 +3,24 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from tflite.keras_graph.internals import VariableOverStorage
+from tflite.keras_graph.internals import OverStorage
 from tflite.tfmot.pixels import INPUT
 from tflite.tfmot.rebuild import Rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
-    import keras
 
-
-class Adopted(VariableOverStorage):
+class Adopted(OverStorage, keras.Variable):
     """A Keras 3 variable that is a TensorFlow variable someone else made: what either assigns, both have."""
 
     def __init__(self, variable: Any, *, name: str, trainable: bool):
+        self._storage = variable
         zeros = np.zeros(variable.shape, variable.dtype.as_numpy_dtype)
-        super().__init__(variable, zeros, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name)
+        super().__init__(zeros, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name)
 
 
 def adopted(network: Any, made: Rebuilt, model: "keras.Model", *, frozen: "Set[str]") -> list[Adopted]:
