@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.run import train_missing
-from benchmarks.shell import Line, command, data_dir, option, positive, seeds, work
+from benchmarks.shell import Line, command, data_dir, processes, seeds, tiny, work
 
 if TYPE_CHECKING:
     from distiller.data import Dataset
@@ -106,8 +106,8 @@ def recipe_of(folder: Path, seeds: list[int], *, tiny: bool = False) -> "RunReci
     seeds((0, 1, 2)),
     data_dir(),
     work(WORK),
-    option("--tiny", action="store_true", help="six photos a class of 32 pixels and random weights, to try it out"),
-    option("--processes", type=positive, default=1, metavar="N", help="students trained at a time"),
+    tiny(),
+    processes(),
     results=f"{NAME}.jsonl",
     backend=False,
     stamp=False,
