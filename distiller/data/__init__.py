@@ -3,7 +3,7 @@
 from distiller.data.augmentation import Augmentation
 from distiller.data.batches import Batches, InOrder, Replay
 from distiller.data.mixing import CutMix, MixUp
-from distiller.data.sources import NAMES, export, load
+from distiller.data.sources import NAMES, export, is_name, load
 from distiller.data.splits import UNLABELLED, Dataset, Split, hide_labels, hold_out
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "export",
     "hide_labels",
     "hold_out",
+    "is_name",
     "load",
 ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from distiller.data import arrays, folders, photos
+from distiller.data import arrays, folders, photos, tfds_images
 from distiller.data.splits import Dataset, Split, hold_out
 from distiller.errors import InputError, WorkError
 from distiller.utils.progress import Reporter
@@ -29,8 +29,9 @@ def load(
 
     Args:
         name: "cifar10", "cifar100" (through tensorflow_datasets), "digits" (scikit-learn's 1,797 handwritten digits,
-            8×8, no download), or the path of a folder. A folder with subfolders `train` and `test`, and perhaps `val`,
-            keeps that division (`Train`, `testing` and the like as well; the images in `val` are the
+            8×8, no download), "tfds:NAME" of any other data set of tensorflow_datasets with an image and a label, such
+            as "tfds:oxford_flowers102", or the path of a folder. A folder with subfolders `train` and `test`, and
+            perhaps `val`, keeps that division (`Train`, `testing` and the like as well; the images in `val` are the
             test split where there is no `test`); of any other a sixth is the test split.
             What is held out follows from the names of the files: one photo more in an undivided folder moves, of its
             class, one image at most into each split, and none from the training images into the test split. Or the
@@ -41,12 +42,12 @@ def load(
             which `export` writes, is read without TensorFlow.
         validation: share of the training images that is held out, the same in every class; none where there are
             validation images.
-        image_size: height and width that a folder's images are resized to, 32×32 where None, which is then told; other
-            sources have their own.
-        cache_dir: folder into which a folder's images are decoded once, in the size that is asked for, and mapped
-            into memory from there: the same images, however many. Where None they are in memory, or if they would take
-            more than half of what is free, in a file in `~/.cache/distillite/images`, which is then told. The file
-            belongs to these paths, sizes and times of change, and is made anew where one of them differs.
+        image_size: height and width that the images of a folder or of "tfds:NAME" are resized to, 32×32 where None,
+            which is then told, or the one size that those of "tfds:NAME" have; other sources have their own.
+        cache_dir: folder into which the images of a folder or of "tfds:NAME" are decoded once, in the size that is
+            asked for, and mapped into memory from there: the same images, however many. Where None they are in memory,
+            or if they would take more than half of what is free, in a file in `~/.cache/distillite/images`, which is
+            then told. The file belongs to these paths, sizes and times of change, and is made anew where one differs.
 
     Raises:
         InputError: unknown name, missing folder or file, fewer than two classes, some of `train`, `val` and `test`
@@ -83,6 +84,15 @@ def export(
     arrays.write(Path(path), {"train": train, "val": held, "test": test}, classes)
 
 
+def is_name(name: str | Path) -> bool:
+    """Return whether images are named, as a data set of this package or of tensorflow_datasets, and no path of them.
+
+    >>> is_name("digits"), is_name("tfds:oxford_flowers102"), is_name("photos")
+    (True, True, False)
+    """
+    return str(name) in NAMES or str(name).startswith(tfds_images.PREFIX)
+
+
 def _divided(
     name: str | Path,
     data_dir: str | Path | None,
@@ -101,6 +111,9 @@ def _divided(
             return arrays.read(exported, _SPLIT_SEED)
         train, test, classes = _from_tfds(str(name), data_dir)
         return train, None, test, classes
+    if str(name).startswith(tfds_images.PREFIX):
+        _check_data_dir(data_dir)
+        return tfds_images.read(str(name), data_dir, image_size, cache_dir, _SPLIT_SEED)
     if str(name) == "digits":
         train, test, classes = _digits()
         return train, None, test, classes
@@ -117,7 +130,8 @@ def _divided(
     if "/" in str(name) or isinstance(name, Path):
         raise InputError(f"The image folder {str(name)!r} does not exist")
     raise InputError(
-        unknown("data set", name, NAMES) + " A folder of class folders or a file of arrays is welcome too."
+        unknown("data set", name, NAMES)
+        + " A folder of class folders, a file of arrays or tfds:NAME of tensorflow_datasets is welcome too."
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distiller import models
-from distiller.data import NAMES, Dataset
+from distiller.data import Dataset, is_name
 from distiller.networks import fingerprint
 from distiller.recipes.schema import RunRecipe, TrainRecipe
 
@@ -33,7 +33,7 @@ def used(recipe: RunRecipe | TrainRecipe, data_dir: Path | None) -> list[str | P
     sections = [recipe.data]
     if isinstance(recipe, RunRecipe) and recipe.teacher.train:
         sections.append(recipe.teacher.train.data)
-    images = [section.name for section in sections if section.name not in NAMES]
+    images = [section.name for section in sections if not is_name(section.name)]
     return [*_files(recipe.model_dump(mode="json")), *images, *([data_dir] if data_dir is not None else [])]
 
 
