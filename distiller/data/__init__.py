@@ -3,7 +3,7 @@
 from distiller.data.augmentation import Augmentation
 from distiller.data.batches import Batches, InOrder, Replay
 from distiller.data.mixing import CutMix, MixUp
-from distiller.data.sources import NAMES, export, is_name, load
+from distiller.data.sources import NAMES, can_resize, export, is_name, load
 from distiller.data.splits import UNLABELLED, Dataset, Split, hide_labels, hold_out
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "MixUp",
     "Replay",
     "Split",
+    "can_resize",
     "export",
     "hide_labels",
     "hold_out",

@@ -93,6 +93,15 @@ def is_name(name: str | Path) -> bool:
     return str(name) in NAMES or str(name).startswith(tfds_images.PREFIX)
 
 
+def can_resize(name: str | Path) -> bool:
+    """Return whether the images of a name come in the size that is asked for: those of folders and of "tfds:NAME".
+
+    >>> can_resize("tfds:oxford_flowers102"), can_resize("digits")
+    (True, False)
+    """
+    return str(name).startswith(tfds_images.PREFIX) or Path(name).is_dir()
+
+
 def _divided(
     name: str | Path,
     data_dir: str | Path | None,

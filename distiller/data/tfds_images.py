@@ -37,6 +37,9 @@ def read(
     if len(classes) < 2:
         raise InputError(f"Expected two or more classes in {name!r}. Received: {len(classes)}")
     height, width, channels = features[image].shape
+    if image_size and height and width and image_size != (height, width):
+        asked = "×".join(map(str, image_size))
+        Reporter().say(f"The images in {name!r}, of {height}×{width}, are resized to {asked}")
     size = image_size or ((height, width) if height and width else None)
     if size is None:
         size = (32, 32)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from distiller.data import can_resize
 from distiller.errors import InputError
 from distiller.networks import image_size
 from distiller.recipes.problems import problems
@@ -74,7 +75,7 @@ def checked(
 def _in_size(recipe: RunRecipe, name: str) -> RunRecipe:
     """The recipe with photos in the size that its teacher takes, where it does not say another."""
     data, wanted = recipe.data, _taken_by(recipe.teacher)
-    if wanted is None or wanted == data.image_size or not Path(data.name).is_dir():
+    if wanted is None or wanted == data.image_size or not can_resize(data.name):
         return recipe
     if "image_size" in data.model_fields_set:
         return recipe.model_copy(update={"teacher": recipe.teacher.model_copy(update={"image_size": wanted})})
@@ -87,7 +88,7 @@ def _taken_by(teacher: Teacher) -> tuple[int, int] | None:
         return None  # it gets the images in its own size
     if teacher.file:
         return image_size.of_keras(teacher.file)
-    if teacher.train and Path(teacher.train.data.name).is_dir():
+    if teacher.train and can_resize(teacher.train.data.name):
         return teacher.train.data.image_size
     return None
 

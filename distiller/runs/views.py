@@ -19,7 +19,7 @@ _AT_ONCE = 256
 def views_section(recipe: RunRecipe) -> Data:
     """The images of a recipe at the size at which its views are drawn: of photos, the larger of teacher and student."""
     wanted = recipe.teacher.image_size or recipe.teacher.external.image_size
-    if wanted is None or not Path(recipe.data.name).is_dir():
+    if wanted is None or not data.can_resize(recipe.data.name):
         return recipe.data
     wanted = (wanted, wanted) if isinstance(wanted, int) else wanted
     height, width = (max(pair) for pair in zip(wanted, recipe.data.image_size, strict=True))
