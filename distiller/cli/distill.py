@@ -125,6 +125,22 @@ def distill(
     ] = "float32",
     crop: Annotated[int, typer.Option(min=0, help="Random crops of the images padded by so many pixels.")] = 0,
     flip: Annotated[bool, typer.Option("--flip", help="Random mirror images.")] = False,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LAYER:KEY=VALUE,…",
+            help="A random layer of Keras after crop and flip, such as RandAugment or RandomRotation:factor=0.05; "
+            "may be repeated.",
+        ),
+    ] = None,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder into which a folder's images are decoded once and read from. By default they are in memory, "
+            "and where they do not fit in ~/.cache/distillite/images.",
+            show_default=False,
+        ),
+    ] = None,
     scheme: Annotated[
         list[Scheme] | None,
         typer.Option(help="Of the TFLite files; may be repeated. float32, float16, dynamic and int8 by default."),
@@ -157,19 +173,26 @@ def distill(
 
     student, data = _student_and_data(images_or_student, student, data)
     options = _options(option or [])
+    layers = [_layer(text) for text in augment or []]
 
     def recipe(training: dict[str, Any]):
-        batches = {"batch_size": training["batch_size"], "crop": crop, "flip": flip}
+        views = {"crop": crop, "flip": flip, "augmentation": layers}
+        batches = {"batch_size": training["batch_size"], **views}
         return recipes.checked(
             {
                 "kind": "run",
                 "summary": f"{teacher} teaches {student} on {data}",
                 "name": "distill",
-                "data": {"name": data, "classes": classes.split(",") if classes else None, "image_size": image_size},
+                "data": {
+                    "name": data,
+                    "classes": classes.split(",") if classes else None,
+                    "image_size": image_size,
+                    "cache_dir": None if cache_dir is None else str(cache_dir),
+                },
                 "teacher": {_source(teacher): teacher, "frozen": frozen},
                 "bridge": _bridge(bridge, batches),
                 "student": {"name": student, "options": options},
-                "training": {**training, **plan, "crop": crop, "flip": flip},
+                "training": {**training, **plan, **views},
                 "arms": _arms(objective or ["hinton"], labels, soft, alone)
                 | (_aware(training, schemes) if quantization_aware else {}),
                 "export": {"teacher": True, **({"schemes": schemes} if schemes else {})},
@@ -228,6 +251,24 @@ def _options(pairs: list[str]) -> dict[str, Any]:
             raise InputError(f"Expected --option KEY=VALUE, such as width=0.25. Received: {pair!r}")
         found[key] = yaml_text.load(value)
     return found
+
+
+def _layer(text: str) -> dict[str, Any]:
+    """A layer of an augmentation from LAYER:KEY=VALUE,…, with values as YAML has them.
+
+    >>> _layer("RandomTranslation:height_factor=0.1,width_factor=[0, 0.2]")
+    {'name': 'RandomTranslation', 'height_factor': 0.1, 'width_factor': [0, 0.2]}
+    """
+    from distiller.errors import InputError
+    from distiller.utils import yaml_text
+
+    name, _, arguments = text.partition(":")
+    found = yaml_text.load("{" + arguments.replace("=", ": ") + "}") if arguments else {}
+    if not name or not isinstance(found, dict) or None in found.values():
+        raise InputError(
+            f"Expected --augment LAYER:KEY=VALUE,…, such as RandomRotation:factor=0.05. Received: {text!r}"
+        )
+    return {"name": name, **found}
 
 
 def _aware(training: dict[str, Any], schemes: list[str]) -> dict[str, Any]:

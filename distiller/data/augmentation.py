@@ -5,7 +5,7 @@ What is random in a view depends on (seed, pass over the data, sample) alone, th
 a view can therefore be stored, and belongs to exactly the view that a student sees later.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Augmentation:
 
     crop: int = 0
     flip: bool = False
-    layers: Any = None
+    layers: Any = field(default=None, repr=False)  # of which a subclass's `repr` knows nothing
 
     def __post_init__(self) -> None:
         if self.crop < 0:
@@ -95,14 +95,19 @@ class Augmentation:
         if self.crop:
             images = _shift(images, self.crop, draws[:, 0], draws[:, 1], outside)
         if self.flip:
-            mirrored = (draws[:, 2] < 0.5)[:, None, None, None]
-            images = np.where(mirrored, images[:, :, ::-1], images)
+            mirrored = draws[:, 2] < 0.5
+            images = images if self.crop else images.copy()
+            images[mirrored] = images[mirrored, :, ::-1]
         return images
 
 
 def _shift(images: np.ndarray, pad: int, down: np.ndarray, right: np.ndarray, outside: int) -> np.ndarray:
     height, width = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=outside)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
-    rows, columns = (np.minimum((u * (2 * pad + 1)).astype(int), 2 * pad) for u in (down, right))
-    return np.moveaxis(windows[np.arange(len(images)), rows, columns], 1, -1)
+    moved = np.full_like(images, outside)
+    rows, columns = (np.minimum((u * (2 * pad + 1)).astype(int), 2 * pad) - pad for u in (down, right))
+    # Slices of one image after another: an index of all copies every pixel by itself.
+    for view, image, y, x in zip(moved, images, rows.tolist(), columns.tolist(), strict=True):
+        part = image[max(0, y) : max(0, height + y), max(0, x) : max(0, width + x)]
+        top, left = max(0, -y), max(0, -x)
+        view[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return moved

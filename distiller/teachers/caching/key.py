@@ -46,15 +46,20 @@ def of_views(split: Split, augmentation: Augmentation, seed: int) -> Key:
     Raises:
         InputError: the augmentation has attributes that its `repr` does not show: another could be taken for it.
     """
-    hidden = sorted(vars(augmentation).keys() - {field.name for field in fields(augmentation) if field.repr})
+    hidden = sorted(
+        vars(augmentation).keys() - {field.name for field in fields(augmentation) if field.repr} - {"layers"}
+    )
     if hidden:
         raise InputError(
             f"Expected the attributes of {type(augmentation).__name__} as fields, @dataclass(frozen=True), for a cache "
             f"to tell it from another. Received besides: {', '.join(hidden)}"
         )
+    shown = repr(augmentation)
+    if augmentation.layers and repr(augmentation.layers) not in shown:
+        shown += f" and {augmentation.layers!r}"
     return {
         "images": fingerprint.images(split.images),
-        "augmentation": repr(augmentation),
+        "augmentation": shown,
         "seed of the views": None if augmentation == Augmentation() else seed,
     }
 

@@ -117,7 +117,7 @@ class TestFit:
         cache = build(layers=["map"], dtype="float32", passes=3)
         options = {"seed": 2, "views": 0, "steps": 1, "augmentation": VIEWS}
         expected = self.fit(teacher, Batches(labelled, 10, **options), run_eagerly=True)
-        monkeypatch.delattr(Pairing, "taught")  # a teacher that runs would be an error
+        monkeypatch.delattr(Pairing, "teacher_outputs")  # a teacher that runs would be an error
         found = self.fit(teacher, Batches(labelled, 10, taught=cache, **options), jit_compile=False)
         assert set(found) == {"loss", "labels", "soft", "hint"}
         for name, values in expected.items():
