@@ -274,6 +274,7 @@ class TestCommands:
         teacher = tmp_path / "t.keras"
         models.build("wide", 10, (8, 8, 1), widths=(8, 8), stem=4).save(teacher)
         arguments = ["distill", teacher, "resnet8", "--data", "digits", "--epochs", "1", "--batch-size", "500"]
+        arguments += ["--option", "width=4"]
         code, out, errors = command(*arguments, "--alone", "--objective", "hinton", "--out", tmp_path / "out")
         assert code == 0, errors
         assert "distilled" in out

@@ -68,7 +68,7 @@ class TestTrainedTeachers:
     def test_json(self, found):
         content = json.loads(found[0.1].to_json())
         assert content["smoothing"]["verdict"] == "likely"
-        assert content["views"] == {"crop": 1, "flip": False}
+        assert content["views"] == {"crop": 1, "flip": False, "layers": None}
         assert content["mutual_information"]["pairs"][0]["classes"] == [0, 1]
         assert [one["temperature"] for one in content["soft_targets"]["entropies"]] == [1, 2, 4, 8, 16]
 
