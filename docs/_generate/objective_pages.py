@@ -11,6 +11,15 @@ from benchmarks.results import lines
 from distiller import objectives
 
 FAMILIES = "families"
+# By what an objective compares.
+_WHEN = {
+    "logits": "Teacher and student score the same classes, or a bridge maps the teacher's to the student's. Begin "
+    "here: no layers are chosen, and stored teacher outputs are small.",
+    "features": "Layers of teacher and student that see the image at a similar scale can be named. Add it to an "
+    "objective on logits, and keep it where held-out accuracy gains: it costs the teacher's intermediate outputs.",
+    "relations": "Teacher and student differ in width or classes: how the samples of a batch lie to one another is "
+    "compared, so batches must be large enough to hold related samples.",
+}
 _HIDDEN = {"name", "trainable", "dtype", "teacher_layer", "student_layer"}
 
 
@@ -43,6 +52,13 @@ def pages() -> Iterator[tuple[str, str]]:
         yield f"objectives/{name}.md", _page(name, kind)
 
 
+def _when(objective: objectives.Objective) -> str:
+    """The case that an objective is for, and what it needs of the batches."""
+    needs = " It remembers samples, whose ids a batch must give." if objective.needs_ids else ""
+    needs += f" A batch holds {objective.fewest} samples or more." if objective.fewest > 1 else ""
+    return _WHEN[objective.compares] + needs
+
+
 def _page(name: str, kind: type) -> str:
     function = _function(kind)
     module = inspect.getdoc(sys.modules[kind.__module__]) or ""
@@ -53,6 +69,7 @@ def _page(name: str, kind: type) -> str:
         f"{module.splitlines()[0]}\n",
         f"Source: {_linked(kind.source)}. Compares {kind.compares}. In a recipe and on the command line: `{name}`.\n",
     ]
+    parts += ["## When to use\n", f"{_when(objectives.get(name))}\n"]
     if function is not None:
         parts += ["## Formula\n", _described(function)]
     parts += ["## The class\n", _described(kind)]
