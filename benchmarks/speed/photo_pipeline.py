@@ -112,8 +112,9 @@ def sentence(line: dict[str, Any]) -> str:
 
 
 def table() -> str:
-    """Last recorded run as a list item."""
-    return lines.last_in_words(NAME, sentence)
+    """Last recorded line of each size as list items."""
+    last = {line["image"][0]: line for line in lines.read(lines.RESULTS / NAME)}
+    return "\n".join(f"- {sentence(last[size])}" for size in sorted(last))
 
 
 @command(
