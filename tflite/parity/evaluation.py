@@ -44,8 +44,9 @@ class TaskEvaluation(Record):
     """Metrics of a TFLite file on a task other than classification.
 
     `metrics` are, by `task`: "binary" `accuracy` and `auc`; "multi_label" `map`, `f1_micro`, `f1_macro`; "regression"
-    `mae` and `rmse`, in the unit of the labels; "segmentation" `miou` and `accuracy`. The other fields are as in
-    `Evaluation`.
+    `mae` and `rmse`, in the unit of the labels; "segmentation" `miou` and `accuracy`. An output that is NaN is never
+    right, and makes `auc`, `map`, `mae` and `rmse` NaN. `threshold` is what outputs of a yes are above; None where the
+    task has none. The other fields are as in `Evaluation`.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class TaskEvaluation(Record):
     skipped: int
     seconds: float
     threads: int
+    threshold: float | None = None
 
 
 @overload
@@ -63,6 +65,7 @@ def evaluate(
     dataset: Any,
     *,
     task: Literal["classification"],
+    threshold: float | None = ...,
     threads: int = ...,
     progress: "Progress" = ...,
 ) -> Evaluation: ...
@@ -74,6 +77,7 @@ def evaluate(
     dataset: Any,
     *,
     task: str | None = ...,
+    threshold: float | None = ...,
     threads: int = ...,
     progress: "Progress" = ...,
 ) -> Evaluation | TaskEvaluation: ...
@@ -84,6 +88,7 @@ def evaluate(
     dataset: Any,
     *,
     task: str | None = None,
+    threshold: float | None = None,
     threads: int = 1,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Evaluation | TaskEvaluation:
@@ -96,9 +101,12 @@ def evaluate(
             are (n, height, width, channels), pixels in [0, 255], or real numbers in the unit of the model. Pixels are
             scaled as the file's metadata or its quantized input says; see `tflite.scaling`. Labels are integers (n,),
             −1 for a sample to skip; of several labels 0 and 1, (n, labels); of a regression numbers, NaN to skip; of a
-            segmentation a class for each position, (n, height, width), −1 to skip.
+            segmentation a class for each position, (n, height, width), −1 to skip. A sample of several labels or
+            numbers of which one is not known is skipped whole.
         task: "classification", "binary", "multi_label", "regression" or "segmentation"; where it is None, shape and
             kind of the first labels tell.
+        threshold: outputs above it are a yes, of "binary" and "multi_label"; by default 0.5 of a file that ends in a
+            sigmoid, and 0 of logits.
         threads: of the interpreter.
         progress: called with the samples done and those in all, or None where that is not known.
 
@@ -107,7 +115,8 @@ def evaluate(
 
     Raises:
         ModelError: a file that cannot be run, images or labels that do not fit it, numbers of another unit than the
-            file's input stands for, no labelled sample, or labels that may be of several tasks.
+            file's input stands for, no labelled sample, labels that may be of several tasks, or outputs that may be
+            logits or probabilities.
     """
     if task is not None and task not in TASKS:
         raise ModelError(unknown("task", task, TASKS))
@@ -120,9 +129,14 @@ def evaluate(
     if first[1] is None:
         raise ModelError("Expected images with labels. Received: images alone")
     task = task or task_of(first[1], run.output.shape)
+    if threshold is not None and (task not in METRICS or not METRICS[task].thresholded):
+        raise ModelError(
+            f"Expected `threshold` with the tasks binary and multi_label alone. Received: threshold={threshold!r} with "
+            f"{task}"
+        )
     whole = itertools.chain([first], stream)
     if task != "classification":
-        return _of_task(run, task, whole, total, threads, progress)
+        return _of_task(run, task, threshold, whole, total, threads, progress)
     return _of_classes(run, whole, total, threads, progress)
 
 
@@ -131,10 +145,17 @@ Progress = Callable[[int, int | None], None] | None
 
 
 def _of_task(
-    run: Runner, task: str, stream: Stream, total: int | None, threads: int, progress: Progress
+    run: Runner,
+    task: str,
+    threshold: float | None,
+    stream: Stream,
+    total: int | None,
+    threads: int,
+    progress: Progress,
 ) -> TaskEvaluation:
-    probabilities = ends_in_sigmoid(run.path)
-    metrics = METRICS[task](probabilities)
+    if threshold is None and METRICS[task].thresholded and ends_in_sigmoid(run.path):
+        threshold = 0.5
+    metrics = METRICS[task](threshold)
     seconds = 0.0
     for images, labels in stream:
         if labels is None:
@@ -153,7 +174,8 @@ def _of_task(
             progress(metrics.samples + metrics.skipped, total)
     if not metrics.samples:
         raise ModelError(f"Expected at least one labelled sample. Received: {metrics.skipped} samples without a label")
-    return TaskEvaluation(run.path, task, metrics.result(), metrics.samples, metrics.skipped, seconds, threads)
+    found = metrics.result()  # which settles the threshold
+    return TaskEvaluation(run.path, task, found, metrics.samples, metrics.skipped, seconds, threads, metrics.threshold)
 
 
 def _of_classes(run: Runner, stream: Stream, total: int | None, threads: int, progress: Progress) -> Evaluation:

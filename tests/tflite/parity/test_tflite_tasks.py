@@ -148,7 +148,7 @@ def test_labels_that_tell_no_task_or_another(tmp_path):
         (many, np.full((60, 4), 2), "multi_label", r"Expected labels \(n, 4\) of 0 and 1"),
         (many, np.zeros(60, int), "binary", "Expected one output a sample"),
         (one, np.arange(60), "binary", r"Expected labels \(n,\) of 0 and 1"),
-        (many, zeros[:, :2], "regression", "Expected 4 numbers a sample"),
+        (many, zeros[:, :2], "regression", r"Expected labels of shape \(n, 4\)"),
         (many, np.zeros((60, 6, 6), int), "segmentation", "Expected outputs .batch, height, width, classes"),
         (one, np.full(60, -1), "binary", "at least one labelled sample. Received: 60"),
         (many, np.zeros((60, 4), int), "multi_label", "a sample with a label of 1"),
