@@ -33,6 +33,7 @@ class Augmentation:
     Raises:
         InputError: an impossible number or layer.
 
+    >>> import numpy as np
     >>> from distiller.data import Augmentation
     >>> Augmentation(crop=4, flip=True)
     Augmentation(crop=4, flip=True)

@@ -87,6 +87,7 @@ def export(
 def is_name(name: str | Path) -> bool:
     """Return whether images are named, as a data set of this package or of tensorflow_datasets, and no path of them.
 
+    >>> from distiller.data import is_name
     >>> is_name("digits"), is_name("tfds:oxford_flowers102"), is_name("photos")
     (True, True, False)
     """
@@ -96,6 +97,7 @@ def is_name(name: str | Path) -> bool:
 def can_resize(name: str | Path) -> bool:
     """Return whether the images of a name come in the size that is asked for: those of folders and of "tfds:NAME".
 
+    >>> from distiller.data import can_resize
     >>> can_resize("tfds:oxford_flowers102"), can_resize("digits")
     (True, False)
     """

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from distiller.data import can_resize
 from distiller.errors import InputError
 from distiller.networks import image_size
 from distiller.recipes.problems import problems
@@ -74,8 +73,9 @@ def checked(
 
 def _in_size(recipe: RunRecipe, name: str) -> RunRecipe:
     """The recipe with photos in the size that its teacher takes, where it does not say another."""
+
     data, wanted = recipe.data, _taken_by(recipe.teacher)
-    if wanted is None or wanted == data.image_size or not can_resize(data.name):
+    if wanted is None or wanted == data.image_size or not _can_resize(data.name):
         return recipe
     if "image_size" in data.model_fields_set:
         return recipe.model_copy(update={"teacher": recipe.teacher.model_copy(update={"image_size": wanted})})
@@ -88,7 +88,7 @@ def _taken_by(teacher: Teacher) -> tuple[int, int] | None:
         return None  # it gets the images in its own size
     if teacher.file:
         return image_size.of_keras(teacher.file)
-    if teacher.train and can_resize(teacher.train.data.name):
+    if teacher.train and _can_resize(teacher.train.data.name):
         return teacher.train.data.image_size
     return None
 
@@ -164,3 +164,9 @@ def _change(content: dict[str, Any], change: str) -> None:
         content[key] = yaml_text.load(value)
     except yaml.YAMLError as error:
         raise InputError(f"The value in {shown(change)} is not YAML: {yaml_text.problem(error)}") from None
+
+
+def _can_resize(name: str) -> bool:
+    from distiller.data import can_resize  # Keras comes with it
+
+    return can_resize(name)
