@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import lines
-from benchmarks.shell import Line, command, option, positive
+from benchmarks.shell import Line, batch, command, option, positive, rounds
 
 NAME = "photo_pipeline.jsonl"
 _CLASSES = 4
@@ -118,11 +118,11 @@ def table() -> str:
 
 
 @command(
-    option("--rounds", type=positive, default=5, metavar="N", help="measurements of each, one after the other"),
+    rounds(5),
     option("--sizes", type=positive, nargs="+", default=(96, 224), metavar="N", help="height and width of the images"),
     option("--student", default="resnet8", metavar="NAME", help="network whose step it is (default: resnet8)"),
     option("--photos", type=positive, default=512, metavar="N", help="number of photos"),
-    option("--batch", type=positive, default=32, metavar="N", help="images a batch"),
+    batch(32),
     results=NAME,
     show=lambda found: "\n".join(map(sentence, found)),
 )

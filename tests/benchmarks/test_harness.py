@@ -347,7 +347,11 @@ def test_a_stale_document_is_found(tmp_path, monkeypatch):
     assert "old" not in (tmp_path / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", experiments.names())
+# An experiment that is planned, and of which no student is trained yet, has no lines.
+RECORDED = [name for name in experiments.names() if (lines.RESULTS / f"{name}.jsonl").exists()]
+
+
+@pytest.mark.parametrize("name", RECORDED)
 def test_what_is_recorded_is_what_the_experiment_asks(name):
     """Otherwise its command would train other students, and the table would take the mean of both."""
     experiment = experiments.read(name)
@@ -356,4 +360,5 @@ def test_what_is_recorded_is_what_the_experiment_asks(name):
     asked = [experiment.recipe_of(variant, tiny=False, seeds=seeds) for variant in experiment.variants]
     keys = {lines.key(recipe, arm, seed) for recipe in asked for arm in recipe.arms for seed in recipe.seeds}
     assert found
+    assert set(RECORDED) >= {"cifar100_to_cifar10", "families", "larger_students", "label_spaces"}
     assert {lines.key_of(line) for line in found} <= keys
