@@ -72,7 +72,7 @@ def diagnose(
     from distiller.utils.progress import Reporter
 
     file = teacher.endswith(".keras") or Path(teacher).exists()
-    network = teachers.load(teacher) if file else models.load(teacher)
+    network = teachers.load(teacher, say=Reporter().say) if file else models.load(teacher)
     card = None if file else models.card(teacher)
     recipe = card["recipe"] if card else None
     if held_out is None:

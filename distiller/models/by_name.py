@@ -1,5 +1,6 @@
 """Networks by name: the zoo's, those of keras.applications and keras-hub, saved ones, and a user's own code."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ def check(name: str, options: Mapping[str, Any] | None = None) -> None:
     elif _is_file(name):
         if given:
             raise InputError(f"Expected no options for a network from a file. Received: {name!r} with {sorted(given)}")
-        if not Path(name).is_file():
+        if not Path(name).exists():
             raise InputError(f"The model file {name!r} does not exist")
+        if Path(name).is_dir():  # a SavedModel has operations and no layers: the message says the way out
+            load_network(name, role="model")
     elif user_code.names_code(name):
         user_code.load_function(name)
     else:
@@ -49,7 +52,8 @@ def build(
         name: of the zoo (`resnet8`); `keras:NAME` of `keras.applications` (`keras:MobileNetV3Small`, with the option
             `weights` of "imagenet" or "none"); `hub:PRESET` of keras-hub; the path of a `.keras` or `.h5` file, which
             is loaded with its weights; or `file.py:function` or `module:function` of a function that returns the
-            network, called with those of `classes`, `input_shape`, `dtype` and the options that it takes.
+            network, called with those of `classes` (or `num_classes`), `input_shape`, `dtype` and the options that it
+            takes.
         classes: at least two.
         input_shape: height, width and channels.
         dtype: a Keras policy such as "mixed_bfloat16"; a file keeps its own.
@@ -78,7 +82,10 @@ def build(
         return fuse(_fitting(load_network(name, role="model"), name, classes, shape))
     if user_code.names_code(name):
         function = user_code.load_function(name)
-        made = user_code.call_with(function, name, classes=classes, input_shape=shape, dtype=dtype, **options)
+        given = {"classes": classes, "input_shape": shape, "dtype": dtype}
+        if "num_classes" in inspect.signature(function).parameters:  # as Keras and torch often call it
+            given["num_classes"] = classes
+        made = user_code.call_with(function, name, **given, **options)
         return fuse(_fitting(made, name, classes, shape))
     return zoo.build(name, classes, shape, dtype=dtype, **options)
 
@@ -94,7 +101,7 @@ def files_of(name: str) -> list[str]:
 
 
 def _is_file(name: str) -> bool:
-    return name.lower().endswith(_ENDINGS)
+    return name.lower().endswith(_ENDINGS) or (Path(name) / "saved_model.pb").is_file()
 
 
 def _fitting(network: Any, name: str, classes: int, shape: tuple[int, ...]) -> keras.Model:

@@ -9,7 +9,18 @@ from distiller.networks.feature_extraction import check_logits
 
 
 def load_network(path: str | Path, *, role: str = "teacher") -> keras.Model:
-    """The network in a `.keras` or `.h5` file, with logits (batch, classes) out.
+    """The network in a `.keras` or `.h5` file, with logits (batch, classes) out; arguments and errors as of `opened`.
+
+    Raises:
+        InputError: it does not return logits.
+    """
+    model = opened(path, role=role)
+    check_logits(model, role=role)
+    return model
+
+
+def opened(path: str | Path, *, role: str) -> keras.Model:
+    """The network in a `.keras` or `.h5` file, whatever it returns.
 
     Keras's safe mode stays on: a file with Python code in it is refused.
 
@@ -18,8 +29,7 @@ def load_network(path: str | Path, *, role: str = "teacher") -> keras.Model:
         role: what the network is, for the messages.
 
     Raises:
-        InputError: no such file, a damaged one, not a Keras model, one that unpacks to many times its bytes, or
-            not one that returns logits.
+        InputError: no such file, a damaged one, not a Keras model, or one that unpacks to many times its bytes.
     """
     from tflite.errors import shortened
     from tflite.keras_graph.keras2_file import readable
@@ -48,5 +58,4 @@ def load_network(path: str | Path, *, role: str = "teacher") -> keras.Model:
             f"The {role} file {str(path)!r} holds a {type(model).__name__}, which trains a network. Save that network "
             "itself: .student.save('student.keras')"
         )
-    check_logits(model, role=role)
     return model

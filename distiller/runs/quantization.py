@@ -82,7 +82,7 @@ def quantize(
     aware = aware_copy(student, asked)
     trained: keras.Model = aware
     if teacher is not None:
-        network = teachers.load(teacher)
+        network = teachers.load(teacher, say=reporter.say)
         _check(network, dataset, str(teacher))
         trained = Distiller(
             teacher=network,

@@ -199,7 +199,8 @@ class RunStages:
 
     @cached_property
     def _teacher_of_file(self) -> keras.Model:
-        return teachers.load(self.recipe.teacher.file or self.folder.path / "teacher.keras")
+        path = self.recipe.teacher.file or self.folder.path / "teacher.keras"
+        return teachers.load(path, say=self.reporter.say)
 
     def _for_views(self, teacher: keras.Model) -> keras.Model:
         """The teacher for images of the size of the views, where that is not its own."""

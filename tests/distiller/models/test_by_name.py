@@ -115,6 +115,14 @@ def test_a_saved_network_is_a_student_with_its_weights(tmp_path):
         models.build(str(path), 4, (8, 8, 3), width=2)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
+def test_a_saved_model_has_no_layers_and_it_is_said(tmp_path):
+    models.build("resnet8", 4, (8, 8, 3), width=4).export(tmp_path / "served", verbose=False)
+    for refused in (models.check, lambda name: models.build(name, 4, (8, 8, 3))):
+        with pytest.raises(InputError, match=r"SavedModel made to be served.*model\.save\('model\.keras'\)"):
+            refused(str(tmp_path / "served"))
+
+
 CODE = """
 import keras
 
@@ -122,6 +130,9 @@ def student(classes, input_shape, units=8):
     pixels = keras.Input(input_shape)
     x = keras.layers.Dense(units)(keras.layers.Flatten()(pixels))
     return keras.Model(pixels, keras.layers.Dense(classes)(x))
+
+def counted(num_classes, input_shape):
+    return student(num_classes, input_shape)
 
 def words(classes):
     return "no network"
@@ -141,10 +152,11 @@ def test_a_network_of_a_users_own_code(tmp_path):
     assert made.output_shape == (None, 4)
     assert made.count_params() == 75 * 6 + 6 + 6 * 4 + 4
     assert models.files_of(f"{path}:student") == [str(path)]
+    assert models.build(f"{path}:counted", 4, (5, 5, 3)).output_shape == (None, 4)
     for function, message in [
         ("studnet", "Did you mean 'student'"),
         ("words", "Expected a keras.Model from .* Received: str"),
-        ("fails", "failed in line 13: RuntimeError: of its own"),
+        ("fails", "failed in line 16: RuntimeError: of its own"),
         ("asks", "also asks for secret"),
     ]:
         with pytest.raises(InputError, match=message):
