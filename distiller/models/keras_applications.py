@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers
 
 from distiller.errors import InputError, WorkError
+from distiller.models.moving_statistics import limit_momentum
 from distiller.utils.suggestions import unknown
 
 PREFIX = "keras:"
@@ -41,7 +42,8 @@ def build(name: str, classes: int, input_shape: tuple[int, int, int], *, dtype: 
 
     The preprocessing that Keras has as a function beside the network is a layer of it here; where that swaps red and
     blue, the kernel of the first convolution is swapped instead. The average over positions is named `features`, the
-    new head `logits`. Grey images become three equal channels.
+    new head `logits`. Grey images become three equal channels. Moving statistics follow short trainings: see
+    `moving_statistics`.
 
     Args:
         name: as in `keras.applications`.
@@ -74,6 +76,7 @@ def build(name: str, classes: int, input_shape: tuple[int, int, int], *, dtype: 
     backbone = _backbone(name, x, (*input_shape[:2], 3), weights, dtype, options)
     if swapped:
         _swap_first_kernel(backbone)
+    limit_momentum(backbone, trained=weights is not None)
     pooled = backbone.output
     if len(pooled.shape) == 4:
         pooled = layers.GlobalAveragePooling2D(name="features")(pooled)

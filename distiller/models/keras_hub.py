@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from distiller.errors import InputError, WorkError
+from distiller.models.moving_statistics import limit_momentum
 
 PREFIX = "hub:"
 
@@ -42,6 +43,7 @@ def build(preset: str, classes: int, input_shape: tuple[int, int, int], *, dtype
         converter = hub.layers.ImageConverter.from_preset(preset)
     except Exception as error:
         raise WorkError(f"The preset {preset!r} of keras-hub cannot be had: {type(error).__name__}: {error}") from error
+    limit_momentum(backbone, trained=options.get("weights") != "none")
     inputs = layers.Input(input_shape, name="pixels")
     x = inputs
     scale, offset = (getattr(converter, name, None) for name in ("scale", "offset"))

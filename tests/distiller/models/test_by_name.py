@@ -55,6 +55,18 @@ def test_its_head_is_new_and_its_numbers_are_of_the_policy():
     assert keras.config.dtype_policy().name == "float32"
 
 
+def test_moving_statistics_follow_a_short_training(tmp_path):
+    """Keras's momentum of 0.999 leaves 0.999^60, most, of the initial ones after 60 steps."""
+    made = models.build("keras:MobileNetV2", 3, (32, 32, 3), alpha=0.35)
+    made.save(tmp_path / "m.keras")
+    layer = keras.models.load_model(tmp_path / "m.keras").get_layer("bn_Conv1")
+    x = np.random.default_rng(0).normal(5.0, 2.0, (64, 2, 2, 16)).astype("float32")
+    for _ in range(60):
+        layer(x, training=True)
+    np.testing.assert_allclose(np.asarray(layer.moving_mean), x.mean((0, 1, 2)), rtol=0.01)
+    np.testing.assert_allclose(np.asarray(layer.moving_variance), x.var((0, 1, 2)), rtol=0.01)
+
+
 def test_grey_images_are_three_equal_channels():
     keras.utils.set_random_seed(0)
     grey = models.build("keras:MobileNetV3Small", 3, (32, 32, 1), minimalistic=True)
@@ -165,7 +177,7 @@ def test_a_network_of_a_users_own_code(tmp_path):
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A stand-in for keras-hub: a backbone of one convolution, and a converter that scales to [-1, 1]."""
+    """A stand-in for keras-hub: a backbone of two layers, and a converter that scales to [-1, 1]."""
 
     class Backbone:
         @staticmethod
@@ -174,7 +186,8 @@ def hub(monkeypatch):
                 raise ValueError(f"no preset {preset}")
             pixels = keras.Input(image_shape)
             kernel = "ones" if load_weights else "zeros"
-            return keras.Model(pixels, keras.layers.Conv2D(2, 3, kernel_initializer=kernel, dtype=dtype)(pixels))
+            x = keras.layers.Conv2D(2, 3, kernel_initializer=kernel, dtype=dtype)(pixels)
+            return keras.Model(pixels, keras.layers.BatchNormalization(momentum=0.999, epsilon=0.0, name="norm")(x))
 
     converter = types.SimpleNamespace(scale=1 / 127.5, offset=-1.0)
     module = types.ModuleType("keras_hub")
@@ -189,6 +202,11 @@ def test_a_preset_of_keras_hub_is_scaled_as_its_preprocessor_scales(hub):
     scaled = images(8) / 127.5 - 1
     windows = np.lib.stride_tricks.sliding_window_view(scaled, (3, 3), axis=(1, 2)).sum(axis=(-1, -2, -3))
     np.testing.assert_allclose(features, np.repeat(windows.mean(axis=(1, 2))[:, None], 2, axis=1), rtol=1e-4)
+    momenta = [
+        next(layer for layer in one.layers if isinstance(layer, keras.Model)).get_layer("norm").momentum
+        for one in (made, models.build("hub:tiny", 3, (8, 8, 3), weights="none"))
+    ]
+    assert momenta == [0.99, 0.9]
     with pytest.raises(WorkError, match="preset 'other' of keras-hub cannot be had: ValueError: no preset other"):
         models.build("hub:other", 3, (8, 8, 3))
 
