@@ -10,6 +10,7 @@ import keras
 from distiller.errors import InputError
 from distiller.models import keras_applications, keras_hub, zoo
 from distiller.models.fusing import fuse
+from distiller.networks.internals import names_from_one
 from distiller.networks.loading import load_network
 from distiller.utils import user_code
 
@@ -46,7 +47,8 @@ def build(
 ) -> keras.Model:
     """A network with raw pixels (batch, h, w, c) in [0, 255] in and logits (batch, `classes`) out, in fast kernels.
 
-    Weights come from Keras's global generator: call `keras.utils.set_random_seed` first to repeat a run.
+    Weights come from Keras's global generator: call `keras.utils.set_random_seed` first to repeat a run. Layers without
+    a name of their own are called alike in every call: `dense`, `dense_1`.
 
     Args:
         name: of the zoo (`resnet8`); `keras:NAME` of `keras.applications` (`keras:MobileNetV3Small`, with the option
@@ -73,6 +75,11 @@ def build(
         raise InputError(f"Invalid value for `classes`. Expected at least 2. Received: classes={classes}")
     height, width, channels = input_shape
     shape = (height, width, channels)
+    with names_from_one():
+        return _built(name, classes, shape, dtype, options)
+
+
+def _built(name: str, classes: int, shape: tuple[int, int, int], dtype: str, options: dict[str, Any]) -> keras.Model:
     if name.startswith(keras_applications.PREFIX):
         plain = name.removeprefix(keras_applications.PREFIX)
         return fuse(keras_applications.build(plain, classes, shape, dtype=dtype, **options))

@@ -4,7 +4,9 @@ Everything is a small function, so that a change in Keras is mended here and now
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -100,6 +102,28 @@ def start_fit_at(model: keras.Model, epoch: int) -> None:
     `keras.callbacks.BackupAndRestore` sets the same attribute.
     """
     model._initial_epoch = epoch
+
+
+@contextmanager
+def names_from_one() -> Iterator[None]:
+    """Number layers without a name of their own (`dense`, `dense_1`) as in a process that has made none before.
+
+    Keras counts on: the same code would give other names for each seed, and a layer could not be named in a recipe.
+    What is made afterwards is numbered beyond both. There is a public way to count on, and none to begin anew.
+    """
+    from keras.src.backend.common import global_state
+
+    def counts() -> dict[str, int]:
+        return dict(global_state.get_global_attribute("object_name_uids") or {})
+
+    before = counts()
+    global_state.set_global_attribute("object_name_uids", defaultdict(int))
+    try:
+        yield
+    finally:
+        after = counts()
+        largest = {name: max(before.get(name, 0), after.get(name, 0)) for name in {*before, *after}}
+        global_state.set_global_attribute("object_name_uids", defaultdict(int, largest))
 
 
 def options_of_loss(loss: Any) -> dict[str, Any]:

@@ -175,6 +175,19 @@ def test_a_network_of_a_users_own_code(tmp_path):
             models.build(f"{path}:{function}", 4, (5, 5, 3))
 
 
+def test_layers_without_names_are_called_alike_in_every_call(tmp_path):
+    """A recipe names layers once, for the students of all seeds; and what is made around them has other names."""
+    (tmp_path / "nets.py").write_text(CODE)
+    pixels = keras.Input((5, 5, 3))
+    outer = keras.layers.Dense(3)
+    built = [models.build(f"{tmp_path / 'nets.py'}:student", 4, (5, 5, 3)) for _ in range(2)]
+    for one in built:
+        assert [layer.name for layer in one.layers] == ["input_layer", "flatten", "dense", "dense_1"]
+    later = keras.layers.Dense(3)
+    assert later.name not in (outer.name, "dense", "dense_1")
+    assert keras.Model(pixels, later(keras.layers.Flatten()(outer(pixels)))).output_shape == (None, 3)
+
+
 @pytest.fixture
 def hub(monkeypatch):
     """A stand-in for keras-hub: a backbone of two layers, and a converter that scales to [-1, 1]."""
