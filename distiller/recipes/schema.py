@@ -42,6 +42,11 @@ class Data(Section):
         description="folder into which a folder's images, or those of tfds:NAME, are decoded once, and read from; by "
         "default they are in memory where they fit, else in ~/.cache/distillite/images",
     )
+    measured_on: Literal["test", "validation"] = Field(
+        default="test",
+        description="split that every accuracy of the report is measured on; with validation the test images are not "
+        "looked at, which is how settings are chosen",
+    )
 
     @field_validator("image_size", mode="before")
     @classmethod

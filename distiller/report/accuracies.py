@@ -22,8 +22,12 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
     several = any(row.accuracy.deviation is not None for row in models)
     subtitle = (
         "mean ± standard deviation over seeds, each seed below" if several else "one seed"
-    ) + f"; {report.data.test:,} test images"
-    figure, axes = canvas.blank("Test accuracy of every model", subtitle, height=1.55 + 0.29 * (len(models) + 1))
+    ) + f"; {report.data.measured}"
+    figure, axes = canvas.blank(
+        f"{report.data.measured_on.capitalize()} accuracy of every model",
+        subtitle,
+        height=1.55 + 0.29 * (len(models) + 1),
+    )
     teacher = canvas.teacher_of(report)
     for place, row in enumerate(models):
         style = look[row.model]
@@ -83,9 +87,10 @@ def draw(report: Report, look: Mapping[str, Look], path: Path) -> Picture:
         figure,
         path,
         title="Accuracy",
-        caption="Accuracy on the test images, float and converted. "
+        caption=f"Accuracy on the {report.data.measured_on} images, float and converted. "
         f"{canvas.where_the_teacher_is(report, models)} The axis does not start at zero.",
-        alt=f"Dot chart of test accuracy: {spoken}{'' if teacher is None else f'; teacher {teacher:.2f} %'}.",
+        alt=f"Dot chart of {report.data.measured_on} accuracy: {spoken}"
+        f"{'' if teacher is None else f'; teacher {teacher:.2f} %'}.",
     )
 
 

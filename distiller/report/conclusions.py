@@ -20,7 +20,7 @@ def verdict(report: Report) -> str:
     name = subject(report)
     accuracies = [s.accuracy for s in _of(report, name)]
     mean = Measure.of(accuracies)
-    reached = f"{_named(name)}{_among(report, name)} reaches {percent(mean)} % on {report.data.test:,} test images"
+    reached = f"{_named(name)}{_among(report, name)} reaches {percent(mean)} % on {report.data.measured}"
     if _is_chance(report, mean.mean):
         reached += f", which cannot be told from chance ({percent(_chance(report))} %)"
     sentences = [

@@ -24,7 +24,8 @@ class Section(BaseModel):
 class Data(Section):
     """The images: the student's classes and the number of images in each split; `labelled` of `train` have a label.
 
-    `chance` is the accuracy that needs no look at a test image.
+    `test` are those that accuracies are measured on, of the split `measured_on`. `chance` is the accuracy that needs no
+    look at one of them.
     """
 
     name: str
@@ -33,7 +34,13 @@ class Data(Section):
     labelled: Count
     validation: Count
     test: Count
+    measured_on: str = "test"
     chance: Share | None = None
+
+    @property
+    def measured(self) -> str:
+        """The images that accuracies are measured on, such as "10,000 test images"."""
+        return f"{self.test:,} {self.measured_on} images"
 
 
 class OtherBudget(Section):

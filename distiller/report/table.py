@@ -82,7 +82,7 @@ def notes(report: Report) -> list[str]:
     """Notes on the table, a sentence or two each."""
     several = any(row.accuracy.deviation is not None for row in rows(report))
     found = [
-        f"Accuracy on {report.data.test:,} test images"
+        f"Accuracy on {report.data.measured}"
         + ("; ± is the sample standard deviation over seeds." if several else "; one seed, so no deviation is known."),
         "Agreement: a float student says what the teacher says"
         + (", a file says what its float network says." if report.tflite else "."),

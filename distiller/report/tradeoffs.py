@@ -40,7 +40,7 @@ def by_size(report: Report, converted: Sequence[Row], look: Mapping[str, Look], 
         path,
         title="Accuracy against size",
         caption=f"Up and to the left is better. {canvas.where_the_teacher_is(report, models)}",
-        alt=f"Scatter chart of test accuracy against file size: {spoken}.",
+        alt=f"Scatter chart of {report.data.measured_on} accuracy against file size: {spoken}.",
     )
 
 
@@ -62,7 +62,7 @@ def by_latency(report: Report, measured: Sequence[Row], look: Mapping[str, Look]
         title="Accuracy against latency",
         caption=f"Median for one image, {place}. Up and to the left is better. "
         f"{canvas.where_the_teacher_is(report, measured)}",
-        alt=f"Scatter chart of test accuracy against latency ({place}): {spoken}.",
+        alt=f"Scatter chart of {report.data.measured_on} accuracy against latency ({place}): {spoken}.",
     )
 
 
@@ -82,7 +82,7 @@ def _cloud(
 ) -> None:
     """Points of students × schemes with their labels, and the teacher as a dashed line. The x limits are final."""
     teacher = canvas.teacher_of(report)
-    axes.set_ylabel("test accuracy (%)", size=TEXT)
+    axes.set_ylabel(f"{report.data.measured_on} accuracy (%)", size=TEXT)
     axes.set_ylim(canvas.span(models, teacher))
     for name in dict.fromkeys(row.model for row in models):
         of_name = [row for row in models if row.model == name]

@@ -34,12 +34,14 @@ def check_names(recipe: RunRecipe) -> None:
 
 
 def load_data(section: Data, data_dir: Path | None) -> data.Dataset:
-    """The images that a recipe names."""
+    """The images that a recipe names; where it measures on the validation split, that one is the test split too."""
     # Where a recipe does not say a size, the usual one is told.
     size = section.image_size if "image_size" in section.model_fields_set else None
     dataset = data.load(
         section.name, data_dir=data_dir, validation=section.validation, image_size=size, cache_dir=section.cache_dir
     )
+    if section.measured_on == "validation":
+        dataset = replace(dataset, test=dataset.validation)
     if section.groups:
         return grouped(dataset, bridges.ClassMap.named(section.groups))
     return dataset.only(section.classes) if section.classes else dataset

@@ -40,6 +40,7 @@ def summarize(recipe: RunRecipe, dataset: data.Dataset, folder: RunFolder, teach
             "labelled": fits[pairs[0]]["labelled"],
             "validation": len(dataset.validation),
             "test": len(dataset.test),
+            "measured_on": recipe.data.measured_on,
             "chance": chance(dataset.test.labels, len(dataset.classes)),
         },
         "budget": {

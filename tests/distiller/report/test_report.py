@@ -273,3 +273,13 @@ def test_a_summary_has_the_bridge_and_the_teacher_of_each_arm(tmp_path):
         "teacher of ensemble",
     ]
     assert "4.00 points above its teacher (76.00 %)" in report.verdict(found)
+
+
+def test_a_run_that_chose_settings_says_what_it_was_measured_on(tmp_path):
+    content = made()
+    content["data"]["measured_on"] = "validation"
+    found = report.read(folder_of(tmp_path, content))
+    count = f"{found.data.test:,}"
+    assert f"on {count} validation images" in report.verdict(found)
+    assert f"Accuracy on {count} validation images" in table.markdown(found)
+    assert "test images" not in report.verdict(found) + table.markdown(found)

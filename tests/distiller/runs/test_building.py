@@ -5,7 +5,8 @@ import pytest
 
 from distiller import bridges, data
 from distiller.errors import InputError
-from distiller.runs.building import grouped
+from distiller.recipes.schema import Data
+from distiller.runs.building import grouped, load_data
 
 
 def dataset(classes, labels):
@@ -29,3 +30,14 @@ def test_images_of_other_classes_are_refused():
     groups = bridges.ClassMap.named("cifar100_coarse")
     with pytest.raises(InputError, match=r"100 classes of the map\. Received: made"):
         grouped(dataset(["cat", "dog"], [0, 1]), groups)
+
+
+def test_settings_are_chosen_without_the_test_images():
+    """The test split is the held-out images of training then, and none of the digits' own test images."""
+    chosen = load_data(Data(name="digits", validation=0.2, measured_on="validation"), None)
+    plain = load_data(Data(name="digits", validation=0.2), None)
+    np.testing.assert_array_equal(chosen.test.images, plain.validation.images)
+    np.testing.assert_array_equal(chosen.test.labels, plain.validation.labels)
+    seen = {image.tobytes() for image in plain.test.images} - {image.tobytes() for image in plain.validation.images}
+    assert seen
+    assert not seen & {image.tobytes() for image in chosen.test.images}
