@@ -1,6 +1,7 @@
 """Commands on Android phones and with the native benchmark tool."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,27 @@ Cores = Annotated[
     str | None,
     typer.Option(help="Cores for the tool: 4-7, 0,2, a mask 0xf0, or big on a phone.", show_default=False),
 ]
+
+
+class PhoneDelegate(StrEnum):
+    """Delegates of a phone, as options name them."""
+
+    cpu = "cpu"
+    xnnpack = "xnnpack"
+    gpu = "gpu"
+    nnapi = "nnapi"
+    none = "none"
+
+
+class AnyDelegate(StrEnum):
+    """Delegates of a phone and of this machine, as options name them."""
+
+    xnnpack = "xnnpack"
+    cpu = "cpu"
+    none = "none"
+    both = "both"
+    gpu = "gpu"
+    nnapi = "nnapi"
 
 
 def wanted(android: bool, serial: str | None, tool: Path | None, imported: Path | None, cores: str | None) -> bool:
@@ -57,11 +79,14 @@ def benchmark(
     delegates: Sequence[str],
     cores: str | None,
     **options: Any,
-) -> "list[BenchmarkResult]":
+) -> "tuple[list[BenchmarkResult], list[str]]":
     """Results of the native tool: of every file, delegate and number of threads, or of a file of someone else's.
+
+    Of several delegates one that fails ends nothing: a sentence comes back for each.
 
     Raises:
         InputError: no file to measure, or several for one that is imported.
+        MeasurementError: nothing could be measured.
     """
     import tflite
     from distiller.errors import InputError
@@ -70,28 +95,32 @@ def benchmark(
     if imported:
         if len(files) > 1:
             raise InputError(f"Expected the one TFLite file that was measured. Received: {len(files)} files")
-        return [tflite.tool.read(imported, model=files[0] if files else None)]
+        return [tflite.tool.read(imported, model=files[0] if files else None)], []
     say = Reporter().say
-    if android:
-        return [
-            result
-            for file in files
-            for delegate in delegates
-            for result in tflite.android.benchmark(
+    results: list[BenchmarkResult] = []
+    failures: list[str] = []
+
+    def measure(file: Path, delegate: str) -> "Iterator[BenchmarkResult]":
+        if android:
+            yield from tflite.android.benchmark(
                 file, serial=serial, tool=tool, threads=threads, delegate=delegate, cores=cores, tell=say, **options
             )
-        ]
-    results = []
+            return
+        for number in threads:
+            say(f"Measuring {file.name}, {number} threads, {delegate}")
+            yield tflite.tool.benchmark(file, tool=str(tool), threads=number, delegate=delegate, cores=cores, **options)
+
     for file in files:
         for delegate in delegates:
-            for number in threads:
-                say(f"Measuring {file.name}, {number} threads, {delegate}")
-                results.append(
-                    tflite.tool.benchmark(
-                        file, tool=str(tool), threads=number, delegate=delegate, cores=cores, **options
-                    )
-                )
-    return results
+            try:
+                results += measure(file, delegate)
+            except tflite.MeasurementError as error:
+                if len(delegates) == 1:
+                    raise
+                failures.append(f"{file.name}, {delegate}: not measured. {error}")
+    if not results:
+        raise tflite.MeasurementError("\n".join(failures))
+    return results, failures
 
 
 def show_phones(results: "Sequence[BenchmarkResult]") -> None:
@@ -130,6 +159,16 @@ def describe(phone: dict[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def delegates(names: Sequence[str]) -> list[str]:
+    """Delegates by the names that the options have for them, each once.
+
+    >>> delegates(["cpu", "gpu", "xnnpack"]), delegates(["both"])
+    (['xnnpack', 'gpu'], ['xnnpack', 'none'])
+    """
+    others = {"cpu": ("xnnpack",), "both": ("xnnpack", "none")}
+    return list(dict.fromkeys(each for name in names for each in others.get(name, (str(name),))))
+
+
 def evaluate(
     file: Path,
     images: Any,
@@ -137,6 +176,7 @@ def evaluate(
     *,
     serial: str | None,
     tool: Path | None,
+    delegates: Sequence[str],
     count: int,
     threads: int,
     split: str,
@@ -144,24 +184,23 @@ def evaluate(
 ) -> None:
     """Print the accuracy of a file on a phone, and whether it answers there as it does here."""
     import tflite
+    from distiller.cli import delegates as tables
     from distiller.utils.progress import Reporter
 
     reporter = Reporter()
-    with reporter.task("evaluate on the phone", min(count, len(labels))) as task:
-        found = tflite.android.evaluate(
-            file,
-            (images, labels),
-            serial=serial,
-            tool=tool,
-            count=count,
-            threads=threads,
-            progress=lambda done, _: task.advance_to(done),
-            tell=reporter.say,
-        )
+    data = (images, labels)
+    options: dict[str, Any] = {"serial": serial, "tool": tool, "count": count, "threads": threads}
+    # An accelerator's answers are compared with the processor's.
+    asked = {*delegates, *(["xnnpack"] if {"gpu", "nnapi"} & set(delegates) else [])}
+    with reporter.task("evaluate on the phone", min(count, len(labels)) * len(asked)) as task:
+        options |= {"progress": lambda done, _: task.advance_to(done), "tell": reporter.say}
+        if len(delegates) > 1:
+            several = tflite.android.compare_delegates(file, data, delegates=delegates, **options)
+        else:
+            one = tflite.android.evaluate(file, data, delegate=delegates[0], **options)
     if json:
-        print(found.to_json())
-        return
-    print(f"Accuracy {found.accuracy:.2%} on {found.samples:,} {split} images, on {found.device}")
-    print(f"The same class as here on {found.agreement:.2%}; largest difference of an output {found.max_difference:g}")
-    for note in found.notes:
-        print(note)
+        print((several if len(delegates) > 1 else one).to_json())
+    elif len(delegates) > 1:
+        tables.show_comparison(several, split)
+    else:
+        tables.show_evaluation(one, split)

@@ -1,7 +1,7 @@
 """`distiller benchmark`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +27,8 @@ distiller benchmark student.tflite --data cifar10 --data-dir ~/tensorflow_datase
 
 distiller benchmark student.tflite --android --tool android_aarch64_benchmark_model --cores big --profile
 
+distiller benchmark student.tflite --android --delegate cpu --delegate gpu --delegate nnapi
+
 distiller benchmark --import benchmark.log
 """
 
@@ -48,9 +50,13 @@ def benchmark(
     ] = None,
     threads: Annotated[str, typer.Option(help="Threads of the interpreter, one number or several: 1,2,4.")] = "1",
     delegate: Annotated[
-        Literal["xnnpack", "none", "both", "gpu", "nnapi"],
-        typer.Option(help="What runs the operators; none: the interpreter's own. gpu and nnapi: with --android."),
-    ] = "xnnpack",
+        list[phones.AnyDelegate] | None,
+        typer.Option(
+            help="What runs the operators; again for more, side by side. none: the interpreter's own; cpu is xnnpack, "
+            "both are xnnpack and none. gpu and nnapi: with --android.",
+            show_default="xnnpack",
+        ),
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Measured runs, at least.")] = 200,
     warmup: Annotated[int, typer.Option(min=0, help="Runs before that, not measured.")] = 20,
     min_seconds: Annotated[float, typer.Option(min=0, help="Measured time of each, at least.")] = 1.0,
@@ -96,15 +102,16 @@ def benchmark(
         report = content.folder_of(report)
         content.read(report)
     numbers = _numbers(threads)
-    delegates = ["xnnpack", "none"] if delegate == "both" else [delegate]
+    delegates = phones.delegates(delegate or ["xnnpack"])
     if not files and not imported:
         raise InputError("Expected TFLite files, or a file of benchmark_model with --import. Received: none")
-    if delegate in ("gpu", "nnapi") and not (android or tool or imported):
-        raise InputError(f"Expected --android with --delegate {delegate}. Received it alone")
+    accelerators = [name for name in delegates if name in ("gpu", "nnapi")]
+    if accelerators and not (android or tool or imported):
+        raise InputError(f"Expected --android with --delegate {accelerators[0]}. Received it alone")
     if phones.wanted(android, serial, tool, imported, cores):
         check_without(context, "--android, --tool and --import", True, *_HERE)
         check_without(context, "--import", imported is not None, *_MEASURING)
-        results = phones.benchmark(
+        results, failures = phones.benchmark(
             files or [],
             android=android,
             serial=serial,
@@ -119,7 +126,7 @@ def benchmark(
             max_seconds=max_seconds,
             profile=profile,
         )
-        _tell(tflite.Benchmarks(tuple(results), (), (), confidence), figures, report, json)
+        _tell(tflite.Benchmarks(tuple(results), (), (), confidence, tuple(failures)), figures, report, json)
         return
     check_with(context, "--data", data is not None, "data_dir", "size")
     inputs = _images(data, data_dir, size, files[0]) if data and files else None
@@ -157,6 +164,9 @@ def _tell(found: "Benchmarks", figures: Path | None, report: Path | None, json: 
     else:
         latencies.show(found.results)
         latencies.show_ratios(found)
+        if not found.ratios:
+            for note in found.notes:
+                print(note)
         phones.show_phones(found.results)
         latencies.show_operators(found.results)
     written = [f"Figure: {picture.file}" for picture in measured.pictures(found.results, figures)] if figures else []

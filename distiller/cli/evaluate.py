@@ -18,6 +18,8 @@ distiller evaluate runs/demo/distilled-0-int8.tflite --data digits --classes 3,5
 distiller evaluate student.tflite --data cifar100 --groups cifar100_coarse --split validation --held-out 0.05
 
 distiller evaluate student.tflite --data cifar10 --android --tool android_aarch64_benchmark_model --count 200
+
+distiller evaluate student.tflite --data cifar10 --android --delegate cpu --delegate gpu --delegate nnapi
 """
 
 
@@ -39,6 +41,13 @@ def evaluate(
     android: phones.Android = False,
     serial: phones.Serial = None,
     tool: phones.Tool = None,
+    delegate: Annotated[
+        list[phones.PhoneDelegate] | None,
+        typer.Option(
+            help="What runs the operators on the phone, with --android; again for more, side by side. cpu is xnnpack.",
+            show_default="xnnpack",
+        ),
+    ] = None,
     count: Annotated[
         int | None,
         typer.Option(
@@ -58,6 +67,8 @@ def evaluate(
 
     if not android and (serial or tool):
         raise InputError("Expected --serial and --tool with --android. Received them without")
+    if not android and delegate:
+        raise InputError("Expected --delegate with --android. Received it without")
     dataset = images.load(data, data_dir, file, classes=classes, groups=groups, held_out=held_out, size=size)
     images.check_file(dataset, file)
     part = getattr(dataset, split)
@@ -72,6 +83,7 @@ def evaluate(
             part.labels,
             serial=serial,
             tool=tool,
+            delegates=phones.delegates(delegate or ["xnnpack"]),
             count=len(part),
             threads=threads,
             split=split,

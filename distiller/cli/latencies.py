@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tflite import BenchmarkResult, Benchmarks
+    from tflite.android import PhoneEvaluation
 
 _MOST = 12  # operators in a table
 
@@ -23,7 +24,8 @@ def show(results: "Sequence[BenchmarkResult]") -> None:
     mean = any(result.median_ms is None for result in results)
     tail = ("p90", "p99") if any(result.p90_ms is not None for result in results) else ("p95",)
     names = ["median", *["mean"] * mean, *tail, "first", "init"]
-    table = _table("file, setting", "bytes", *(f"{name} ms" for name in names), "memory", "images/s", "runs")
+    taken = ["delegated"] if any(delegated(result) for result in results) else []
+    table = _table("file, setting", "bytes", *(f"{name} ms" for name in names), *taken, "memory", "images/s", "runs")
     for i, result in enumerate(results):
         median = _number(result.median_ms)
         if result.median_ms and result.median_interval_ms:
@@ -34,6 +36,7 @@ def show(results: "Sequence[BenchmarkResult]") -> None:
             "" if result.bytes is None else f"{result.bytes:,}",
             median,
             *(_number(getattr(result, f"{name}_ms")) for name in names[1:]),
+            *(delegated(result) for _ in taken),
             "" if result.peak_memory_bytes is None else f"{result.peak_memory_bytes / 2**20:.1f} MiB",
             _number(result.throughput),
             f"{result.runs:,}",
@@ -44,6 +47,17 @@ def show(results: "Sequence[BenchmarkResult]") -> None:
     for i, result in enumerate(results):
         for note in result.notes:
             print(f"{label(results, i)}: {note}")
+
+
+def delegated(result: "BenchmarkResult | PhoneEvaluation") -> str:
+    """The operators that ran in the delegate, of those of the file; empty where it is not known.
+
+    >>> import types
+    >>> delegated(types.SimpleNamespace(delegated_operators=56, file_operators=58))
+    '56 of 58'
+    """
+    taken, of_all = result.delegated_operators, result.file_operators
+    return "" if taken is None or of_all is None else f"{taken} of {of_all}"
 
 
 def show_ratios(found: "Benchmarks") -> None:

@@ -12,7 +12,7 @@ from tflite.benchmark_tool.affinity import affinity_mask, check_threads
 from tflite.benchmark_tool.flags import Options
 from tflite.benchmark_tool.measuring import measure
 from tflite.benchmark_tool.termination import orderly
-from tflite.benchmarking.images import images_in
+from tflite.benchmarking.images import images_in, operators_in
 from tflite.benchmarking.result import BenchmarkResult
 from tflite.errors import ModelError
 from tflite.model_file.files import read_model
@@ -90,6 +90,7 @@ def benchmark(
                     path,
                     threads=options.threads,
                     images=images_in(content),
+                    operators=operators_in(content),
                     bytes=len(content),
                     device=phone.name,
                     versions={"android": phone.android or "unknown"},

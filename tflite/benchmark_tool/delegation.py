@@ -48,13 +48,28 @@ class Delegation:
 
     One that is none of these has the name that the log gives it. `complete` says whether it ran the whole model, of all
     subgraphs that the log names; `note` is a sentence where it did not; both None where the log does not say. `refused`
-    names delegates that were asked for and took nothing.
+    names delegates that were asked for and took nothing. `taken` of `operators` ran in the delegate, all subgraphs
+    together; both None where the log gives no numbers.
     """
 
     name: str = "unknown"
     complete: bool | None = None
     note: str | None = None
     refused: tuple[str, ...] = ()
+    taken: int | None = None
+    operators: int | None = None
+
+    def counts(self, operators: int | None) -> tuple[int | None, int | None]:
+        """The operators that the delegate ran and those of the file, which has so many; None for what is not known.
+
+        >>> Delegation("gpu", True).counts(12), Delegation("gpu", False).counts(12), Delegation("none").counts(12)
+        ((12, 12), (None, 12), (0, 12))
+        """
+        if self.taken is not None:
+            return self.taken, self.operators
+        if self.complete:
+            return operators, operators
+        return (0 if self.name == "none" else None), operators
 
 
 def parse_delegation(lines: list[str]) -> Delegation:
@@ -105,6 +120,6 @@ def _applied(name: str, complete: bool, kernels: str | None) -> Delegation:
 def _replacing(before: Delegation, taken: int, nodes: int, partitions: int) -> Delegation:
     """Delegation of the main subgraph, with the operators of all."""
     if taken == nodes:
-        return Delegation(before.name, before.complete is not False, before.note)
+        return dataclasses.replace(before, complete=before.complete is not False, taken=taken, operators=nodes)
     note = f"{before.name} ran {taken} of {nodes} operators, {partitions} partitions in all"
-    return Delegation(before.name, False, note)
+    return dataclasses.replace(before, complete=False, note=note, taken=taken, operators=nodes)

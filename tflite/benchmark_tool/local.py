@@ -14,7 +14,7 @@ from tflite.benchmark_tool.flags import Options
 from tflite.benchmark_tool.lines import last_words
 from tflite.benchmark_tool.measuring import measure
 from tflite.benchmark_tool.termination import orderly
-from tflite.benchmarking.images import images_in
+from tflite.benchmarking.images import images_in, operators_in
 from tflite.benchmarking.machine import processor
 from tflite.benchmarking.result import BenchmarkResult
 from tflite.errors import MeasurementError, ModelError
@@ -110,6 +110,7 @@ def benchmark(
         Path(path),
         threads=options.threads,
         images=images_in(content),
+        operators=operators_in(content),
         bytes=len(content),
         device=processor(),
         versions={},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tflite.benchmark_tool.delegation import Delegation
 from tflite.benchmark_tool.failure import explain
 from tflite.benchmark_tool.flags import Options, measuring, missed, profiling
 from tflite.benchmark_tool.log import Log, parse_log, unconsumed_flags
@@ -32,10 +33,14 @@ class Measurement:
     peak_memory_bytes: int | None = None
     operators: tuple[OperatorTime, ...] | None = None
     notes: tuple[str, ...] = ()
+    delegation: Delegation | None = None
 
-    def result(self, path: Path, *, threads: int | None, images: int | None, **known: Any) -> BenchmarkResult:
-        """The result of a benchmark of `images` a run, with what else is known."""
+    def result(
+        self, path: Path, *, threads: int | None, images: int | None, operators: int | None, **known: Any
+    ) -> BenchmarkResult:
+        """The result of a benchmark of `images` a run and a file of so many `operators`, with what else is known."""
         runs = self.runs
+        delegated, of_all = self.delegation.counts(operators) if self.delegation else (None, operators)
         return BenchmarkResult(
             path=path,
             median_ms=_ms(runs.median),
@@ -53,6 +58,8 @@ class Measurement:
             peak_memory_bytes=self.peak_memory_bytes,
             throughput=1e6 * images / runs.mean if images and runs.mean else None,
             operators=self.operators,
+            delegated_operators=delegated,
+            file_operators=of_all,
             **{**known, "notes": (*self.notes, *known.get("notes", ()))},
         )
 
@@ -90,6 +97,7 @@ def measure(place: Place, tool: str, graph: str, options: Options, *, profile: b
         peak_memory_bytes=peak,
         operators=operators,
         notes=notes,
+        delegation=log.delegation,
     )
 
 

@@ -9,7 +9,7 @@ from tflite.benchmark_tool.log import parse_log
 from tflite.benchmark_tool.measuring import Measurement
 from tflite.benchmark_tool.operator_profile import has_profile, parse_profile, parse_total
 from tflite.benchmark_tool.result_proto import parse_result
-from tflite.benchmarking.images import images_in
+from tflite.benchmarking.images import images_in, operators_in
 from tflite.benchmarking.result import BenchmarkResult
 from tflite.errors import ModelError
 from tflite.model_file.files import read_model
@@ -53,6 +53,7 @@ def read(path: str | Path, *, model: str | Path | None = None) -> BenchmarkResul
         Path(model) if model is not None else Path(graph) if graph else path,
         threads=threads,
         images=None if measured is None else images_in(measured),
+        operators=None if measured is None else operators_in(measured),
         bytes=logged_size if measured is None else len(measured),
         device="unknown",
         versions={},
@@ -82,7 +83,8 @@ def _parse(content: bytes) -> tuple[Measurement, str | None, int | None, int | N
         return Measurement(runs, None, None, None, "unknown", operators=operators, notes=(note,)), None, None, None
     log = parse_log(text)
     notes = () if log.delegation.note is None else (log.delegation.note,)
+    name, peak = log.delegation.name, log.peak_memory_bytes
     found = Measurement(
-        log.runs, log.warmup_runs, log.first, log.init, log.delegation.name, log.peak_memory_bytes, operators, notes
+        log.runs, log.warmup_runs, log.first, log.init, name, peak, operators, notes, delegation=log.delegation
     )
     return found, log.graph, log.threads, log.model_bytes

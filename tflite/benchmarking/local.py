@@ -169,6 +169,8 @@ def _result(
         median_interval_ms=interval and (interval.low, interval.high),
         noise=spread(medians),
         notes=tuple(said_of(medians, plan)),
+        delegated_operators=start["delegated"],
+        file_operators=start["operators"],
     )
 
 

@@ -24,7 +24,8 @@ class BenchmarkResult(Record):
     runs. `device` names the processor, `tool` what measured, and `phone` what is known of a phone. What a tool does
     not tell is None: old tools print neither median nor percentiles, and a log of someone else's may not say how big
     the file was. `notes` are sentences that belong to the numbers: a delegate that ran a part of the model, a phone
-    that stayed hot. On this machine:
+    that stayed hot. `delegated_operators` of the `file_operators` ran in the delegate, all others in the interpreter's
+    own kernels; None where the tool does not say how many. On this machine:
 
     - `median_ms` is the median of the medians of the rounds, so that it lies in its interval; percentiles, mean and
       deviation are those of all runs.
@@ -73,6 +74,8 @@ class BenchmarkResult(Record):
     operators: tuple[OperatorTime, ...] | None = None
     samples_ms: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
+    delegated_operators: int | None = None
+    file_operators: int | None = None
 
     @classmethod
     def of(

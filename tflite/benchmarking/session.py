@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tflite.benchmarking.images import images_of
+from tflite.benchmarking.images import images_of, operators_in
 from tflite.benchmarking.machine import forget_most_resident, most_resident_bytes, resident_bytes
 from tflite.errors import ModelError
+from tflite.inspection.partitions import taken
 from tflite.isolation.blame import blaming
 from tflite.model_file.files import read_model
 from tflite.model_file.interpreter import allocate, open_model, ports
@@ -45,11 +46,14 @@ def prepare(
         state["run"] = _runner(interpreter, feeds)
         with blaming(path, made_up=inputs is None):
             first = state["run"]()
+        operators = operators_in(content)
         return {
             "bytes": len(content),
             "init_ns": ready - started,
             "first_ns": first,
             "images": images_of(detail["shape"] for detail in interpreter.get_input_details()),
+            "operators": operators,
+            "delegated": operators and sum(map(len, taken(interpreter, operators))),
         }
 
 

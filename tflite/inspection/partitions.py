@@ -15,14 +15,21 @@ def partitions(interpreter: Any, path: str | Path) -> tuple[tuple[int, ...], ...
         interpreter: opened with the delegate and not allocated yet: allocating applies the delegate.
         path: of the file, for messages.
     """
-    operators = {int(operator["index"]): operator for operator in interpreter._get_ops_details()}
+    count = len(interpreter._get_ops_details())
     try:
         allocate(interpreter, path)
     except ModelError:
         return None
+    return taken(interpreter, count)
+
+
+def taken(interpreter: Any, count: int) -> tuple[tuple[int, ...], ...]:
+    """The same of an interpreter that is ready to run, of a file of so many operators."""
+    details = interpreter._get_ops_details()
+    operators = {int(operator["index"]): operator for operator in details if operator["index"] < count}
     producers = {int(tensor): index for index, operator in operators.items() for tensor in operator["outputs"]}
     found: list[tuple[int, ...]] = []
-    for delegate in interpreter._get_ops_details():
+    for delegate in details:
         # The list grows by one DELEGATE a partition, with the tensors that enter and leave it.
         if delegate["index"] in operators:
             continue

@@ -57,6 +57,7 @@ class Run:
     delegate: str = "xnnpack"
     kernels: int | None = None
     unconsumed: str = ""
+    taken: tuple[int, int] | None = None
 
     @property
     def first(self):
@@ -71,14 +72,19 @@ def delegate_lines(run):
     name = {"xnnpack": "XNNPACK", "gpu": "GPU", "nnapi": "NNAPI"}.get(run.delegate)
     if name is None:
         return ["Use xnnpack: [0]"]
+    taken, nodes = run.taken or (0, 0)
     part = "completely executed by the delegate."
-    if run.kernels:
-        part = f"partially executed by the delegate w/ {run.kernels} delegate kernels."
+    if run.kernels or taken < nodes:
+        part = f"partially executed by the delegate w/ {run.kernels or 1} delegate kernels."
     created = "XNNPACK delegate for CPU." if name == "XNNPACK" else f"delegate for {name}."
     switch = {"XNNPACK": "xnnpack", "GPU": "gpu"}.get(name, name)
     return [
         f"Use {switch}: [1]",
         f"Created TensorFlow Lite {created}",
+        *(
+            [f"Replacing {taken} out of {nodes} node(s) with delegate ({name}) node, yielding 2 partitions."]
+            * (nodes > 0)
+        ),
         f"Explicitly applied {name} delegate, and the model graph will be {part}",
     ]
 

@@ -1,4 +1,7 @@
-"""A benchmark_model that is a script: any generation, with any fault. It runs the model where outputs are asked for."""
+"""A benchmark_model that is a script: any generation, with any fault. It runs the model where outputs are asked for.
+
+Its GPU may have faults of its own: answers that are wrong, NaN, zero or the same for all images, and a crash.
+"""
 
 import os
 import signal
@@ -23,23 +26,29 @@ _LITERT = {*_BASE, "report_peak_memory_footprint", "result_file_path", "use_prof
 KNOWN = {"2018": _FIRST, "2019": _SECOND, "2020": _THIRD, "2022": _FOURTH, "2024": _FIFTH, "litert": _LITERT}
 
 
-def make(folder, generation="2024", *, fault=None, name="benchmark_model", delegate=None):
-    """The tool as a file. `delegate` is the one that it takes whatever is asked for."""
+def make(folder, generation="2024", *, fault=None, name="benchmark_model", delegate=None, gpu=None, taken=None):
+    """The tool as a file. `delegate` is the one that it takes whatever is asked for.
+
+    `gpu` is a fault that it has on the GPU alone: "wrong", "nan", "zero", "same" or "crash". `taken` are pairs by
+    delegate: how many operators it takes, and of how many.
+    """
     path = Path(folder) / name
     here = Path(__file__).resolve().parents[2]
     path.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(here)!r})\n"
-        f"from support.fake_device import tool\ntool.main({generation!r}, {fault!r}, {delegate!r})\n"
+        f"from support.fake_device import tool\ntool.main({generation!r}, {fault!r}, {delegate!r}, "
+        f"{gpu!r}, {taken!r})\n"
     )
     path.chmod(0o755)
     return path
 
 
-def main(generation, fault, delegate):
+def main(generation, fault, delegate, gpu=None, taken=None):
     given = dict(argument.removeprefix("--").split("=", 1) for argument in sys.argv[1:])
     flags = {name: value for name, value in given.items() if name in KNOWN[generation]}
     unconsumed = " ".join(f"--{name}={value}" for name, value in given.items() if name not in flags)
-    _fail(fault, flags)
+    on_gpu = (delegate or _delegate(flags)) == "gpu"
+    _fail("crash" if on_gpu and gpu == "crash" else fault, flags)
     if not Path(flags["graph"]).is_file():
         print(f"ERROR: Failed to load model {flags['graph']}\nBenchmarking failed.")
         sys.exit(1)
@@ -51,9 +60,10 @@ def main(generation, fault, delegate):
         peak_mb=PEAK_MB if flags.get("report_peak_memory_footprint") == "true" else None,
         delegate=delegate or _delegate(flags),
         unconsumed=unconsumed,
+        taken=(taken or {}).get(delegate or _delegate(flags)),
     )
     print(generations.text(generation, run), end="", flush=True)
-    _write_files(generation, flags, run, fault)
+    _write_files(generation, flags, run, fault, gpu if on_gpu else None)
     if fault == "exit":
         sys.exit(3)
 
@@ -79,7 +89,7 @@ def _fail(fault, flags):
         time.sleep(1.5)
 
 
-def _write_files(generation, flags, run, fault):
+def _write_files(generation, flags, run, fault, gpu):
     if flags.get("enable_op_profiling") == "true" or flags.get("use_profiler") == "true":
         csv = flags.get("op_profiling_output_file") or flags.get("profiling_output_csv_file")
         rows = [profiles.LITERT_BEFORE, *OPERATORS, profiles.LITERT_AFTER] if generation == "litert" else OPERATORS
@@ -96,7 +106,8 @@ def _write_files(generation, flags, run, fault):
         name, _, file = flags["input_layer_value_files"].partition(":")
         assert name == flags["input_layer"]
         shape = [int(size) for size in flags["input_layer_shape"].split(",")]
-        Path(flags["output_filepath"]).write_bytes(_answer(flags["graph"], Path(file).read_bytes(), shape))
+        content = _answer(flags["graph"], Path(file).read_bytes(), shape)
+        Path(flags["output_filepath"]).write_bytes(_spoiled(flags["graph"], content, gpu) if gpu else content)
 
 
 def _answer(graph, content, shape):
@@ -110,3 +121,19 @@ def _answer(graph, content, shape):
     interpreter.set_tensor(detail["index"], np.frombuffer(content, detail["dtype"]).reshape(shape))
     interpreter.invoke()
     return b"".join(interpreter.get_tensor(output["index"]).tobytes() for output in interpreter.get_output_details())
+
+
+def _spoiled(graph, content, gpu):
+    """The bytes of outputs as a GPU with a fault has them."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    (detail,) = Interpreter(model_path=graph).get_output_details()
+    right = np.frombuffer(content, detail["dtype"])
+    wrong = {
+        "wrong": lambda: np.sort(right),
+        "nan": lambda: np.full_like(right, np.nan),
+        "zero": lambda: np.zeros_like(right),
+        "same": lambda: np.arange(right.size).astype(right.dtype),
+    }[gpu]()
+    return wrong.tobytes()

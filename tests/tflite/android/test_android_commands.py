@@ -125,3 +125,36 @@ def test_accuracy_on_a_phone(phone, files, tmp_path, command):
     assert "The same class as here on 100.00%; largest difference of an output 0" in out
     code, _, err = command(*arguments[:4], "--tool", "x")
     assert (code, "Expected --serial and --tool with --android" in err) == (2, True)
+
+
+def test_delegates_side_by_side(phone, files, tmp_path, command):
+    """The GPU answers with zeros, and NNAPI with a part of the operators."""
+    program = tool.make(tmp_path, gpu="zero", taken={"nnapi": (3, 12)})
+    arguments = ["--data", "digits", "--android", "--tool", program, "--count", "2", "--delegate", "cpu"]
+    code, out, _ = command("evaluate", files["int8"].path, *arguments, "--delegate", "gpu", "--delegate", "nnapi")
+    assert code == 0
+    rows = {line.split()[0]: line.split() for line in reversed(out.splitlines()) if line}
+    assert rows["delegate"][:3] == ["delegate", "delegated", "accuracy"]
+    assert rows["nnapi"][1:4] == ["3", "of", "12"]
+    assert rows["gpu"][-2:] == ["0", "2"]
+    assert "gpu is wrong: all outputs are zero on 2 of 2 images, and are not here" in out
+    code, out, _ = command("evaluate", files["int8"].path, *arguments[:-1], "gpu")
+    assert code == 0
+    assert "The same class as on the phone's CPU on" in out
+    assert "Wrong: all outputs are zero on 2 of 2 images" in out
+    code, out, _ = command("evaluate", files["int8"].path, *arguments, "--delegate", "gpu", "--json")
+    assert [one["zero_images"] for one in json.loads(out)["evaluations"]] == [0, 2]
+
+
+def test_latencies_of_delegates_side_by_side(phone, files, tmp_path, command):
+    program = tool.make(tmp_path, gpu="crash", taken={"nnapi": (3, 12)})
+    delegates = [word for name in ("cpu", "gpu", "nnapi") for word in ("--delegate", name)]
+    code, out, _ = command("benchmark", files["int8"].path, "--android", "--tool", program, *delegates)
+    assert code == 0
+    assert "delegated" in out
+    assert "3 of 12" in out
+    assert "int8.tflite, gpu: not measured." in out
+    assert "it crashed (SIGSEGV)" in out
+    code, out, err = command("benchmark", files["int8"].path, "--android", "--tool", program, "--delegate", "gpu")
+    assert (code, out) == (1, "")
+    assert "it crashed (SIGSEGV)" in err

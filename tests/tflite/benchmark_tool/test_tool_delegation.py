@@ -97,4 +97,26 @@ def test_delegates(lines, expected):
     if isinstance(expected, tuple):
         assert (got.refused, got.name) == (expected, "unknown")
     else:
-        assert got == expected
+        assert (got.name, got.complete, got.note, got.refused) == (
+            expected.name,
+            expected.complete,
+            expected.note,
+            expected.refused,
+        )
+
+
+@pytest.mark.parametrize(
+    ("lines", "counts"),
+    [
+        ([REPLACING.format(56, 58, XNNPACK, 3, 0)], (56, 58)),
+        ([REPLACING.format(10, 50, XNNPACK, 9, 0), REPLACING.format(5, 5, XNNPACK, 1, 1)], (15, 55)),
+        ([REPLACING.format(60, 66, "LITERT_CL", 2, 0), REPLACING.format(7, 7, XNNPACK, 1, 0)], (60, 66)),
+        # The file is known to have 12 operators.
+        ([APPLIED.format("GPU", "completely") + "."], (12, 12)),
+        ([APPLIED.format("GPU", "partially") + " w/ 2 delegate kernels."], (None, 12)),
+        (["Use xnnpack: [0]"], (0, 12)),
+        ([XNNPACK_CREATED], (None, 12)),
+    ],
+)
+def test_operators_that_a_delegate_takes(lines, counts):
+    assert parse_delegation(lines).counts(12) == counts

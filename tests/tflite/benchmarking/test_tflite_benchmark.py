@@ -37,6 +37,8 @@ def test_statistics():
 def test_measured_on_this_machine(files):
     got = tflite.benchmark(files["int8"].path, runs=20, warmup_runs=3, min_seconds=0, keep_samples=True)
     assert (got.runs, got.warmup_runs, got.threads, got.delegate) == (20, 3, 1, "xnnpack")
+    seen = tflite.inspect(got.path)
+    assert (got.delegated_operators, got.file_operators) == (sum(map(len, seen.partitions)), len(seen.operators))
     assert 0 < got.min_ms <= got.median_ms <= got.p90_ms <= got.p99_ms < 1000
     assert got.bytes == files["int8"].bytes
     assert got.device
@@ -61,7 +63,7 @@ def test_several_images_a_run(tmp_path):
 def test_the_median_lies_in_its_interval():
     """Rounds that end by time have the more runs the faster the machine was: half of all are of the last one."""
     slow, fast = [3_000_000] * 10, [1_000_000] * 100
-    start = {"bytes": 9, "first_ns": 1, "init_ns": 1, "images": 1, "warmup_runs": 10}
+    start = {"bytes": 9, "first_ns": 1, "init_ns": 1, "images": 1, "warmup_runs": 10, "delegated": 8, "operators": 9}
     got = local._result(("a.tflite", 1, "xnnpack"), start, [*[slow] * 9, fast], 0, Plan(), True)
     assert statistics.median(got.samples_ms) == 1.0
     assert (got.median_ms, got.median_interval_ms) == (3.0, (3.0, 3.0))
@@ -74,6 +76,7 @@ def test_without_a_delegate(files):
     for scheme in ("dynamic", "float16"):
         got = tflite.benchmark(files[scheme].path, threads=2, runs=2, warmup_runs=0, min_seconds=0, delegate="none")
         assert (got.threads, got.delegate, got.warmup_runs) == (2, "none", 1)  # the first run is never measured
+        assert (got.delegated_operators, got.file_operators) == (0, len(tflite.inspect(files[scheme].path).operators))
         assert got.median_interval_ms is None  # two rounds are too few
 
 
