@@ -3,6 +3,7 @@
 import hashlib
 import io
 import itertools
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -49,3 +50,10 @@ def read_rows(path: Path, salt: bytes) -> np.ndarray:
                 "missing is computed"
             )
     return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+
+
+def digest_of(path: Path) -> str:
+    """The digest that stands behind the rows of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        file.seek(-_DIGEST().digest_size, os.SEEK_END)
+        return file.read().hex()

@@ -1,9 +1,8 @@
 """A teacher's answers, computed once for any number of students."""
 
-import itertools
-import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,12 @@ from distiller.data.splits import Split
 from distiller.errors import InputError, WorkError
 from distiller.networks.feature_extraction import in_words, tap
 from distiller.teachers.caching import key as keys
-from distiller.teachers.caching.predictions import answers
+from distiller.teachers.caching.building import Build
+from distiller.teachers.caching.shards import Shards, any_stored, clean
 from distiller.teachers.caching.stored_rows import Rows
-from distiller.utils.atomic_files import awaited, sweep, unfinished
-from distiller.utils.checked_rows import read_rows, write_rows
 
-_PASS = "pass-{}.npy"
-# Seconds between two looks at what another process is at.
-_POLL = 0.2
+# Samples of a file: 32 MB of 1000 logits in float16, and so little work that a killed process loses few of minutes.
+SHARD = 16384
 
 
 class Cache:
@@ -31,7 +28,8 @@ class Cache:
 
     The teacher sees exactly the views that the students see later (Beyer et al. 2021, "consistent teaching"): a view
     depends on (seed, pass over the data, sample) alone, so that students of other seeds, recipes and batch sizes read
-    the same answers. A file a pass is mapped into memory, and a batch reads its own rows of it.
+    the same answers. They lie in shards of a fixed number of samples, which are mapped into memory when a batch first
+    reads rows of them.
 
     The folder belongs to one teacher with its weights, compute dtypes and bridge, one set of images, one augmentation,
     one choice of layers and of dtype; whatever differs later is an error that names it. Labels do not matter. Mixed
@@ -80,11 +78,14 @@ class Cache:
         self._taps = tap(teacher, self._layers, role="teacher")
         self._rows = Rows({name: answer.shape[1:] for name, answer in self._taps.output.items()}, dtype, top_k)
         self._form = {"dtype": dtype, "top_k": top_k}
-        self._mapped: dict[int, np.ndarray] = {}
+        self._key: keys.Key | None = None
+        self._shards: Shards | None = None
+        self._complete = 0  # passes that are known to be whole
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"The folder of the cache, {str(self.folder)!r}, is a file")
-        self._key = keys.read(self.folder) if self._started() else None
-        if self._key is not None:
+        if any_stored(self.folder):
+            self._read()
+            assert self._key is not None
             keys.compare(self.folder, self._key, self._key_of_teacher())
 
     def build(
@@ -95,12 +96,14 @@ class Cache:
         seed: int = 0,
         passes: int,
         batch_size: int = 256,
+        shard: int = SHARD,
         progress: Callable[[int], Any] | None = None,
     ) -> "Cache":
         """Compute what is missing of so many passes over `split`; returns this cache, checked and ready.
 
-        A build that was interrupted goes on with the pass it was in. Several processes may build at once: they share
-        the passes, and in the end wait for each other's last.
+        A build that was interrupted goes on with the shard it was in. Several processes, also of several machines with
+        a common disk, may build at once: they share the shards, and in the end wait for each other's last. The files
+        are the same whoever writes them, as far as the teacher's answers are: with the same `batch_size`.
 
         Args:
             split: the images; their labels do not matter.
@@ -108,6 +111,8 @@ class Cache:
             seed: of the views; what `Batches` calls `views`.
             passes: over the data; `Batches.passes(epochs)` says how many a training reads.
             batch_size: images that the teacher sees at once.
+            shard: samples of a file. A cache that has been begun keeps its own number; those of before there were
+                shards have a file a pass.
             progress: called with the number of images done, of passes × images.
 
         Raises:
@@ -115,41 +120,53 @@ class Cache:
                 teacher's answers are not finite or too large for the dtype.
             WorkError: the folder cannot be written to.
         """
+        show = _rising(progress)
+        with self.begin(split, augmentation, seed=seed, passes=passes, batch_size=batch_size, shard=shard) as work:
+            for done in work.check_stored():
+                show(done)
+            for part in work.missing():
+                work.compute(part, show)
+            work.finish()
+            show(work.images)
+        return self
+
+    @contextmanager
+    def begin(
+        self,
+        split: Split,
+        augmentation: Augmentation | None = None,
+        *,
+        seed: int = 0,
+        passes: int,
+        batch_size: int = 256,
+        shard: int = SHARD,
+    ) -> Iterator[Build]:
+        """The work of `build`, to be done in the block, part by part; arguments and errors are those of `build`."""
         if isinstance(augmentation, Mixing):
             raise InputError(f"Mixed images depend on their batch and cannot be cached. Received: {augmentation}")
-        if passes < 1 or batch_size < 1 or not len(split):
+        if passes < 1 or batch_size < 1 or shard < 1 or not len(split):
             raise InputError(
-                "Expected images, and 1 or more for `passes` and `batch_size`. "
-                f"Received: {len(split)} images, passes={passes}, batch_size={batch_size}"
+                "Expected images, and 1 or more for `passes`, `batch_size` and `shard`. "
+                f"Received: {len(split)} images, passes={passes}, batch_size={batch_size}, shard={shard}"
             )
-        augmentation = augmentation or Augmentation()
+        views = augmentation or Augmentation()
         # The teacher's part anew: it may have been trained since.
-        key = {**keys.of_views(split, augmentation, seed), **self._key_of_teacher()}
-        turns = range(1 if augmentation == Augmentation() else passes)
-        show = _rising(progress)
+        key = {**keys.of_views(split, views, seed), **self._key_of_teacher()}
+        layout = keys.Layout(len(split), shard)
         try:
-            self._open(key)
-            for done, turn in enumerate(filter(self._stored, turns), start=1):
-                self._map(turn)
-                show(done * len(split))
-            for turn in self._missing(turns):
-                done = sum(map(self._stored, turns))
-                batches = answers(self._taps, split, augmentation, seed, turn, batch_size)
-                rows = self._packed(batches, done * len(split), show, key)
-                write_rows(self._file(turn), rows, self._rows.dtype, len(split), self._salt(turn))
-                self._belong(key)
-            for turn in turns:
-                self._map(turn)
-            show(len(turns) * len(split))
+            self._open(key, layout)
+            assert self._shards is not None
+            turns = range(1 if views == Augmentation() else passes)
+            belong = partial(self._belong, key, layout)
+            yield Build(self._taps, self._rows, self._shards, split, views, seed, turns, batch_size, belong)
         except OSError as error:
             raise WorkError(
                 f"The cache in {str(self.folder)!r} cannot be built: {error.strerror or error}. "
                 f"A pass takes {len(split) * self._rows.dtype.itemsize:,} bytes"
             ) from error
         finally:
-            if not self._started():
+            if not any_stored(self.folder):
                 keys.discard(self.folder, key)
-        return self
 
     def check(self, split: Split, augmentation: Augmentation, seed: int) -> None:
         """Raise InputError unless the cache is of these images in these views."""
@@ -194,25 +211,22 @@ class Cache:
         Raises:
             InputError: that pass is not stored, or its file is damaged.
         """
-        if turn not in self._mapped:
+        if turn >= self._complete:
             self.require(turn + 1)
-            self._map(turn)
-        return self._rows.unpack(self._mapped[turn][samples])
+            self._complete = self.passes
+        assert self._shards is not None
+        return self._rows.unpack(self._shards.rows(turn, samples))
 
     @property
     def passes(self) -> int:
         """Number of stored passes over the data, counted from the first."""
-        passes = 0
-        while self._file(passes).exists():
-            passes += 1
-        return passes
+        return self._shards.passes if self._shards else 0
 
     def describe(self) -> dict[str, Any]:
         """The content, ready for JSON: passes, bytes, the shape of each answer, dtype, top_k and the key."""
-        files = [self._file(turn) for turn in range(self.passes)]
         return {
-            "passes": len(files),
-            "bytes": sum(file.stat().st_size for file in files),
+            "passes": self.passes,
+            "bytes": self._shards.stored_bytes if self._shards else 0,
             "answers": {name: list(shape) for name, shape in self._rows.shapes.items()},
             **self._form,
             "key": self._key,
@@ -226,60 +240,27 @@ class Cache:
             f"<Cache {str(self.folder)!r}: {stored['passes']} passes, {stored['bytes']:,} bytes, {answers} in {form}>"
         )
 
-    def _open(self, key: keys.Key) -> None:
+    def _open(self, key: keys.Key, layout: keys.Layout) -> None:
         """Make the folder this cache's, or see that it is."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        sweep(self.folder)
-        self._mapped.clear()
-        if not self._started():
+        clean(self.folder)
+        if not any_stored(self.folder):
             keys.discard(self.folder)
-        self._belong(key)
+        self._belong(key, layout)
+        self._read(layout.samples)
 
-    def _belong(self, key: keys.Key) -> None:
+    def _belong(self, key: keys.Key, layout: keys.Layout) -> None:
         """See that the folder is this cache's; a free one is from now on."""
-        keys.claim(self.folder, key)
+        keys.claim(self.folder, key, layout)
         self._key = keys.read(self.folder)
         keys.compare(self.folder, self._key, key)
 
-    def _packed(
-        self, batches: Iterable[dict[str, np.ndarray]], done: int, show: Callable[[int], Any], key: keys.Key
-    ) -> Iterator[np.ndarray]:
-        for batch in batches:
-            rows = self._rows.pack(batch)
-            yield rows
-            done += len(rows)
-            show(done)
-        # Another build of the same may have failed and freed the folder, and one of something else taken it.
-        self._belong(key)
-
-    def _started(self) -> bool:
-        """True where a pass is stored, any one; the folder of a build that failed before that is free."""
-        return next(self.folder.glob(_PASS.format("*")), None) is not None
-
-    def _stored(self, turn: int) -> bool:
-        return self._file(turn).exists()
-
-    def _missing(self, turns: Iterable[int]) -> Iterator[int]:
-        """The passes that are not stored, those first that nobody has begun; it waits for what others are at."""
-        while missing := [turn for turn in turns if not self._stored(turn)]:
-            begun = (turn for turn in missing if not awaited(self._file(turn)))
-            new = (turn for turn in missing if not unfinished(self._file(turn)))
-            turn = next(itertools.chain(new, begun), None)
-            if turn is None:
-                time.sleep(_POLL)
-            else:
-                yield turn
-
-    def _file(self, turn: int) -> Path:
-        return self.folder / _PASS.format(f"{turn:04d}")
-
-    def _map(self, turn: int) -> None:
-        if turn not in self._mapped:
-            self._mapped[turn] = read_rows(self._file(turn), self._salt(turn))
-
-    def _salt(self, turn: int) -> bytes:
-        """A file says with its digest what it is of, should two caches ever meet in one folder."""
-        return json.dumps([self._key, turn], sort_keys=True).encode()
+    def _read(self, samples: int = 0) -> None:
+        """Know whose the folder is, and how its files are laid out."""
+        self._key, self._complete = keys.read(self.folder), 0
+        stored = keys.layout(self.folder)
+        count, size = stored or (samples, None)
+        self._shards = Shards(self.folder, self._key, count, size, self._rows.dtype)
 
     def _key_of_teacher(self) -> keys.Key:
         return {**keys.of_teacher(self._teacher, self._taps, self._layers), **self._form}

@@ -6,7 +6,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -18,7 +18,15 @@ from distiller.utils.atomic_files import appearing
 
 Key = dict[str, Any]
 _NAME = "cache.json"
-_FORMAT = 1
+# Of caches with a file a pass, and of those in shards.
+_WHOLE, _SHARDED = 1, 2
+
+
+class Layout(NamedTuple):
+    """Division of the rows of a pass into files: their number, and how many a file has."""
+
+    samples: int
+    shard: int
 
 
 def of_network(teacher: keras.Model) -> Key:
@@ -64,12 +72,17 @@ def of_views(split: Split, augmentation: Augmentation, seed: int) -> Key:
     }
 
 
-def claim(folder: Path, key: Key) -> None:
-    """Make a folder without a key that of `key`; one that has a key, also one of another process just now, keeps it."""
+def claim(folder: Path, key: Key, layout: Layout | None = None) -> None:
+    """Make a folder without a key that of `key`; one that has a key, also one of another process just now, keeps it.
+
+    A pass is one file where there is no layout, or where it fits in one shard.
+    """
     path = folder / _NAME
     if path.exists():
         return
-    content = json.dumps({"format": _FORMAT, "key": key}, indent=1).encode()
+    whole = layout is None or layout.samples <= layout.shard
+    divided = {"format": _WHOLE} if whole or layout is None else {"format": _SHARDED, **layout._asdict()}
+    content = json.dumps({**divided, "key": key}, indent=1).encode()
     scratch = path.with_name(f"{_NAME}.{uuid.uuid4().hex}.part")
     try:
         with appearing(scratch) as file:
@@ -101,6 +114,12 @@ def read(folder: Path) -> Key:
     return stored
 
 
+def layout(folder: Path) -> Layout | None:
+    """Division of the cache in a folder into shards; None where a pass is one file."""
+    stored = _content(folder) or {}
+    return Layout(stored["samples"], stored["shard"]) if stored.get("format") == _SHARDED else None
+
+
 def compare(folder: Path, stored: Key, key: Key, remedy: str = "Name another folder, or delete this one") -> None:
     """Raise InputError unless each part of `key` is as stored; the message says which are not."""
     differing = [
@@ -115,9 +134,16 @@ def compare(folder: Path, stored: Key, key: Key, remedy: str = "Name another fol
 
 
 def _stored(folder: Path) -> Key | None:
+    content = _content(folder)
+    return None if content is None else dict(content["key"])
+
+
+def _content(folder: Path) -> dict[str, Any] | None:
+    """What the file says, where it is whole and of a known version."""
     try:
         stored = json.loads((folder / _NAME).read_text())
-        return dict(stored["key"]) if stored["format"] == _FORMAT else None
+        sharded = stored["format"] == _SHARDED and min(int(stored["samples"]), int(stored["shard"])) > 0
+        return {**stored, "key": dict(stored["key"])} if sharded or stored["format"] == _WHOLE else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 

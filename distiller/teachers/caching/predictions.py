@@ -10,21 +10,20 @@ from distiller.data.splits import Split
 
 
 def answers(
-    network: keras.Model, split: Split, augmentation: Augmentation, seed: int, turn: int, batch_size: int
+    network: keras.Model, split: Split, augmentation: Augmentation, draws: np.ndarray, span: range, batch_size: int
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Answers (n, …) by name to the views of pass `turn`, in the order of the images and in inference mode.
+    """Answers (n, …) by name to views of the images `span`, in their order and in inference mode.
 
     Args:
         network: returns a dict.
         split: images.
-        augmentation: the random views, which depend on `seed`, pass and sample.
-        seed: of the views.
-        turn: the pass, counted from 0.
+        augmentation: the random views.
+        draws: what they draw for every image of the split, `augmentation.draws(seed, pass, len(split))`.
+        span: which images.
         batch_size: images that the network sees at once.
     """
-    draws = augmentation.draws(seed, turn, len(split))
-    for first in range(0, len(split), batch_size):
-        samples = np.arange(first, min(first + batch_size, len(split)))
+    for first in range(span.start, span.stop, batch_size):
+        samples = np.arange(first, min(first + batch_size, span.stop))
         # The last batch is filled up, or the network would be compiled once more for its size.
         fed = np.resize(samples, min(batch_size, len(split)))
         found = network.predict_on_batch(augmentation(np.asarray(split.images[fed]), draws[fed]).astype("float32"))

@@ -55,7 +55,8 @@ class Asked:
             )
         parts = []
         for turn in range(draws):
-            for found in answers(self._network, split, augmentation, seed, turn, _BATCH):
+            views = augmentation.draws(seed, turn, len(split))
+            for found in answers(self._network, split, augmentation, views, range(len(split)), _BATCH):
                 parts.append(found[LOGITS])
                 self._step(len(found[LOGITS]))
         logits = np.concatenate(parts)

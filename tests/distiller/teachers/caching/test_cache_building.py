@@ -41,9 +41,9 @@ class TestBuild:
         expected = f"2 passes, {files:,} bytes, logits (5,), map (6, 6, 3) in float16, top 2>"
         assert repr(cache).endswith(expected)
 
-    @pytest.mark.parametrize("options", [{"passes": 0}, {"batch_size": 0}, {"split": images(0)}])
+    @pytest.mark.parametrize("options", [{"passes": 0}, {"batch_size": 0}, {"shard": 0}, {"split": images(0)}])
     def test_refuses(self, build, options):
-        with pytest.raises(InputError, match="1 or more for `passes` and `batch_size`"):
+        with pytest.raises(InputError, match="1 or more for `passes`, `batch_size` and `shard`"):
             build(**options)
 
     def test_goes_on_after_an_interruption(self, tmp_path, build, teacher, split):
@@ -108,7 +108,7 @@ class TestBuild:
                 other.wait()
 
         computed = []
-        monkeypatch.setattr("distiller.teachers.caching.cache.time.sleep", wait)
+        monkeypatch.setattr("distiller.teachers.caching.building.time.sleep", wait)
         try:
             cache = build(passes=2, progress=computed.append)
         finally:
@@ -131,7 +131,7 @@ class TestBuild:
             scratch = folder / f"pass-0001.npy.{atomic_files._here()}-{other.pid}-{'0' * 32}.part"
             scratch.write_bytes(b"half")
             os.utime(scratch, (time.time() - 10,) * 2)
-            sleep = "distiller.teachers.caching.cache.time.sleep"
+            sleep = "distiller.teachers.caching.building.time.sleep"
             monkeypatch.setattr(sleep, lambda _: pytest.fail("it is waited for"))
             cache = build(passes=2)
         finally:
@@ -144,7 +144,7 @@ class TestBuild:
         scratch = tmp_path / "cache" / f"pass-0001.npy.{atomic_files._here()}-{os.getppid()}-{'0' * 32}.part"
         scratch.write_bytes(b"half")
         os.utime(scratch, (time.time() - 10,) * 2)
-        monkeypatch.setattr("distiller.teachers.caching.cache.time.sleep", lambda _: pytest.fail("it is waited for"))
+        monkeypatch.setattr("distiller.teachers.caching.building.time.sleep", lambda _: pytest.fail("it is waited for"))
         assert build(passes=2).passes == 2
         assert not scratch.exists()
 
