@@ -1,4 +1,4 @@
-"""What a phone's delegates answered, one or side by side."""
+"""Answers of a phone's delegates, one or side by side."""
 
 from typing import TYPE_CHECKING
 

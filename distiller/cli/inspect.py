@@ -42,7 +42,8 @@ def inspect(
     ] = "multiply_adds",
     json: Json = False,
 ) -> None:
-    """Operators, types, sizes and quantization of a TFLite file, what XNNPACK takes of it, and what to mend."""
+    """Operators, types, sizes and quantization of a TFLite file, what delegates take of it, which runtimes open it, and
+    what to mend."""
     import tflite
 
     check_with(context, "--overlay", overlay is not None, "overlay_of")
@@ -89,6 +90,30 @@ def _print(found: "Inspection") -> None:
         console.print(Text.assemble("\n", (finding.kind, "bold"), text), soft_wrap=not console.is_terminal)
     if not found.findings:
         print("Nothing to mend was found")
+    _print_delegates(found)
+    for need in found.needs:
+        print(f"Needs {need.kind}: {one_line(need.what)}")
+    for runtime in found.runtimes:
+        state = {True: "opens it", False: "does not open it", None: "may open it"}[runtime.opens]
+        print(f"{runtime.name} {state}: {one_line(runtime.why)}")
+
+
+def _print_delegates(found: "Inspection") -> None:
+    """Print what accelerators leave to the CPU, by their documented lists."""
+    if not found.delegates:
+        return
+    print("\nBy the documented lists, which are no phone:")
+    for one in found.delegates:
+        title = _TITLES.get(one.delegate, one.delegate)
+        print(f"  {title} takes {one.taken} of {one.operators} operators ({one.source})")
+        for why, names in one.reasons().items():
+            kinds = ", ".join(f"{names.count(name)} {one_line(name)}" for name in dict.fromkeys(names))
+            print(f"    leaves {kinds}: {why}")
+        for note in one.notes:
+            print(f"    {note}")
+
+
+_TITLES = {"gpu": "The GPU delegate", "nnapi": "NNAPI", "xnnpack": "XNNPACK, on this machine,"}
 
 
 def _partitions(found: "Inspection") -> str:

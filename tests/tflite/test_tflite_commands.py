@@ -30,6 +30,9 @@ class TestInspect:
         assert f"{found.multiply_adds:,} multiply-adds, about {found.arena_bytes:,} bytes of activations" in out
         assert f"XNNPACK takes {len(found.operators) - 1} of {len(found.operators)} operators in 1 partition\n" in out
         assert "Nothing to mend was found" in out
+        count = len(found.operators)
+        assert f"The GPU delegate takes {count} of {count} operators (https://github.com/" in out
+        assert "TensorFlow Lite for Microcontrollers opens it: all operators are in its list" in out
         for operator in found.operators:
             assert operator.name in out
 

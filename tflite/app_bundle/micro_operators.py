@@ -1,6 +1,6 @@
 """The calls that register operators with TensorFlow Lite for Microcontrollers.
 
-Source: `micro_mutable_op_resolver.h` of github.com/tensorflow/tflite-micro, the methods that take no required argument.
+Their names are those of the methods of `micro_mutable_op_resolver.h` of github.com/tensorflow/tflite-micro.
 """
 
 import re
@@ -8,19 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tflite.errors import ModelError
+from tflite.inspection.micro_list import OPERATORS
 
-_KNOWN_TEXT = """
-    ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS
-    BROADCAST_TO CALL_ONCE CAST CEIL CONCATENATION CONV_2D COS CUMSUM DEPTH_TO_SPACE DEPTHWISE_CONV_2D DEQUANTIZE DIV
-    ELU EMBEDDING_LOOKUP EQUAL EXP EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GREATER
-    GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT
-    LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL PACK PAD PADV2 PRELU
-    QUANTIZE READ_VARIABLE REDUCE_MAX RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR ROUND RSQRT SELECT_V2
-    SHAPE SIN SLICE SOFTMAX SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE
-    STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE
-    ZEROS_LIKE
-"""
-_KNOWN = frozenset(_KNOWN_TEXT.split())
 # Where the name of the method is not that of the operator in camel case.
 _SPELLED = {
     "BATCH_MATMUL": "AddBatchMatMul",
@@ -40,7 +29,7 @@ def registrations(path: Path, operators: Iterable[str]) -> list[str]:
     Raises:
         ModelError: operators that the runtime lacks.
     """
-    missing = sorted(set(operators) - _KNOWN)
+    missing = sorted(set(operators) - OPERATORS)
     if missing:
         raise ModelError(
             f"Expected operators of TensorFlow Lite for Microcontrollers. Received: {str(path)!r} with "

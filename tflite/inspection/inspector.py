@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tflite.inspection.accelerators import DelegateFit, fits
 from tflite.inspection.arena import arena_bytes
 from tflite.inspection.cost import Cost, bytes_by_operator, bytes_by_type, costs
 from tflite.inspection.drawing import draw
 from tflite.inspection.finding import Facts, Finding
+from tflite.inspection.needs import Need, Runtime, needs, runtimes
 from tflite.inspection.overlay import overlay
 from tflite.inspection.partitions import partitions
 from tflite.inspection.rules import findings
@@ -33,7 +35,9 @@ class Inspection(Record):
     one; a QUANTIZE of an input and a DEQUANTIZE to an output are the interface and not among them. `partitions` are
     the operators, by index, that XNNPACK takes together on this machine; None where the file cannot be run here.
     `metadata` are the class labels and how images become inputs, None where the file does not say. `signatures` are
-    the names by which an application calls it, with those of their inputs and outputs.
+    the names by which an application calls it, with those of their inputs and outputs. `delegates` say what a GPU,
+    NNAPI and XNNPACK leave to the CPU by what is documented of them, and why. `needs` are things that not every runtime
+    has, and `runtimes` those that open the file.
     """
 
     path: Path
@@ -52,6 +56,9 @@ class Inspection(Record):
     findings: tuple[Finding, ...]
     metadata: Metadata | None
     signatures: tuple[Signature, ...] = ()
+    delegates: tuple[DelegateFit, ...] = ()
+    needs: tuple[Need, ...] = ()
+    runtimes: tuple[Runtime, ...] = ()
 
     @property
     def is_integer(self) -> bool:
@@ -108,4 +115,7 @@ def inspect_content(path: Path, content: bytes) -> Inspection:
         findings=findings(facts),
         metadata=metadata_or_none(content),
         signatures=tuple(signatures_of(file)),
+        delegates=fits(facts),
+        needs=needs(file),
+        runtimes=runtimes(facts),
     )

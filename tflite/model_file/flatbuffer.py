@@ -105,6 +105,23 @@ class Flatbuffer:
         """Numbers in constant tensors that are floating-point or quantized; shapes and axes are neither."""
         return sum(tensor.elements for tensor in self.weights)
 
+    @property
+    def sparse(self) -> tuple[Tensor, ...]:
+        """Tensors that are stored without their zeros."""
+        return tuple(tensor for tensor in self.tensors if self._graph.Tensors(tensor.index).Sparsity() is not None)
+
+    @property
+    def external_buffers(self) -> int:
+        """Number of tensors of all subgraphs whose numbers are in another file."""
+        held = (graph._graph.Tensors(tensor.index) for graph in self.subgraphs for tensor in graph.tensors)
+        return sum(tensor.ExternalBuffer() > 0 for tensor in held)
+
+    @property
+    def buffers_behind(self) -> int:
+        """Number of buffers that lie behind the flatbuffer, as those of files of 2 GB and more do."""
+        buffers = map(self._model.Buffers, range(self._model.BuffersLength()))
+        return sum(held.Offset() > 1 and held.Size() > 0 for held in buffers)
+
     def buffer(self, tensor: Tensor) -> int:
         """The number of the buffer that holds a constant."""
         return self._graph.Tensors(tensor.index).Buffer()
