@@ -31,7 +31,7 @@ _IMAGES = (4_096, 409_600)
 
 def growing_workloads(base: "Setting") -> Iterator[tuple[str, str, int, Callable[[], Callable[[], Any]]]]:
     """Step, setting in words, images per step, and builder of the step; of each step the usual setting first."""
-    from benchmarks.speed.workloads import input_pipeline, training_steps
+    from benchmarks.speed.workloads import input_pipeline, names, training_steps
 
     live = training_steps.distillers(["hinton"])
     for one in (training_steps.references()[0], *live):
@@ -43,7 +43,7 @@ def growing_workloads(base: "Setting") -> Iterator[tuple[str, str, int, Callable
                 yield one.name, f"{name} {value}", grown.batch, functools.partial(one.make, grown)
     for count in _IMAGES:
         setting = USUAL if count == _IMAGES[0] else f"images {count}"
-        yield input_pipeline.BATCHES, setting, base.batch, functools.partial(input_pipeline.pipeline, base, count)
+        yield names.BATCHES, setting, base.batch, functools.partial(input_pipeline.pipeline, base, count)
 
 
 def table(path: Path | None = None) -> str:

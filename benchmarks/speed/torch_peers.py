@@ -73,14 +73,14 @@ def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
     load_backend()
     import keras
 
-    from benchmarks.speed.workloads import training_steps
+    from benchmarks.speed.workloads import names, training_steps
     from benchmarks.speed.workloads.setting import Setting
 
-    names = {
-        training_steps.STUDENT: LOOPS[0],
+    loops = {
+        names.STUDENT: LOOPS[0],
         "hinton": LOOPS[1],
-        training_steps.FROZEN: LOOPS[1],
-        training_steps.STORED: LOOPS[2],
+        names.FROZEN: LOOPS[1],
+        names.STORED: LOOPS[2],
     }
     made = {}
     for precision in PRECISIONS:
@@ -91,8 +91,8 @@ def ours(student: str, teacher: str, batch: int) -> dict[str, Any]:
             training_steps.frozen()[0],
             training_steps.stored(),
         ):
-            step, way = one.make(setting), precision + (f", {FROZEN}" if one.name == training_steps.FROZEN else "")
-            made[f"{names[one.name]}; {way}"] = lambda step=step: keras.tree.flatten(step())
+            step, way = one.make(setting), precision + (f", {FROZEN}" if one.name == names.FROZEN else "")
+            made[f"{loops[one.name]}; {way}"] = lambda step=step: keras.tree.flatten(step())
     return made
 
 

@@ -36,7 +36,7 @@ class _Tensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-class _StateDict(OrderedDict):
+class _StateDict(OrderedDict[str, Any]):
     """A state dict; PyTorch hangs `_metadata` on it, which says nothing about numbers."""
 
     def __setstate__(self, state: Any) -> None:

@@ -9,7 +9,7 @@ from distiller.objectives.logits.checks import same_shape
 from distiller.objectives.softened import Softened
 
 
-def of_each_label(teacher, student, objective: Callable):
+def of_each_label(teacher, student, objective: Callable[..., Any]):
     """mean over labels of objective((teacher, 0), (student, 0)), one number a sample.
 
     A logit z of an independent label stands for the Bernoulli distribution (σ(z), 1 − σ(z)), which is the softmax of

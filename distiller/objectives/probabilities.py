@@ -1,7 +1,7 @@
 """Probabilities where logits are expected: numbers tell what the layers of a network do not."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -11,6 +11,9 @@ from distiller.networks.feature_extraction import TAKE_OFF, entry, in_words
 from distiller.networks.internals import calls, made_by
 from distiller.networks.overridden import check_same_answers
 from distiller.objectives.from_keras import FromKeras
+
+if TYPE_CHECKING:
+    from distiller.trainer.distiller import Distiller
 
 _SAMPLES = 16
 
@@ -41,7 +44,7 @@ def refuse_probabilities(answers: Any, role: str) -> None:
         )
 
 
-def check_logits_of(distiller: Any, x: Any, taught: Any) -> None:
+def check_logits_of(distiller: "Distiller", x: Any, taught: Any) -> None:
     """Raise InputError where a network answers probabilities to a batch, and something takes them for logits.
 
     Networks that end in a product with a kernel are not asked: its answers are none.
@@ -75,7 +78,7 @@ def check_logits_of(distiller: Any, x: Any, taught: Any) -> None:
     _check(pairing.student, wanted, few, "student")
 
 
-def _on_logits(distiller: Any) -> Iterable[tuple[str, Any]]:
+def _on_logits(distiller: "Distiller") -> Iterable[tuple[str, Any]]:
     """The objectives that compare logits; those of Keras on named layers may compare anything."""
     for name, objective in distiller.objectives.items():
         anything = isinstance(objective, FromKeras) and objective.teacher_layer is not None

@@ -276,7 +276,7 @@ def folder_of(path: Path) -> Path:
     return path.parent
 
 
-def _no_twins(section: str, keys: list[tuple]) -> None:
+def _no_twins(section: str, keys: list[tuple[Any, ...]]) -> None:
     twins = sorted({repr(key) for key in keys if keys.count(key) > 1})
     if twins:
         raise ValueError(f"{section}: expected one entry each. Received more than one of {', '.join(twins)}")

@@ -226,7 +226,7 @@ def _students(report: Report) -> list[Row]:
 
 
 def _converted(report: Report) -> list[Row]:
-    groups: dict[tuple, list[Converted]] = {}
+    groups: dict[tuple[Any, ...], list[Converted]] = {}
     for entry in report.tflite:
         groups.setdefault((entry.student, entry.scheme, entry.threads, entry.device), []).append(entry)
     students = student_names(report)
@@ -295,7 +295,7 @@ def _named(teacher: Teacher) -> str:
     return f"teacher ({teacher.name})"
 
 
-def group(row: Row) -> tuple:
+def group(row: Row) -> tuple[Any, ...]:
     """Rows that stand together: the teacher and its file, the float students, the files of one student."""
     is_file = row.has_file and not row.is_teacher
     return (row.is_teacher, is_file, row.model if is_file else None)

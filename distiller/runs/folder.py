@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from distiller.errors import InputError
-from distiller.recipes.schema import Section
+from distiller.recipes.training import Section
 from distiller.utils import locks
 from distiller.utils.atomic_files import sweep, write_whole
 from distiller.utils.disk import told_if_full

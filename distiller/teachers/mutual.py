@@ -271,7 +271,7 @@ def copied(metric: Any) -> Any:
 
 def as_keras_takes_it(
     targets: Targets, outputs: Mapping[str, Any], terms: Mapping[str, LabelsTerm]
-) -> tuple[dict, dict, dict]:
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Labels, answers and weights by the name of the student; unlabelled samples weigh nothing."""
     found = {
         name: seen(targets, {LOGITS: logits}, LOGITS, terms[name].kinds.get(LOGITS)) for name, logits in outputs.items()

@@ -181,7 +181,9 @@ class Training(step_class(), keras.Model):  # type: ignore[misc]
         )
         return x, y, weights
 
-    def update_metrics(self, loss, terms: Mapping, outputs: Mapping, targets: Targets, samples) -> dict[str, Any]:
+    def update_metrics(
+        self, loss, terms: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets, samples
+    ) -> dict[str, Any]:
         """Count a batch in every metric, as so many `samples`; returns their results."""
         for name, tracker in self._trackers.items():
             if name in terms:

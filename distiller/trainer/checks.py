@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -15,6 +15,11 @@ from distiller.trainer.finite import WAY_OUT, Finite
 from distiller.trainer.label_checks import check_labels
 from distiller.trainer.label_loss import without_labels
 from distiller.trainer.targets import LABELS
+
+if TYPE_CHECKING:
+    from distiller.objectives.objective import Objective
+    from distiller.trainer.distiller import Distiller
+    from distiller.trainer.pairing import Pairing
 
 
 def first_batch(x: Any, y: Any, batch_size: int) -> Any:
@@ -34,7 +39,7 @@ class Look:
         watch: keeps the batch for after the step.
     """
 
-    def __init__(self, distiller: Any, watch: "FirstStep"):
+    def __init__(self, distiller: "Distiller", watch: "FirstStep"):
         self._distiller, self._watch = distiller, watch
 
     def __call__(self, batch: Any) -> None:
@@ -44,7 +49,7 @@ class Look:
         self._distiller.build_before_tracing(batch)
 
 
-def check_batch(distiller: Any, batch: Any) -> None:
+def check_batch(distiller: "Distiller", batch: Any) -> None:
     """Raise InputError where a batch does not fit the training, or a network answers probabilities to it."""
     check_targets(distiller, batch)
     # Once a Distiller, for it runs the networks; with arrays in parts over devices it cannot.
@@ -59,13 +64,13 @@ def _streams(x: Any) -> bool:
     return not all(hasattr(part, "shape") and not hasattr(part, "element_spec") for part in keras.tree.flatten(x))
 
 
-def check_stored(distiller: Any, x: Any) -> None:
+def check_stored(distiller: "Distiller", x: Any) -> None:
     """Raise InputError where `x` are `Batches` with stored answers of other teachers than the distiller's."""
     if isinstance(x, Batches) and x.taught:
         x.taught.match(distiller.teachers, distiller.pairing.layers)
 
 
-def check_targets(distiller: Any, batch: Any) -> None:
+def check_targets(distiller: "Distiller", batch: Any) -> None:
     """Raise InputError where inputs are no numbers, labels no classes, ids missing, or samples too few to compare."""
     x, targets = distiller.targets(batch)
     if not _finite(x):
@@ -88,7 +93,7 @@ def check_targets(distiller: Any, batch: Any) -> None:
             _check_enough(name, objective, distiller.pairing, len(keras.tree.flatten(x)[0]))
 
 
-def check_all(distiller: Any, y: Any) -> None:
+def check_all(distiller: "Distiller", y: Any) -> None:
     """Raise InputError where labels of an array, (samples, …), are no classes, or ids beyond those remembered.
 
     A step may not tell, on JAX.
@@ -104,7 +109,7 @@ def check_all(distiller: Any, y: Any) -> None:
             check_ids(name, objective, targets.ids)
 
 
-def check_ids(name: str, objective: Any, given: Any) -> None:
+def check_ids(name: str, objective: "Objective", given: Any) -> None:
     """Raise InputError where ids of samples, (samples,), are beyond those that an objective remembers."""
     ids, samples = keras.ops.convert_to_numpy(given), getattr(objective, "samples", None)
     if ids.dtype.kind == "f" and (ids != np.floor(ids)).any():
@@ -116,7 +121,7 @@ def check_ids(name: str, objective: Any, given: Any) -> None:
         )
 
 
-def _check_enough(name: str, objective: Any, pairing: Any, samples: int) -> None:
+def _check_enough(name: str, objective: "Objective", pairing: "Pairing", samples: int) -> None:
     """Show the objective a batch whose size is known: while a step is traced it may not be."""
 
     def spec(tensor):
@@ -137,7 +142,7 @@ class FirstStep(Finite):
     It looks before the second step: after each one Keras would wait for the step's numbers, and a GPU for the next.
     """
 
-    def __init__(self, distiller: Any, batch: Any):
+    def __init__(self, distiller: "Distiller", batch: Any):
         super().__init__(("loss", LABELS, *distiller.objectives))
         self.distiller, self.batch = distiller, batch
         self.begun = self.done = False
@@ -186,7 +191,7 @@ def watched(callbacks: Any, watch: Finite) -> Iterator[Any]:
         callbacks.callbacks.remove(watch)
 
 
-def _reason(distiller: Any, batch: Any, wrong: list[str]) -> str:
+def _reason(distiller: "Distiller", batch: Any, wrong: list[str]) -> str:
     if batch is not None:
         x, targets = distiller.targets(batch)
         outputs = distiller.teacher_outputs(x, targets)

@@ -13,7 +13,7 @@ from distiller.trainer.targets import Targets
 
 
 def as_keras_takes_it(
-    targets: Targets, outputs: Mapping, names: list[str], kinds: Mapping[str, Kind]
+    targets: Targets, outputs: Mapping[str, Any], names: list[str], kinds: Mapping[str, Kind]
 ) -> tuple[Any, Any, Any]:
     """Labels, answers and weights: of one output, or dicts of several."""
     found = {
@@ -28,7 +28,7 @@ def as_keras_takes_it(
     return labels, answers, weights
 
 
-def seen(targets: Targets, outputs: Mapping, name: str, kind: Kind | None) -> tuple[Any, Any]:
+def seen(targets: Targets, outputs: Mapping[str, Any], name: str, kind: Kind | None) -> tuple[Any, Any]:
     """Labels of an output without marks, and weights: nothing for what is unlabelled or hidden."""
     labels, like = targets.of(name), outputs[name][..., 0]
     weights = ops.ones(ops.shape(like)[:1])
@@ -42,7 +42,7 @@ def together(metrics, weighted):
     """Metrics and weighted metrics in one structure."""
     if not isinstance(metrics, Mapping) and not isinstance(weighted, Mapping):
         return [*(metrics or []), *(weighted or [])]
-    both: dict[str, list] = {}
+    both: dict[str, list[Any]] = {}
     for group in (metrics or {}, weighted or {}):
         for name, some in group.items():
             both.setdefault(name, []).extend(some if isinstance(some, list | tuple) else [some])

@@ -144,7 +144,9 @@ class Pairing:
             )
         return {name: found[in_words(name)] for name in names}
 
-    def compared(self, name: str, objective: Objective, teacher_outputs: Mapping, outputs: Mapping) -> tuple[Any, Any]:
+    def compared(
+        self, name: str, objective: Objective, teacher_outputs: Mapping[str, Any], outputs: Mapping[str, Any]
+    ) -> tuple[Any, Any]:
         """The tensors that an objective compares: of the teacher, and of the student."""
         key = self._keys[name]
         own = f"head:{key}{LOGITS}" if self.first[name] in self.heads else LOGITS
@@ -272,7 +274,7 @@ def _of_size(teacher: keras.Model, student: keras.Model) -> keras.Model:
     return keras.models.clone_model(teacher, input_tensors=inputs, clone_function=lambda layer: layer)
 
 
-def _pick(outputs: Mapping, taps: Taps, key: str, logits: str) -> Any:
+def _pick(outputs: Mapping[str, Any], taps: Taps, key: str, logits: str) -> Any:
     if taps is None:
         if logits not in (name.removeprefix(key) for name in outputs):
             raise InputError(

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,7 +25,13 @@ _BYTES_OF_A_LINE = 16
 
 
 def render(
-    contract: Contract, images: tuple[TestImage, ...], *, stem: str, class_name: str, package: str, platforms: tuple
+    contract: Contract,
+    images: tuple[TestImage, ...],
+    *,
+    stem: str,
+    class_name: str,
+    package: str,
+    platforms: tuple[str, ...],
 ) -> Files:
     """Every file of a bundle, by its path in the bundle's folder."""
     environment = Environment(
@@ -78,7 +85,7 @@ def render(
     return files
 
 
-def _values(contract: Contract, images: tuple[TestImage, ...]) -> dict:
+def _values(contract: Contract, images: tuple[TestImage, ...]) -> dict[str, Any]:
     """Values for the templates of all platforms."""
     limits = None if contract.input.dtype == "float32" else np.iinfo(contract.input.dtype)
     tolerance, reason = _tolerance(contract, images)

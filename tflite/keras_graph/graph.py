@@ -125,11 +125,11 @@ class Graph:
         self.names.add(found)
         return found
 
-    def consumers(self) -> dict[Value, list[Call]]:
+    def consumers(self) -> dict[Value, list[Call | None]]:
         """The calls on each tensor; an output of the model has the model itself, `None`, among them."""
         import keras
 
-        found: dict[Value, list[Any]] = {}
+        found: dict[Value, list[Call | None]] = {}
         for call in self.calls:
             for value in call.inputs:
                 found.setdefault(value, []).append(call)
@@ -141,7 +141,7 @@ class Graph:
         """The call that computes each tensor; inputs have none."""
         return {value: call for call in self.calls for value in call.outputs}
 
-    def redirect(self, old: Value, new: Value, calls: Iterable[Call]) -> None:
+    def redirect(self, old: Value, new: Value, calls: Iterable[Call | None]) -> None:
         """Let `calls` take another tensor; with `None` among them, the model's outputs too."""
         for call in calls:
             if call is None:

@@ -85,7 +85,9 @@ def _narrowed_next(graph: Graph, call: Call) -> bool:
     The converter would give averages the range of what becomes of them, and average what is cut off already.
     """
     for after in graph.consumers().get(call.output, []):
-        next_role = None if after is None else role(after.kind)
+        if after is None:
+            continue
+        next_role = role(after.kind)
         if next_role in (Role.RELU, Role.CLIPPED, Role.MERGED):
             return True
         if next_role in (Role.SAME, Role.IDENTITY) and _narrowed_next(graph, after):

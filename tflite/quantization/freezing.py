@@ -1,5 +1,7 @@
 """The ranges of activations: held still for the last part of a training."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -29,17 +31,17 @@ class FreezeRanges(keras.callbacks.Callback):
         self._epoch, self._from_step = epoch, step
         self._frozen: bool | None = None
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         check_ranges(self.model)
         self._frozen = None
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         if self._epoch is not None:
             self._set(epoch >= self._epoch)
 
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         if self._from_step is not None:
             self._set(int(ops.convert_to_numpy(self.model.optimizer.iterations)) >= self._from_step)

@@ -53,7 +53,7 @@ def fused_ops(graph: Graph, *, bits: int | None = 8) -> list[FusedOp]:
     return found
 
 
-def _to_next(call: Call, consumers: dict[Value, list[Call]], wanted: Role) -> list[Call]:
+def _to_next(call: Call, consumers: dict[Value, list[Call | None]], wanted: Role) -> list[Call]:
     """The calls after `call` up to one of that role, where nothing but that one takes its result; or none."""
     path: list[Call] = []
     while len(call.outputs) == 1:

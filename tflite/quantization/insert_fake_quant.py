@@ -185,7 +185,7 @@ class _Placing:
     def _bounds(self, call: Call) -> tuple[float, float]:
         return BOUNDS[activation(call.kind) or ""] if self.bits == 8 else (-32767 / 32768, 32767 / 32768)
 
-    def _meets_integers(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
+    def _meets_integers(self, value: Value, consumers: dict[Value, list[Call | None]]) -> bool:
         """Return whether the result of a layer in floating point leaves the model or enters a quantized layer."""
         for call in consumers.get(value, []):
             if call is None:
@@ -197,7 +197,7 @@ class _Placing:
                 return True
         return False
 
-    def _only_merged(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
+    def _only_merged(self, value: Value, consumers: dict[Value, list[Call | None]]) -> bool:
         """Return whether all that becomes of a tensor is a part of one that is rounded itself, with the same range.
 
         Averages are not: what they are of has larger numbers.
@@ -210,7 +210,7 @@ class _Placing:
         moved = self.unit_of[after[0]].role in (Role.IDENTITY, Role.SAME)
         return moved and self._only_merged(after[0].output, consumers)
 
-    def _leaves(self, value: Value, consumers: dict[Value, list[Call]]) -> bool:
+    def _leaves(self, value: Value, consumers: dict[Value, list[Call | None]]) -> bool:
         """Return whether a tensor is an output of the model, moved at most: a loss's probabilities are not rounded."""
         for call in consumers.get(value, []):
             if call is None:
@@ -219,7 +219,7 @@ class _Placing:
                 return True
         return False
 
-    def _rescaled(self, value: Value, consumers: dict[Value, list[Call]]) -> list[Call]:
+    def _rescaled(self, value: Value, consumers: dict[Value, list[Call | None]]) -> list[Call]:
         """The layers that scale the model's input to the range that the network works in, where all takers do."""
         import keras
 

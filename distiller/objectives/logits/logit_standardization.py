@@ -13,7 +13,7 @@ from distiller.objectives.logits.z_score import z_score
 from distiller.objectives.objective import Objective
 
 
-def standardized(teacher, student, labels=None, *, objective: Callable):
+def standardized(teacher, student, labels=None, *, objective: Callable[..., Any]):
     """objective(z(teacher), z(student), labels) with z(x) = (x − mean) / deviation of each sample's logits.
 
     Sun et al. 2024, 2403.01427, section 4: z(x) / temperature replaces x / temperature, so that teacher and student

@@ -1,6 +1,7 @@
 """Several teachers as one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -77,7 +78,7 @@ def _common_shape(networks: Sequence[keras.Model]) -> tuple[int, ...]:
     return shapes.pop()
 
 
-def _answers(inputs: keras.KerasTensor, members: Sequence[Member], networks: Sequence[keras.Model]) -> list:
+def _answers(inputs: keras.KerasTensor, members: Sequence[Member], networks: Sequence[keras.Model]) -> list[Any]:
     """The members' logits, in their order."""
     groups: dict[int, list[int]] = {}
     for place, network in enumerate(networks):
@@ -87,7 +88,7 @@ def _answers(inputs: keras.KerasTensor, members: Sequence[Member], networks: Seq
     answers: dict[int, keras.KerasTensor] = {}
     for places in groups.values():
         shared = _joined([networks[place] for place in places], name=f"member{places[0] + 1}")
-        made: dict[int, list] = {}
+        made: dict[int, list[Any]] = {}
         for within, place in enumerate(places):
             preprocessing = members[place].preprocessing
             key = id(preprocessing)

@@ -45,5 +45,5 @@ def resized(images: keras.KerasTensor, shape: Sequence[int | None], number: int)
     return AdaptImages(*wanted[:2], None, name=f"resizing{number}")(images)
 
 
-def _fits(found: tuple, wanted: tuple) -> bool:
+def _fits(found: tuple[object, ...], wanted: tuple[object, ...]) -> bool:
     return len(found) == len(wanted) and all(w is None or f == w for f, w in zip(found, wanted, strict=True))
