@@ -37,6 +37,14 @@ def test_both_students_begin_with_imagenet_and_have_the_same_plan(tmp_path):
     assert (teacher.model.name, teacher.model.options) == ("efficientnet_lite1", {"weights": "imagenet"})
     assert teacher.data == recipe.data
     assert recipe.plan("hard_labels") == recipe.plan("distilled")
+    assert recipe.plan("distilled").epochs == 3
+    longer = pretrained_photos.recipe_of(tmp_path, [0], pretrained_photos.LONG)
+    assert (
+        longer.plan("hard_labels")
+        == longer.plan("distilled")
+        == recipe.plan("distilled").model_copy(update={"epochs": 12})
+    )
+    assert longer.teacher.train.training.epochs == 12
     assert (recipe.export.schemes, recipe.data.image_size) == (["int8"], (96, 96))
 
 
