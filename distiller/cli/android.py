@@ -22,7 +22,11 @@ Tool = Annotated[
 ]
 Imported = Annotated[
     Path | None,
-    typer.Option("--import", metavar="FILE", help="Read what benchmark_model printed or wrote: log, CSV or proto."),
+    typer.Option(
+        "--import",
+        metavar="FILE",
+        help="Read what benchmark_model printed or wrote (log, CSV, proto), and JSON of litert-benchmark or of --json.",
+    ),
 ]
 Cores = Annotated[
     str | None,
@@ -95,7 +99,7 @@ def benchmark(
     if imported:
         if len(files) > 1:
             raise InputError(f"Expected the one TFLite file that was measured. Received: {len(files)} files")
-        return [tflite.tool.read(imported, model=files[0] if files else None)], []
+        return list(tflite.tool.read_all(imported, model=files[0] if files else None)), []
     say = Reporter().say
     results: list[BenchmarkResult] = []
     failures: list[str] = []

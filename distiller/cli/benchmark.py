@@ -30,6 +30,8 @@ distiller benchmark student.tflite --android --tool android_aarch64_benchmark_mo
 distiller benchmark student.tflite --android --delegate cpu --delegate gpu --delegate nnapi
 
 distiller benchmark --import benchmark.log
+
+distiller benchmark --import litert.json --report runs/demo
 """
 
 _IMAGES = 32

@@ -21,6 +21,7 @@ def show_evaluation(found: "PhoneEvaluation", split: str) -> None:
         )
     if taken := delegated(found):
         print(f"{found.delegate} ran {taken} operators")
+    _print_left(found)
     for note in found.notes:
         print(note)
     for flag in found.flags:
@@ -59,5 +60,18 @@ def show_comparison(found: "DelegateComparison", split: str) -> None:
             print(f"{one.delegate}: {note}")
         for flag in one.flags:
             print(f"{one.delegate} is wrong: {flag}")
+        _print_left(one)
     for name, reason in found.failures.items():
         print(f"{name} failed: {reason}")
+
+
+def _print_left(one: "PhoneEvaluation") -> None:
+    """Print which operators a delegate leaves by its list, where it did not run all."""
+    import tflite
+
+    if one.delegated_operators is None or one.delegated_operators == one.file_operators:
+        return
+    for fit in tflite.inspect(one.path).delegates:
+        for why, names in fit.reasons().items() if fit.delegate == one.delegate else ():
+            kinds = ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+            print(f"{one.delegate} leaves, by its documented list, {kinds}: {why}")

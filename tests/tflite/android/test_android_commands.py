@@ -87,6 +87,17 @@ def test_a_file_of_someone_else(tmp_path, command):
     assert "1 thread, unknown, unknown, benchmark_model, from log.txt" in out
 
 
+def test_results_of_this_command_elsewhere(files, tmp_path, command):
+    """What one machine measured with --json is read on another."""
+    options = ["--tool", tool.make(tmp_path), "--delegate", "cpu", "--delegate", "none"]
+    code, out, _ = command("benchmark", files["int8"].path, *options, "--json")
+    (tmp_path / "theirs.json").write_text(out)
+    code, again, _ = command("benchmark", "--import", tmp_path / "theirs.json", "--json")
+    assert code == 0
+    assert json.loads(again)["results"] == json.loads(out)["results"]
+    assert [result["delegate"] for result in json.loads(again)["results"]] == ["xnnpack", "none"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

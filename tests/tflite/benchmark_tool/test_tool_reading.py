@@ -1,6 +1,7 @@
 """Results of someone else: logs, profiles and result files, told apart by what is in them."""
 
 import dataclasses
+import json
 
 import pytest
 from support import hostile_files
@@ -150,3 +151,99 @@ def test_files_that_are_none(tmp_path, files):
         tflite.tool.read(tmp_path)
     with pytest.raises(ModelError, match=r"Expected a TFLite file. Received: .*gone.tflite"):
         tflite.tool.read(write(tmp_path, whole), model=tmp_path / "gone.tflite")
+
+
+OFFICIAL = {
+    "phone": (
+        "Preparing to run on Android device via adb...\nDetected Android device ABI: arm64-v8a\n"
+        "Pushing model student.tflite to device...\nExecuting benchmark on device...\n\n"
+    ),
+    "quiet": "Preparing to run benchmark on local desktop...\nExecuting benchmark locally using benchmark_model...\n\n",
+}
+
+
+@pytest.mark.parametrize("where", OFFICIAL)
+def test_what_the_official_command_prints(tmp_path, where):
+    """`litert benchmark` runs the tool; on this machine it shows only the lines that name it and its delegate."""
+    lines = generations.GENERATIONS["litert"](RUN)
+    if where == "quiet":
+        lines = [
+            line for line in lines if "benchmark_litert_model" in line or ("Replacing" in line and "node(s)" in line)
+        ]
+    got = tflite.tool.read(write(tmp_path, OFFICIAL[where] + "\n".join(lines) + "\n"))
+    assert (got.runs, got.mean_ms, got.min_ms) == (6, pytest.approx(0.145667, rel=4e-2), pytest.approx(0.078, rel=4e-2))
+    assert (got.delegate, got.delegated_operators, got.file_operators) == ("xnnpack", 56, 58)
+
+
+# As `litert-benchmark --result_json` of ai-edge-litert 2.3.0 wrote it.
+LITERT_JSON = {
+    "model": "/models/student.tflite",
+    "model_size_mb": 0.08,
+    "accelerators": ["CPU"],
+    "signature": "serve",
+    "fully_accelerated": True,
+    "num_threads": 2,
+    "latency": {
+        "init_ms": 1.73,
+        "warmup_first_ms": 0.1,
+        "warmup_avg_ms": 0.04,
+        "num_warmup_runs": 3,
+        "avg_ms": 0.17,
+        "min_ms": 0.11,
+        "max_ms": 0.52,
+        "median_ms": 0.16,
+        "std_ms": 0.02,
+        "p5_ms": 0.12,
+        "p95_ms": 0.31,
+        "num_runs": 20,
+    },
+    "throughput_mb_s": 36.33,
+}
+
+
+def test_json_of_the_program_of_the_python_package(tmp_path, files):
+    got = tflite.tool.read(write(tmp_path, json.dumps(LITERT_JSON, indent=2), "litert.json"))
+    times = (got.mean_ms, got.median_ms, got.min_ms, got.p95_ms, got.std_ms, got.init_ms, got.first_ms)
+    assert times == pytest.approx((0.17, 0.16, 0.11, 0.31, 0.02, 1.73, 0.1))
+    assert (got.runs, got.warmup_runs, got.threads, got.delegate) == (20, 3, 2, "xnnpack")
+    assert (got.path.name, got.bytes, got.tool) == ("student.tflite", None, "litert-benchmark, from litert.json")
+    assert got.notes == ("times are in hundredths of a millisecond",)
+    partly = {**LITERT_JSON, "accelerators": ["GPU", "CPU"], "fully_accelerated": False}
+    got = tflite.tool.read(write(tmp_path, json.dumps(partly)), model=files["int8"].path)
+    assert (got.delegate, got.notes[1]) == ("unknown", "not wholly accelerated by GPU, CPU")
+    assert (got.path, got.throughput) == (files["int8"].path, pytest.approx(1000 / 0.17))
+    alone = {**LITERT_JSON, "accelerators": ["GPU"]}
+    assert tflite.tool.read(write(tmp_path, json.dumps(alone))).delegate == "gpu"
+
+
+def test_json_of_this_package(tmp_path):
+    one = BenchmarkResult.of("a.tflite", [1.0, 3.0], bytes=9, warmup_runs=1, device="a phone", threads=2)
+    other = dataclasses.replace(one, delegate="gpu", delegated_operators=3, file_operators=4)
+    assert tflite.tool.read(write(tmp_path, one.to_json())) == one
+    both = write(tmp_path, tflite.Benchmarks((one, other), (), (), 0.95).to_json())
+    assert tflite.tool.read_all(both) == (one, other)
+    with pytest.raises(ModelError, match=r"Expected a file with one result\. Received: .* with 2\."):
+        tflite.tool.read(both)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"latency": ', "Received: a text that is cut off or none"),
+        ('{"a": 1, "b\\u001b": 2}', r"Received: one with 'a', 'b"),
+        ("{}", "Received: one with nothing"),
+        ({"latency": {**LITERT_JSON["latency"], "min_ms": 0.2}}, "times that fit together. Received: 20 runs, min 0.2"),
+        ({"latency": {**LITERT_JSON["latency"], "avg_ms": True}}, "Expected a number 'avg_ms'"),
+        ({"latency": {**LITERT_JSON["latency"], "num_runs": 0}}, "Received: 0 runs"),
+        ({"latency": {"avg_ms": 0.1}}, "Expected a number 'min_ms'"),
+        ({"displayName": "a", "runSpecs": [], "deviceConfigs": []}, "a job of AI Edge Portal, whose results have no"),
+        ({"done": True, "response": {"runSpecs": [{}]}}, "a job of AI Edge Portal, whose results have no"),
+        ({"mean_ms": 1.0, "delegate": "gpu", "device": "a"}, "Expected the fields of a benchmark result. Missing"),
+    ],
+)
+def test_json_that_is_none(tmp_path, content, message):
+    text = content if isinstance(content, str) else json.dumps(content)
+    with pytest.raises(ModelError, match=message) as error:
+        tflite.tool.read(write(tmp_path, text, "a.json"))
+    assert "a.json" in str(error.value)
+    assert str(error.value).isprintable()
