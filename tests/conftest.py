@@ -11,6 +11,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core is busy already
 
 import keras
 import pytest
+from support import connections
+
+connections.watch()
 
 # A shell starts programs in the background with Ctrl-C ignored, and they hand that on to those that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -31,6 +34,13 @@ def _what_stays_is_not_looked_through_again():
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves_this_machine():
+    """No test, and no command that it runs, opens a connection to another machine."""
+    yield
+    assert connections.seen() == []
 
 
 @pytest.fixture

@@ -58,6 +58,8 @@ def bundle(
         ),
     ] = None,
     data_dir: DataDir = None,
+    classes: images.Classes = None,
+    groups: images.Groups = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier bundle in the output folder.")] = False,
     json: Json = False,
 ) -> None:
@@ -65,7 +67,7 @@ def bundle(
     import tflite
     from distiller.errors import InputError
 
-    check_with(context, "--data", data is not None, "data_dir")
+    check_with(context, "--data", data is not None, "data_dir", "classes", "groups")
     tflite.check(file, use="inspect")
     names: tuple[str, ...] = ()
     if labels is not None:
@@ -75,7 +77,7 @@ def bundle(
             raise InputError(f"Expected --labels to be a text file. Received: {str(labels)!r}: {error}") from error
     pictures = None
     if data is not None:
-        dataset = images.load(data, data_dir, file)
+        dataset = images.load(data, data_dir, file, classes=classes, groups=groups)
         images.check_file(dataset, file)
         pictures = dataset.test.images[:3]
     made = tflite.bundle(

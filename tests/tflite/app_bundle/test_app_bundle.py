@@ -9,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import tflite
+from distiller.cli.entry import app
 
 LABELS = [f"number {i}" for i in range(10)]
 
@@ -151,8 +152,6 @@ def test_only_an_earlier_bundle_is_replaced(file, tmp_path):
 
 
 def test_the_command(file, files, tmp_path):
-    from distiller.cli.entry import app
-
     run = CliRunner().invoke
     done = run(app, ["bundle", str(file), "--out", str(tmp_path / "app"), "--data", "digits", "--platform", "android"])
     assert done.exit_code == 0, done.output
@@ -163,3 +162,23 @@ def test_the_command(file, files, tmp_path):
     done = run(app, ["bundle", str(files["int8"].path), "--out", out, "--labels", str(names), "--json"])
     assert done.exit_code == 0, done.output
     assert '"class_name"' in done.output
+
+
+def test_classes_of_the_images_are_chosen_as_a_refusal_says(digits, tmp_path):
+    """A file of two classes of digits: the images of the test in the bundle are of these."""
+    pixels = keras.Input((8, 8, 1))
+    answers = keras.layers.Dense(2)(keras.layers.Flatten()(pixels))
+    path = tflite.convert(keras.Model(pixels, answers), tmp_path / "two.tflite").path
+    names = tmp_path / "names.txt"
+    names.write_text("seven\nthree\n")
+    options = [str(path), "--out", str(tmp_path / "app"), "--platform", "android", "--labels", str(names)]
+    run = CliRunner().invoke
+    done = run(app, ["bundle", *options, "--data", "digits"])
+    assert "Choose the classes of the images with --classes" in str(done.exception)
+    done = run(app, ["bundle", *options, "--data", "digits", "--classes", "7,3"])
+    assert done.exit_code == 0, done.output
+    first = Image.open(next((tmp_path / "app").rglob("two_image_0.png")))
+    known = digits.images[np.isin(digits.labels, (3, 7))][..., 0]
+    assert any(np.array_equal(np.asarray(first.convert("L")), image) for image in known)
+    done = run(app, ["bundle", *options, "--classes", "7,3", "--force"])
+    assert "Expected --data with --classes" in str(done.exception)
