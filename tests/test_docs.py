@@ -1,5 +1,6 @@
 """The documentation's Python runs as it stands there, and its commands and options exist."""
 
+import configparser
 import re
 import shlex
 from pathlib import Path
@@ -45,3 +46,12 @@ def test_its_commands_exist(page):
         known = {name for one in COMMANDS[command].params for name in (*one.opts, *one.secondary_opts)}
         for word in words:
             assert not word.startswith("--") or word.partition("=")[0] in known, line
+
+
+def test_every_extra_is_on_the_first_page_and_in_the_readme():
+    """But for those that people who work on the project install."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extras = set(setup["options.extras_require"]) - {"dev", "docs", "peers"}
+    for page in (ROOT / "docs/index.md", ROOT / "README.md"):
+        assert set(re.findall(r"'\.\[(\w+)\]'", page.read_text())) == extras
