@@ -13,13 +13,13 @@ JAX_TESTS := tests/distiller/teachers/caching \
 # Tests that start JAX in processes of their own, which takes most of their time.
 STARTS_JAX := tests/distiller/trainer/test_backends_agree.py tests/distiller/utils/test_processes.py
 
-.PHONY: demo test test-apps test-benchmarks test-jax test-page lint docs clean adb chromium kotlin
+.PHONY: demo test test-apps test-benchmarks test-jax test-page test-ray lint docs clean adb chromium kotlin
 
 demo: $(VENV)/installed
 	$(BIN)/distiller demo --out runs/demo $(if $(wildcard runs/demo/run.json),--resume)
 
 test: $(VENV)/installed-dev adb
-	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/apps tests/benchmarks tests/page $(STARTS_JAX))
+	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/apps tests/benchmarks tests/page tests/ray $(STARTS_JAX))
 
 # Experiments and measurements at a tiny size.
 test-benchmarks: $(VENV)/installed-dev
@@ -32,6 +32,10 @@ test-page: $(VENV)/installed-dev chromium
 # What `distiller bundle` writes, built with the compilers of Kotlin, Java and C++ and run on stubs.
 test-apps: $(VENV)/installed-dev kotlin
 	$(BIN)/python -m pytest tests/apps
+
+# Two machines of a Ray cluster on loopback, and what is lost with them.
+test-ray: $(VENV)/installed-dev
+	$(BIN)/python -m pytest tests/ray
 
 # Programs of the system: what the tests of phones drive, and what those of the page and of bundles do.
 adb:

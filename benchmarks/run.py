@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from benchmarks import experiments
 from benchmarks.results import lines
 from benchmarks.shell import Line, command, data_dir, option, processes, seeds, tiny, variants, work
+from benchmarks.shell import ray as ray_option
 
 if TYPE_CHECKING:
     from distiller.recipes import RunRecipe
@@ -30,6 +31,7 @@ def train_missing(
     variant: str,
     data_dir: Path | None = None,
     processes: int = 1,
+    ray: str | None = None,
 ) -> list[Line]:
     """Lines of the students of a recipe that `results` does not have; they are trained in the folder `out`.
 
@@ -52,7 +54,7 @@ def train_missing(
         }
     )
     resume = (out / "run.json").exists()
-    report = pipeline.run(recipe, out, data_dir=data_dir, resume=resume, processes=processes)
+    report = pipeline.run(recipe, out, data_dir=data_dir, resume=resume, processes=processes, ray=ray)
     made = lines.lines_of(report, recipe, experiment, variant, json.loads((out / "run.json").read_text()))
     return [line for line in made if lines.key_of(line) in missing.values()]
 
@@ -84,6 +86,7 @@ def with_starts(recipe: "RunRecipe", arms: set[str]) -> set[str]:
     variants(),
     seeds(),
     processes(),
+    ray_option(),
     data_dir(),
     work(),
     tiny(),
@@ -104,6 +107,7 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
             variant=variant,
             data_dir=args.data_dir,
             processes=args.processes,
+            ray=args.ray,
         )
 
 

@@ -118,6 +118,12 @@ def processes(default: int = 1) -> Option:
     return option("--processes", type=positive, default=default, metavar="N", help="students trained at a time")
 
 
+def ray() -> Option:
+    """`--ray`: a cluster that trains the students."""
+    words = "train on the machines of a Ray cluster, at HOST:PORT or auto, or on this one by Ray: local"
+    return option("--ray", metavar="ADDRESS", help=words)
+
+
 def progress(title: str, total: int) -> "AbstractContextManager[Task]":
     """Progress of `total` pieces of work: a bar on a terminal, plain lines in a log, both on standard error."""
     from distiller.utils.progress import Reporter

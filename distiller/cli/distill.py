@@ -173,7 +173,7 @@ def distill(
 
     student, data = _student_and_data(images_or_student, student, data)
     options = _options(option or [])
-    layers = [_layer(text) for text in augment or []]
+    layers = [random_layer(text) for text in augment or []]
 
     def recipe(training: dict[str, Any]):
         views = {"crop": crop, "flip": flip, "augmentation": layers}
@@ -253,10 +253,10 @@ def _options(pairs: list[str]) -> dict[str, Any]:
     return found
 
 
-def _layer(text: str) -> dict[str, Any]:
+def random_layer(text: str) -> dict[str, Any]:
     """A layer of an augmentation from LAYER:KEY=VALUE,…, with values as YAML has them.
 
-    >>> _layer("RandomTranslation:height_factor=0.1,width_factor=[0, 0.2]")
+    >>> random_layer("RandomTranslation:height_factor=0.1,width_factor=[0, 0.2]")
     {'name': 'RandomTranslation', 'height_factor': 0.1, 'width_factor': [0, 0.2]}
     """
     from distiller.errors import InputError

@@ -12,6 +12,7 @@ import typer
 
 from distiller import __version__
 from distiller.cli import (
+    answers,
     benchmark,
     bundle,
     compare,
@@ -34,7 +35,8 @@ from distiller.utils.terminal import print, printable
 
 # The commands that have --resume, and what is said where one of them is interrupted.
 _RESUMED = ("demo", "run", "train", "distill")
-_ADVICE = ". A run goes on from where it stopped with --resume"
+_ADVICE = dict.fromkeys(_RESUMED, ". A run goes on from where it stopped with --resume")
+_ADVICE["answers"] = ". The same call goes on with the file that it was at"
 
 app = typer.Typer(
     name="distiller",
@@ -55,6 +57,7 @@ for command in (
     inspect,
     evaluate,
     diagnose,
+    answers,
     benchmark,
     bundle,
     report,
@@ -90,7 +93,7 @@ def main() -> None:
             app(arguments)
     except SystemExit as end:
         if end.code == 130:  # Typer's, after an interruption
-            _fail(f"Interrupted{_ADVICE if _command() in _RESUMED else ''}", 130)
+            _fail(f"Interrupted{_ADVICE.get(_command(), '')}", 130)
         raise
     except Exception as error:
         if debug:

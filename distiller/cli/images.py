@@ -92,20 +92,34 @@ def load(
     size: int | None = None,
 ):
     """The data set that the options name, a folder's images in the size for a model."""
+    from distiller.runs.building import load_data
+
+    asked = section(data, model, classes=classes, groups=groups, held_out=held_out, size=size)
+    return load_data(asked, data_dir)
+
+
+def section(
+    data: str,
+    model: Path | str,
+    *,
+    classes: str | None = None,
+    groups: str | None = None,
+    held_out: float = HELD_OUT,
+    size: int | None = None,
+):
+    """The options as a recipe has them, `data` of it."""
     from distiller.errors import InputError
     from distiller.recipes.schema import Data as Section
-    from distiller.runs.building import load_data
 
     if classes and groups:
         raise InputError("Expected one of --classes and --groups. Received both")
-    section = Section(
+    return Section(
         name=data,
         validation=held_out,
         classes=classes.split(",") if classes else None,
         groups=groups,
         image_size=size_for(model, size, data),
     )
-    return load_data(section, data_dir)
 
 
 def after_names(recipe, data_dir: Path | None):

@@ -23,6 +23,15 @@ Processes = Annotated[
         "with other results, for sums of fewer threads have another order.",
     ),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on the machines of a Ray cluster, at HOST:PORT or auto, or on this one by Ray: local. All of them "
+        "see the folders under the same paths. --processes counts for each machine, or each of their GPUs.",
+        show_default=False,
+    ),
+]
 Change = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PLACE=VALUE", help="Change the recipe: --set training.epochs=3. May be repeated."),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from distiller.cli.console import show_report
-from distiller.cli.options import Change, DataDir, Force, Out, Processes, Resume, check_folder
+from distiller.cli.options import Change, DataDir, Force, Out, Processes, Ray, Resume, check_folder
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -15,6 +15,8 @@ distiller run cifar100_to_cifar10 --data-dir ~/tensorflow_datasets --out runs/ci
 distiller run cifar100_to_cifar10 --set labels.fraction=0.2 --set "seeds=[0, 1, 2]" --out runs/few-labels
 
 distiller run cifar100_to_cifar10 --set "seeds=[0, 1, 2]" --processes 2 --out runs/seeds
+
+distiller run my_recipe.yaml --out /shared/runs/mine --ray 10.0.0.1:6379 [dim]# on the machines of a cluster[/dim]
 
 distiller run my_recipe.yaml --out runs/mine --resume
 
@@ -33,6 +35,7 @@ def run(
     data_dir: DataDir = None,
     change: Change = None,
     processes: Processes = 1,
+    ray: Ray = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -42,7 +45,7 @@ def run(
     check_folder(resume, force)
     asked = recipes.read_run(recipe, change or [])
     source = recipes.file(recipe)
-    execute(asked, out, data_dir, resume=resume, force=force, source=source, processes=processes)
+    execute(asked, out, data_dir, resume=resume, force=force, source=source, processes=processes, ray=ray)
 
 
 def execute(
@@ -54,6 +57,7 @@ def execute(
     force: bool,
     source: Path | None = None,
     processes: int = 1,
+    ray: str | None = None,
     bridge: str = "Give the recipe a bridge, such as bridge.name=subset",
     dataset=None,
 ) -> None:
@@ -72,7 +76,9 @@ def execute(
     from distiller.runs import pipeline
 
     try:
-        pipeline.run(recipe, out, data_dir=data_dir, resume=resume, force=force, processes=processes, dataset=dataset)
+        pipeline.run(
+            recipe, out, data_dir=data_dir, resume=resume, force=force, processes=processes, ray=ray, dataset=dataset
+        )
     except NoBridgeError as error:
         raise NoBridgeError(error.teacher, error.student, bridge) from error
     show_report(report.read(out), out / "report.html")

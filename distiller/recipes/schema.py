@@ -191,6 +191,11 @@ class Cache(Section):
     """
 
     views: Seed = Field(default=0, description="seed of these views")
+    folder: str | None = Field(
+        default=None,
+        description="of `distiller answers`, whose answers are read, and completed where some are missing; by default "
+        "in the run's folder",
+    )
     dtype: Literal["float16", "float32"] = "float16"
     top_k: Count | None = None
     cycle: Count | None = Field(default=None, description="passes over the images after which views repeat")

@@ -14,6 +14,9 @@ from distiller.recipes.schema import Data, Network, RunRecipe, Teacher
 from distiller.recipes.training import Training
 from distiller.teachers.externals.sources import open_source
 
+# Validation images on which a frozen teacher is held against the teacher.
+FROZEN_CHECK = 512
+
 
 def check_names(recipe: RunRecipe) -> None:
     """Raise InputError where a recipe names a network, options of one, or an objective that there is not.
@@ -94,6 +97,26 @@ def external_teacher(section: Teacher, dataset: data.Dataset) -> keras.Model:
             f"Received: {len(asked.classes)}"
         )
     return teacher
+
+
+def open_teacher(section: Teacher, dataset: data.Dataset) -> keras.Model:
+    """The teacher that a recipe names, in its own classes, as students without a bridge learn from it.
+
+    Raises:
+        InputError: it is trained first, or its outputs alone are known; or there is none of that name.
+    """
+    if section.train or section.outputs:
+        raise InputError("Expected a teacher that is there: load, file or function. Received: train or outputs")
+    if section.is_external:
+        return external_teacher(section, dataset)
+    network: keras.Model
+    if section.load:
+        network = models.load(section.load, dtype=models.card(section.load)["recipe"]["training"]["precision"])
+    else:
+        network = teachers.load(str(section.file))
+    if section.image_size is not None and isinstance(network.input_shape, tuple) and len(network.input_shape) == 4:
+        network = models.adapted(network, dataset.image_shape)
+    return teachers.frozen(network, images=dataset.validation.some(FROZEN_CHECK).images) if section.frozen else network
 
 
 def only_labelled(split: Split) -> Split:

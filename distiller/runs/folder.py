@@ -82,6 +82,7 @@ class RunFolder:
         Raises:
             InputError: another process is at the run, or the folder cannot be made or written to.
         """
+        _refuse_urls(self.path)
         with _told(self.path), ExitStack() as stack:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
@@ -251,6 +252,7 @@ def check_output(path: Path) -> None:
     Raises:
         InputError: it is a file, or cannot be made or written to.
     """
+    _refuse_urls(path)
     new: list[Path] = []
     try:
         with _told(path):
@@ -263,6 +265,17 @@ def check_output(path: Path) -> None:
         for folder in new:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _refuse_urls(path: Path) -> None:
+    """Raise InputError for s3://… and the like, which would be a folder of that name on this disk."""
+    scheme = path.parts[0] if path.parts else ""
+    if scheme.endswith(":") and len(scheme) > 2 and not path.drive:
+        raise InputError(
+            "Expected an output folder on a disk, one that all machines see where several work: files are mapped into "
+            f"memory, locked and renamed in it. Received: {scheme}//{Path(*path.parts[1:]).as_posix()}. Copy a "
+            "finished folder to such a place"
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from distiller.runs.folder import RunFolder
 from distiller.runs.parallel import train_students
 from distiller.runs.stages import RunStages, train_teacher
 from distiller.runs.summary import write_metrics
+from distiller.utils import ray_cluster
 from distiller.utils.disk import told_if_full
 from distiller.utils.progress import Reporter
 
@@ -53,12 +54,15 @@ def run(
     force: bool = False,
     reporter: Reporter | None = None,
     processes: int = 1,
+    ray: str | None = None,
     dataset: data.Dataset | None = None,
 ) -> dict[str, Any]:
     """The whole way of a recipe into the folder `out`; returns the content of its `report.json`.
 
     With more than one of `processes`, so many students are trained at a time: in a script, below
-    `if __name__ == "__main__":`, which Python's `multiprocessing` asks for. `dataset` are the recipe's images, where
+    `if __name__ == "__main__":`, which Python's `multiprocessing` asks for. With `ray`, "local" or the address of a
+    cluster, they are trained by its machines, so many on each of them or of their GPUs, which all see the folder, the
+    data and the files that the recipe names under the same paths. `dataset` are the recipe's images, where
     they have been read already.
 
     Raises:
@@ -68,13 +72,15 @@ def run(
     """
     if processes < 1:
         raise InputError(f"Expected 1 or more for `processes`. Received: {processes}")
+    if ray is not None:
+        ray_cluster.check(ray)
     reporter = reporter or Reporter()
     stages = RunStages(recipe, data_dir, reporter, dataset)
     stages.rehearse()
     inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
     with RunFolder(out).alone(), told_if_full(out):
         folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
-        if processes > 1:
+        if processes > 1 or ray is not None:
             stages.prepare(folder)
-            train_students(recipe, folder, data_dir, reporter, processes)
+            train_students(recipe, folder, data_dir, reporter, processes, ray)
         return stages.into(folder)

@@ -18,6 +18,7 @@ from distiller.runs import fit, student_file, teacher_file
 from distiller.runs.before_training import held_out
 from distiller.runs.bridges import RecipeBridges, asked_bridges, bridge_key
 from distiller.runs.building import (
+    FROZEN_CHECK,
     accuracy,
     check_names,
     external_teacher,
@@ -35,9 +36,6 @@ from distiller.utils.progress import Reporter
 from distiller.utils.shown import as_text
 from tflite.conversion.schemes import INTEGER
 from tflite.quantization.saved import keras_model
-
-# Validation images on which a frozen teacher is held against the teacher.
-FROZEN_CHECK = 512
 
 
 def train_teacher(

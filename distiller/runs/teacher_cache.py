@@ -92,8 +92,10 @@ class TeacherCaches:
             # Named by no cache of a plan without them, whose folders are those of before.
             *([plan.augmentation] if plan.augmentation else []),
         ]
-        place = self.folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
         section = self.section
+        # One folder for whatever belongs to it: a cache of something else is an error there.
+        of_the_run = self.folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
+        place = Path(section.folder) if section.folder else of_the_run
         cache = teachers.Cache(place, distiller.teachers[first], layers, dtype=section.dtype, top_k=section.top_k)
         views = plan.views()
         with self.reporter.task(f"teacher outputs for {title}", passes * len(images)) as task:
@@ -117,7 +119,7 @@ def rehearse(section: Cache, distiller: Distiller, *, mixing: bool) -> None:
     with TemporaryDirectory() as folder:
         for first, network in distiller.teachers.items():
             layers = distiller.pairing.layers[first]
-            teachers.Cache(folder, network, layers, dtype=section.dtype, top_k=section.top_k)
+            teachers.Cache(section.folder or folder, network, layers, dtype=section.dtype, top_k=section.top_k)
 
 
 def stores(section: Cache, objectives: Mapping[str, Objective], *, mixing: bool) -> bool:

@@ -12,10 +12,11 @@ _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
 @contextmanager
-def told_if_full(folder: Path) -> Iterator[None]:
+def told_if_full(folder: Path, go_on: str = "go on with --resume") -> Iterator[None]:
     """Let work that ends because nothing more can be written say so, whichever part of it met the full disk.
 
-    `folder` is the run's, and named where the system does not say which file.
+    `folder` is the run's, and named where the system does not say which file. `go_on` says how
+    the work is gone on with.
 
     Raises:
         WorkError: the disk or the quota is full, or a file as large as it may be.
@@ -28,8 +29,7 @@ def told_if_full(folder: Path) -> Iterator[None]:
             raise
         place = os.fsdecode(cause.filename) if isinstance(cause.filename, str | bytes) else str(folder)
         raise WorkError(
-            f"{place!r} cannot be written: {cause.strerror}. What was done before is kept: make room, and go on with "
-            "--resume"
+            f"{place!r} cannot be written: {cause.strerror}. What was done before is kept: make room, and {go_on}"
         ) from error
 
 

@@ -2,8 +2,9 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,6 +75,25 @@ def alone(path: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)  # while it is held: whoever makes it next has another file
+
+
+@contextmanager
+def in_turn(path: Path, poll: float = 0.2) -> Iterator[None]:
+    """Hold the lock file `path` as `alone` does, once whoever holds it has let go of it.
+
+    Args:
+        path: of the lock.
+        poll: seconds between two looks.
+    """
+    while True:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone(path))
+            except LockedError:
+                time.sleep(poll)
+                continue
+            yield
+            return
 
 
 def _opened(path: Path) -> IO[str]:

@@ -20,7 +20,7 @@ def pool(processes: int, begin: Callable[[], None] | None = None) -> Iterator[Pr
     where this process is killed.
     """
     others = set(active_children())
-    with _environment(_shares(processes)):
+    with _environment(environment_of(processes, max(1, cores() // processes))):
         executor = ProcessPoolExecutor(
             processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(begin,)
         )
@@ -51,11 +51,16 @@ def running() -> dict[str, int]:
     }
 
 
-def _shares(processes: int) -> dict[str, str]:
-    """Environment of each of so many processes, set before it loads TensorFlow or JAX."""
+def environment_of(processes: int, threads: int) -> dict[str, str]:
+    """Environment of each of so many processes of a machine, set before it loads TensorFlow or JAX.
+
+    Args:
+        processes: at a time.
+        threads: of each.
+    """
     return {
         _PROCESSES: str(processes),
-        "TF_NUM_INTRAOP_THREADS": str(max(1, cores() // processes)),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # By default the first process that asks takes most of the GPU's memory.

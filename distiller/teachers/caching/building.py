@@ -3,7 +3,9 @@
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,6 +20,8 @@ from distiller.utils import locks
 
 # Seconds between two looks at what another process is at.
 _POLL = 0.2
+# Locks that this process holds.
+_HELD: set[Path] = set()
 
 
 class Build:
@@ -65,21 +69,25 @@ class Build:
         for part in self.shards.parts(self.turns):
             if self.shards.stored(part):
                 self.shards.check(part)
-                self._note(part)
+                self.note(part)
                 yield self.done
+
+    def left(self) -> list[Part]:
+        """The parts that are not there now."""
+        return [part for part in self.shards.parts(self.turns) if not self._there(part)]
 
     def missing(self) -> Iterator[Part]:
         """The parts that are not there, those first that nobody has begun; it waits for what others are at.
 
-        Whoever takes a part computes it before the next.
+        Whoever takes a part computes it before the next; one that `compute` leaves to another comes again, should the
+        other not finish it.
         """
         shards, left = self.shards, []
         for part in shards.parts(self.turns):
             if self._there(part):
                 continue
-            if shards.begun(part):
-                left.append(part)
-            else:
+            left.append(part)
+            if not shards.begun(part):
                 yield part
         while left := [part for part in left if not self._there(part)]:
             abandoned = (part for part in left if not shards.awaited(part))
@@ -90,41 +98,56 @@ class Build:
             else:
                 yield free
 
-    def compute(self, part: Part, step: Callable[[int], Any] = lambda done: None) -> None:
-        """Compute a part and write it; `step` is called with how many answers of all are there.
+    def compute(self, part: Part, step: Callable[[int], Any] = lambda done: None) -> bool:
+        """Compute a part and write it, unless it is there or another process is at it; returns whether it is there.
+
+        Args:
+            part: of this cache.
+            step: called with how many answers of all are there.
 
         Raises:
             InputError: the answers are not finite, or too large for the dtype; the folder is another cache's by now.
+            OSError: it cannot be written.
         """
-        self.shards.write(part, self._packed(part, step))
-        self._belong()
-        self._note(part)
-
-    def compute_alone(self, part: Part) -> bool:
-        """Compute a part unless it is there or another process is at it; returns whether it is there."""
-        path = self.shards.file(part)
-        path.parent.mkdir(exist_ok=True)
         try:
-            with locks.alone(path.with_suffix(".lock")):
+            with self._held(part):
                 if not self.shards.stored(part):
-                    self.compute(part)
+                    self.shards.write(part, self._packed(part, step))
+                    self._belong()
         except locks.LockedError:
             return False
+        self.note(part)
         return True
+
+    @contextmanager
+    def _held(self, part: Part) -> Iterator[None]:
+        """Hold a part, so that two processes that begin at one moment do not both compute it."""
+        path = self.shards.lock(part)
+        if path in _HELD:  # two builds in one process must not wait for each other
+            yield
+            return
+        with locks.alone(path):
+            _HELD.add(path)
+            try:
+                yield
+            finally:
+                _HELD.discard(path)
 
     def finish(self) -> None:
         """See that every part is there and whole, and write down the passes as done."""
         for turn in self.turns:
             for part in self.shards.parts([turn]):
                 self.shards.check(part)
+                self.shards.lock(part).unlink(missing_ok=True)  # of one that was killed
             self.shards.complete(turn)
 
     def _there(self, part: Part) -> bool:
         if part not in self._known and self.shards.stored(part):
-            self._note(part)
+            self.note(part)
         return part in self._known
 
-    def _note(self, part: Part) -> None:
+    def note(self, part: Part) -> None:
+        """Count a part that is there."""
         if part not in self._known:
             self._known.add(part)
             self.done += len(self.shards.span(part))

@@ -139,7 +139,7 @@ def _stored(folder: Path) -> Key | None:
 
 
 def _content(folder: Path) -> dict[str, Any] | None:
-    """What the file says, where it is whole and of a known version."""
+    """Content of the file, where it is whole and of a known version."""
     try:
         stored = json.loads((folder / _NAME).read_text())
         sharded = stored["format"] == _SHARDED and min(int(stored["samples"]), int(stored["shard"])) > 0

@@ -60,6 +60,12 @@ class Shards:
         place = self.folder / _PASS.format(part.turn)
         return place.with_name(f"{place.name}.npy") if self._whole else place / f"{part.shard:05d}.npy"
 
+    def lock(self, part: Part) -> Path:
+        """Path of the lock of whoever writes a part, in a folder that is there."""
+        path = self.file(part)
+        path.parent.mkdir(exist_ok=True)
+        return path.with_suffix(".lock")
+
     def stored(self, part: Part) -> bool:
         """Return whether a part is there."""
         return self.file(part).exists()
@@ -74,7 +80,6 @@ class Shards:
 
     def write(self, part: Part, rows: Iterable[np.ndarray]) -> None:
         """Write a part, given in blocks."""
-        self.file(part).parent.mkdir(exist_ok=True)
         write_rows(self.file(part), rows, self.dtype, len(self.span(part)), self._salt(part))
 
     def check(self, part: Part) -> np.ndarray:

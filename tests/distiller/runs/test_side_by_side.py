@@ -88,9 +88,9 @@ def test_a_run_goes_on_with_students_trained_beside_one_another(recipe, tmp_path
     called = []
     monkeypatch.setattr(RunStages, "rehearse", lambda _: None)
     monkeypatch.setattr(RunStages, "prepare", lambda *_: called.append("prepare"))
-    monkeypatch.setattr(pipeline, "train_students", lambda *given: called.append(given[-1]))
+    monkeypatch.setattr(pipeline, "train_students", lambda *given: called.append(given[-2:]))
     monkeypatch.setattr(RunStages, "into", lambda *_: {"called": called})
-    assert pipeline.run(recipe, tmp_path / "out", processes=2) == {"called": ["prepare", 2]}
+    assert pipeline.run(recipe, tmp_path / "out", processes=2) == {"called": ["prepare", (2, None)]}
 
 
 def test_a_training_that_fails_is_told(prepared):

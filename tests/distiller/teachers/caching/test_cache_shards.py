@@ -70,7 +70,7 @@ def test_are_the_same_whoever_wrote_them(sharded, tmp_path, teacher, split):
     for writer, order in zip(writers, orders, strict=True):
         with writer.begin(split, VIEWS, **options) as work:
             for part in list(work.shards.parts(work.turns))[order]:
-                assert work.compute_alone(part)
+                assert work.compute(part)
     assert not list((tmp_path / "many").rglob("manifest.json"))
     writers[0].build(split, VIEWS, **options)
     assert contents(tmp_path / "many") == contents(sharded)
@@ -83,11 +83,11 @@ def test_that_another_is_at_are_left_to_it(tmp_path, teacher, split):
 
         def meanwhile(rows):
             with Cache(tmp_path, teacher).begin(split, VIEWS, **options) as other:
-                found.extend(other.compute_alone(Part(0, shard)) for shard in range(2))
+                found.extend(other.compute(Part(0, shard)) for shard in range(2))
 
         packed = one._rows.pack
         one._rows.pack = lambda batch: meanwhile(batch) or packed(batch)
-        assert one.compute_alone(Part(0, 0))
+        assert one.compute(Part(0, 0))
     assert found == [False, True]
 
 
