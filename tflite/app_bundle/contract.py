@@ -84,13 +84,7 @@ def read_contract(path: str | Path, labels: tuple[str, ...] = ()) -> Contract:
     """
     content = read_model(path)
     found = inspect_content(Path(path), content)
-    if len(found.inputs) != 1 or len(found.outputs) != 1:
-        _refuse(path, f"one with {len(found.inputs)} inputs and {len(found.outputs)} outputs")
-    taken, left = found.inputs[0], found.outputs[0]
-    if len(taken.shape) != 4 or taken.shape[0] != 1 or taken.shape[3] not in (1, 3):
-        _refuse(path, f"inputs of shape {taken.shape}")
-    if len(left.shape) != 2 or left.shape[0] != 1 or left.shape[1] < 2:
-        _refuse(path, f"outputs of shape {left.shape}")
+    taken, left = image_classifier(path, found)
     for role, port in (("inputs", taken), ("outputs", left)):
         if port.dtype not in _TYPES:
             _refuse(
@@ -102,7 +96,7 @@ def read_contract(path: str | Path, labels: tuple[str, ...] = ()) -> Contract:
             f"Expected {left.shape[1]} class labels for {str(path)!r}. Received: {len(names) or 'none'}. Give a file "
             "with one a line: --labels names.txt, in Python labels=[…]"
         )
-    mean, std = _normalization(Scaling(path, content, taken), taken)
+    mean, std = pixel_normalization(Scaling(path, content, taken), taken)
     return Contract(
         path=Path(path),
         content=content,
@@ -116,7 +110,23 @@ def read_contract(path: str | Path, labels: tuple[str, ...] = ()) -> Contract:
     )
 
 
-def _normalization(scaling: Scaling, port: TensorSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def image_classifier(path: str | Path, found: Inspection) -> tuple[TensorSpec, TensorSpec]:
+    """The input, pixels of one image, and the output, scores of the classes, of a file.
+
+    Raises:
+        ModelError: a file that does something else.
+    """
+    if len(found.inputs) != 1 or len(found.outputs) != 1:
+        _refuse(path, f"one with {len(found.inputs)} inputs and {len(found.outputs)} outputs")
+    taken, left = found.inputs[0], found.outputs[0]
+    if len(taken.shape) != 4 or taken.shape[0] != 1 or taken.shape[3] not in (1, 3):
+        _refuse(path, f"inputs of shape {taken.shape}")
+    if len(left.shape) != 2 or left.shape[0] != 1 or left.shape[1] < 2:
+        _refuse(path, f"outputs of shape {left.shape}")
+    return taken, left
+
+
+def pixel_normalization(scaling: Scaling, port: TensorSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation a channel with which pixels become the input's numbers: (pixel − mean) / deviation."""
     black_and_white = np.stack([np.full(port.shape[1:], value, "uint8") for value in (0, 255)])
     scaling(black_and_white)

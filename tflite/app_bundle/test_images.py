@@ -57,7 +57,7 @@ def answered(contract: Contract, images: np.ndarray | None, threads: int = 1) ->
     Raises:
         ModelError: images of another shape or type.
     """
-    chosen = _made_up(contract) if images is None else np.asarray(images)
+    chosen = made_up(contract.input.shape[1:], COUNT) if images is None else np.asarray(images)
     if chosen.dtype != np.uint8 or chosen.ndim != 4 or not len(chosen):
         raise ModelError(
             f"Expected test images as uint8 of shape (n, height, width, channels). Received: {chosen.dtype} "
@@ -68,10 +68,16 @@ def answered(contract: Contract, images: np.ndarray | None, threads: int = 1) ->
     return tuple(TestImage(f"image_{i}", image, row) for i, (image, row) in enumerate(zip(chosen, scores, strict=True)))
 
 
-def _made_up(contract: Contract) -> np.ndarray:
+def made_up(shape: tuple[int, ...], count: int) -> np.ndarray:
+    """Images (count, height, width, channels), uint8, of smooth colours with noise, from a fixed seed.
+
+    Args:
+        shape: of an image.
+        count: how many.
+    """
     random = np.random.default_rng(0)
-    height, width, channels = contract.input.shape[1:]
+    height, width, channels = shape
     rows, columns = np.mgrid[0:1:height*1j, 0:1:width*1j][..., None]  # fmt: skip
-    waves = random.uniform(0.5, 3, (2, COUNT, 1, 1, channels))
+    waves = random.uniform(0.5, 3, (2, count, 1, 1, channels))
     smooth = 127.5 + 100 * np.sin(2 * np.pi * (waves[0] * rows + waves[1] * columns))
     return np.clip(smooth + random.normal(0, 20, smooth.shape), 0, 255).astype("uint8")
