@@ -26,6 +26,7 @@ from distiller.cli import (
     quantize,
     report,
     run,
+    serve,
     tables,
     train,
 )
@@ -60,6 +61,7 @@ for command in (
     answers,
     benchmark,
     bundle,
+    serve,
     report,
     doctor,
 ):

@@ -47,12 +47,14 @@ def single_page(models: Sequence[ServedModel], litert: Mapping[str, bytes]) -> b
         litert: files of LiteRT.js, as `runtime.load` returns them.
     """
     kept = {name: litert[name] for build in _ALONE for name in (f"{build}.js", f"{build}.wasm")}
-    held = json.dumps({name: _base64(gzip.compress(content, 9, mtime=0)) for name, content in {**kept, **_data(models)}.items()})
+    held = json.dumps(
+        {name: _base64(gzip.compress(content, 9, mtime=0)) for name, content in {**kept, **_data(models)}.items()}
+    )
     modules = {name: _own(f"{name}.js") for name in _MODULES if name != "page"}
     modules |= {name: litert[at] for name, at in _OF_RUNTIME.items()}
     places = {name: f"data:text/javascript;base64,{_base64(content)}" for name, content in modules.items()}
     style, script = _own("page.css").decode(), _own("page.js").decode()
-    scripts = f"{_import_map(places)}\n<script type=\"module\">{script}</script>"
+    scripts = f'{_import_map(places)}\n<script type="module">{script}</script>'
     policy = _POLICY.format(
         scripts=" ".join(_hash(text) for text in re.findall("<script[^>]*>(.+?)</script>", scripts, re.DOTALL)),
         style=_hash(style),

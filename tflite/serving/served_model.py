@@ -60,6 +60,14 @@ class ServedModel:
         """SHA-256 of the file."""
         return hashlib.sha256(self.original).hexdigest()
 
+    @property
+    def replaced(self) -> bool:
+        """True if the file on the disk is another by now."""
+        try:
+            return self.path.read_bytes() != self.original
+        except OSError:
+            return True
+
     def described(self, place: int) -> dict[str, Any]:
         """The facts that the page of the `place`-th file computes with, ready for JSON."""
         return {
@@ -126,6 +134,9 @@ def read_served(
     chosen = made_up(taken.shape[1:], COUNT) if images is None else np.asarray(images)
     if chosen.dtype != np.uint8 or chosen.ndim != 4 or not len(chosen):
         raise ModelError(f"Expected images as uint8 of four axes. Received: {chosen.dtype} {chosen.shape}")
+    answers = Runner(path)(chosen)
+    if read_model(path) != original:
+        raise ModelError(f"Expected a file that stays as it is. Received: {str(path)!r}, which was replaced just now")
     return ServedModel(
         path=path,
         original=original,
@@ -137,7 +148,7 @@ def read_served(
         std=std,
         labels=names or tuple(f"class {i}" for i in range(left.shape[1])),
         images=chosen,
-        answers=Runner(path)(chosen),
+        answers=answers,
         truth=None if truth is None else np.asarray(truth),
     )
 
