@@ -89,7 +89,7 @@ class DOT(keras.optimizers.Optimizer):
                 self, [self.add_variable((2, *v.shape), dtype=v.dtype, name="accumulated_pair") for v in variables]
             )
 
-    def pack(self, task: Sequence[Any], distillation: Sequence[Any], variables=None) -> list[Any]:
+    def pack(self, task: Sequence[Any], distillation: Sequence[Any], variables: Any = None) -> list[Any]:
         """One pair a variable, (2, *its shape), or None where neither loss reaches it.
 
         Args:
@@ -123,7 +123,7 @@ class DOT(keras.optimizers.Optimizer):
         """Update `variables` from the gradients of the two losses; arguments and errors as of `pack`."""
         super().apply(self.pack(task, distillation, variables), list(variables))
 
-    def apply(self, grads: Sequence[Any], trainable_variables=None) -> None:
+    def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
         """Update from pairs that `pack` made, or from plain gradients, with the plain momentum."""
         variables = trained_by(self) if trainable_variables is None else list(trainable_variables)
         plain = [g is not None and len(g.shape) == len(v.shape) for g, v in zip(grads, variables, strict=True)]
@@ -131,7 +131,7 @@ class DOT(keras.optimizers.Optimizer):
             grads = self.pack(grads, [None] * len(variables), variables)
         super().apply(grads, trainable_variables)
 
-    def update_step(self, gradient, variable, learning_rate) -> None:
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable by a pair of gradients."""
         index = index_in(self, variable)
         delta = 0.0 if index in self._alone else self.delta

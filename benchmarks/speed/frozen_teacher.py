@@ -41,7 +41,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }
     batch = tf.constant(images[: args.batch])
 
-    def forward(network):
+    def forward(network: Any) -> Any:
         call = tf.function(lambda x: network(x, training=False))
         return lambda: [call(batch)]
 

@@ -52,7 +52,7 @@ def measure(times: float, size: int, points: int) -> dict[str, Any]:
     }
 
 
-def _network(size: int, channels: int):
+def _network(size: int, channels: int) -> Any:
     """Network whose cost is small beside reading its images."""
     import keras
 

@@ -188,7 +188,7 @@ class Groups(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.groups = [list(group) for group in groups]
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The logits of the groups."""
         return grouped_logits(inputs, self.groups)
 
@@ -197,7 +197,7 @@ class Groups(keras.layers.Layer):
         return {**super().get_config(), "groups": self.groups}
 
 
-def grouped_logits(logits, groups: Sequence[Sequence[int]]):
+def grouped_logits(logits: Any, groups: Sequence[Sequence[int]]) -> Any:
     """log of the sum of exp(logits) over each group: (…, n) to (…, len(groups)).
 
     >>> import numpy as np

@@ -58,7 +58,7 @@ class Select(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.indices = list(indices)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The chosen columns, in order."""
         return ops.take(inputs, np.array(self.indices, "int32"), axis=-1)
 

@@ -158,13 +158,13 @@ class Mixture(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.classes, self.temperature = classes, temperature
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Make the matrix, uniform."""
         uniform = keras.initializers.Constant(1 / self.classes)
         shape = (input_shape[-1], self.classes)
         self.matrix = self.add_weight(shape=shape, initializer=uniform, trainable=False, name="matrix")
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The logits of the mixture."""
         return ops.log(ops.matmul(ops.softmax(inputs / self.temperature, axis=-1), self.matrix))
 

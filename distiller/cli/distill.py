@@ -2,13 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from distiller.cli import images
 from distiller.cli.options import DataDir, Force, Out, Processes, Resume, check_folder
 from distiller.runs import defaults
+
+if TYPE_CHECKING:
+    from distiller.recipes.schema import RunRecipe
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -175,7 +178,7 @@ def distill(
     options = _options(option or [])
     layers = [random_layer(text) for text in augment or []]
 
-    def recipe(training: dict[str, Any]):
+    def recipe(training: dict[str, Any]) -> "RunRecipe":
         views = {"crop": crop, "flip": flip, "augmentation": layers}
         batches = {"batch_size": training["batch_size"], **views}
         return recipes.checked(

@@ -1,11 +1,16 @@
 """The images that a command works on, from its options."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distiller.networks import image_size
+
+if TYPE_CHECKING:
+    from distiller.data import Dataset
+    from distiller.recipes.schema import Data as Section
+    from distiller.recipes.schema import RunRecipe
 
 Data = Annotated[
     str, typer.Option(help="Images: cifar10, cifar100, digits, a folder of class folders, or a file of arrays (.npz).")
@@ -43,7 +48,7 @@ HELD_OUT = 0.1
 _USUAL = (32, 32)
 
 
-def check_classes(dataset, classes: int, model: Path | str) -> None:
+def check_classes(dataset: "Dataset", classes: int, model: Path | str) -> None:
     """Raise InputError unless a model has as many classes as the images."""
     from distiller.errors import InputError
 
@@ -55,7 +60,7 @@ def check_classes(dataset, classes: int, model: Path | str) -> None:
         )
 
 
-def check_file(dataset, file: Path) -> None:
+def check_file(dataset: "Dataset", file: Path) -> None:
     """The same of a TFLite classifier, and of the names in it; what else a file may be is told where it is run."""
     import tflite
     from distiller.data.class_names import differ, first_difference
@@ -90,7 +95,7 @@ def load(
     groups: str | None = None,
     held_out: float = HELD_OUT,
     size: int | None = None,
-):
+) -> "Dataset":
     """The data set that the options name, a folder's images in the size for a model."""
     from distiller.runs.building import load_data
 
@@ -106,7 +111,7 @@ def section(
     groups: str | None = None,
     held_out: float = HELD_OUT,
     size: int | None = None,
-):
+) -> "Section":
     """The options as a recipe has them, `data` of it."""
     from distiller.errors import InputError
     from distiller.recipes.schema import Data as Section
@@ -122,7 +127,7 @@ def section(
     )
 
 
-def after_names(recipe, data_dir: Path | None):
+def after_names(recipe: "RunRecipe", data_dir: Path | None) -> "Dataset":
     """The images of a recipe, read after its networks and objectives are known to be there, which takes seconds.
 
     Raises:

@@ -10,6 +10,8 @@ from distiller.cli.options import Json, TfliteFile, check_with
 from distiller.utils.terminal import one_line, print
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tflite import Inspection
 
 EPILOG = """[bold]Examples[/bold]
@@ -125,7 +127,7 @@ def _counts(sizes: dict[str, int]) -> str:
     return ", ".join(f"{name} {size:,}" for name, size in sizes.items()) or "none"
 
 
-def _table(found: "Inspection"):
+def _table(found: "Inspection") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)

@@ -1,12 +1,16 @@
 """`distiller run`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distiller.cli.console import show_report
 from distiller.cli.options import Change, DataDir, Force, Out, Processes, Ray, Resume, check_folder
+
+if TYPE_CHECKING:
+    from distiller.data import Dataset
+    from distiller.recipes.schema import RunRecipe
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -49,7 +53,7 @@ def run(
 
 
 def execute(
-    recipe,
+    recipe: "RunRecipe",
     out: Path,
     data_dir: Path | None,
     *,
@@ -59,7 +63,7 @@ def execute(
     processes: int = 1,
     ray: str | None = None,
     bridge: str = "Give the recipe a bridge, such as bridge.name=subset",
-    dataset=None,
+    dataset: "Dataset | None" = None,
 ) -> None:
     """Run a recipe and print its table and verdict.
 

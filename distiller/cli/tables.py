@@ -1,11 +1,14 @@
 """`distiller models`, `distiller objectives`, `distiller recipes`: what there is."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distiller.cli.console import show
 from distiller.utils.terminal import print
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _EXAMPLES = """[bold]Examples[/bold]
 
@@ -85,7 +88,7 @@ def recipes(
     _show(table)
 
 
-def _table(*columns: str):
+def _table(*columns: str) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -96,6 +99,6 @@ def _table(*columns: str):
     return table
 
 
-def _show(table) -> None:
+def _show(table: "Table") -> None:
     show(table)
     print()

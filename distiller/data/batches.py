@@ -171,11 +171,11 @@ class Replay(keras.callbacks.Callback):
         super().__init__()
         self.batches = batches
 
-    def on_train_begin(self, logs=None) -> None:
+    def on_train_begin(self, logs: Any = None) -> None:
         """Called by Keras: what a cache lacks shows before the first step."""
         self.batches.require(self.params["epochs"])
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""
         self.batches.seek(epoch)
 

@@ -129,10 +129,10 @@ class KerasViews:
             )
         self._states = [variable for layer in self.layers for variable in layer.variables]
 
-    def _all(self, images, words, *masks):
+    def _all(self, images: Any, words: Any, *masks: Any) -> Any:
         return ops.map(lambda each: self._one(*each), (images, words, *masks))
 
-    def _one(self, image, words, *masks):
+    def _one(self, image: Any, words: Any, *masks: Any) -> Any:
         """The view of one image, and of its mask."""
         states = [
             (variable, ops.cast(words[2 * place : 2 * place + 2], variable.dtype))

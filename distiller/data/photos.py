@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -145,7 +146,7 @@ def _image(path: Path, size: tuple[int, int]) -> np.ndarray:
             return np.asarray(_coloured(upright).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-def _reduced(image, side: int):
+def _reduced(image: Any, side: int) -> Any:
     """An image in three colours and both sides `side` pixels or a little more, where they are longer: means of pixels.
 
     It is made from strips of the image, as one of three colours takes four times the memory of a drawing.
@@ -165,7 +166,7 @@ def _reduced(image, side: int):
     return reduced
 
 
-def _coloured(image):
+def _coloured(image: Any) -> Any:
     """An image in three colours of eight bits."""
     from PIL import Image
 

@@ -1,6 +1,6 @@
 """Labelled images, and how they are divided."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -161,7 +161,7 @@ def _drawn(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(count)
 
 
-def _stratified(labels: np.ndarray, count, order: np.ndarray) -> np.ndarray:
+def _stratified(labels: np.ndarray, count: Callable[[int], int], order: np.ndarray) -> np.ndarray:
     """A mask that picks the first `count(n)` in `order` of the n samples of each class."""
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels[labels != UNLABELLED]):

@@ -67,7 +67,7 @@ class AdaptImages(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.height, self.width, self.channels = height, width, channels
 
-    def call(self, images):
+    def call(self, images: Any) -> Any:
         """The adapted images, float32."""
         images = ops.cast(images, "float32")
         if self.channels == 1 and images.shape[-1] == 3:
@@ -79,7 +79,7 @@ class AdaptImages(keras.layers.Layer):
             return images
         return ops.image.resize(images, size, "bilinear", antialias=True, data_format="channels_last")
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         """Called by Keras."""
         batch, height, width, channels = shape
         return (batch, self.height or height, self.width or width, self.channels or channels)

@@ -116,7 +116,7 @@ def _outputs(model: keras.Model, paths: list[Path]) -> dict[Path | int, keras.Ke
         return {**dict(enumerate(model.outputs)), **{path: _of(model, path[0], "outputs") for path in paths}}
     found: dict[Path | int, keras.KerasTensor] = {}
 
-    def call(layer: keras.Layer, *arguments, **options):
+    def call(layer: keras.Layer, *arguments: Any, **options: Any) -> Any:
         """Call a nested model with taps in place of the plain one; the layers, and their weights, are the same."""
         if layer not in inner:
             found[layer,] = layer(*arguments, **options)

@@ -19,7 +19,7 @@ class MaskOf(keras.layers.Layer):
         self.supports_masking = True
         self.built = True
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """1 where a position is shown, 0 where it is hidden."""
         self.masked = self.masked or mask is not None
         return ops.ones(ops.shape(inputs)[:-1]) if mask is None else ops.cast(mask, "float32")

@@ -55,7 +55,7 @@ class ScheduledValue(keras.layers.Layer):
         self.fetch()
         self.number.assign(value)
 
-    def now(self):
+    def now(self) -> Any:
         """The number at the current step, a float32 scalar."""
         return ops.cast(self.schedule(self.clock()), "float32") if self.schedule else self.number.value
 
@@ -107,7 +107,7 @@ def as_number(value: Any) -> Number:
     return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
 
 
-def _no_step():
+def _no_step() -> Any:
     return 0
 
 

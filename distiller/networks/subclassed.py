@@ -76,7 +76,7 @@ class _Features(keras.layers.Layer):
         self.model = model
         self.mask_of = MaskOf()
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         if not hasattr(self.model, "named_features"):
             return with_mask({"logits": self.model(inputs, training=training)}, "logits", self.mask_of)
         answers = self.model.named_features(inputs, training=training)

@@ -39,7 +39,7 @@ class Nothing(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.classes = classes
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The zeros."""
         return ops.zeros((ops.shape(keras.tree.flatten(inputs)[0])[0], self.classes))
 

@@ -22,7 +22,7 @@ from distiller.runs.early_stopping import StopEarly
 from distiller.runs.progressive_resizing import GrowingImages
 from distiller.trainer.losses import SmoothedCrossentropy
 from distiller.utils.atomic_files import write_whole
-from distiller.utils.progress import Reporter
+from distiller.utils.progress import Reporter, Task
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def scale_rates(optimizer: keras.optimizers.Optimizer, rates: dict[str, float]) 
     """
     update = optimizer.update_step
 
-    def scaled(gradient, variable, learning_rate):
+    def scaled(gradient: Any, variable: Any, learning_rate: Any) -> Any:
         # On TensorFlow it is the backend's variable that comes, which has no path.
         known = trained_by(optimizer)[index_in(optimizer, variable)]
         return update(gradient, variable, learning_rate * _factor(known, rates))
@@ -270,11 +270,11 @@ class EpochLog(keras.callbacks.Callback):
         with self.path.open(newline="") as file:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""
         self._started = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""
         row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
         row["seconds"] = round(time.perf_counter() - self._started, 3)
@@ -293,7 +293,7 @@ class _StopAtNaN(keras.callbacks.Callback):
         super().__init__()
         self.title = title
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
             raise WorkError(f"{self.title}: the loss is {loss} after epoch {epoch + 1}. Try a smaller learning rate")
@@ -305,18 +305,18 @@ class _Progress(keras.callbacks.Callback):
     # Or Keras waits after each step for its numbers, and a GPU for the next step.
     async_safe = True
 
-    def __init__(self, task, steps: int, epochs: int):
+    def __init__(self, task: Task, steps: int, epochs: int) -> None:
         super().__init__()
         self.task, self.steps, self.epochs = task, steps, epochs
         self.epoch = self.done = 0
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.task.advance_to(self.epoch * self.steps + batch + 1)
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         shown = {k: v for k, v in (logs or {}).items() if k in ("loss", "accuracy", "val_accuracy")}
         numbers = " ".join(f"{name} {value:.4f}" for name, value in shown.items())
         self.task.say(f"epoch {epoch + 1}/{self.epochs} {numbers}")

@@ -1,6 +1,7 @@
 """Training that begins with smaller images: progressive resizing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -42,11 +43,11 @@ class GrowingImages(keras.callbacks.Callback):
                 )
         self.plan = [(each.size // height, each.size // width) for each in sizes for _ in range(each.epochs)]
 
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""
         self._enlarge(self.plan[epoch] if epoch < len(self.plan) else self.own)
 
-    def on_train_end(self, logs=None) -> None:
+    def on_train_end(self, logs: Any = None) -> None:
         """Called by Keras: whatever happened, the network is left as it was."""
         self._enlarge(self.own)
 

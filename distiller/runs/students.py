@@ -1,6 +1,6 @@
 """Train the students of a recipe: bridges, batches and cached teacher outputs of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -200,7 +200,7 @@ class StudentTrainer:
             return False
         return is_bridge(section) or (teacher.output_shape[-1] == len(self.dataset.classes) and self.bridges.alike())
 
-    def _stage_of_bridge(self, seed: int, folder: RunFolder):
+    def _stage_of_bridge(self, seed: int, folder: RunFolder) -> Callable[[str], Path]:
         return lambda name: folder.stage(f"{name}-{self.recipe.labels_seed(seed)}")
 
     def _fit_bridge(self, name: str, section: sections.Bridge, seed: int, stage: Path) -> dict[str, Any]:

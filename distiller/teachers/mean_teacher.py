@@ -53,7 +53,7 @@ def _holding(variables: list[Any], values: list[Any]) -> keras.StatelessScope:
     return keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True)))
 
 
-def decay_at(step, decay: float):
+def decay_at(step: Any, decay: float) -> Any:
     """min(1 − 1 / (step + 1), decay), a float32 scalar: the plain mean of all weights so far, until `decay` is reached.
 
     As in the code of Tarvainen & Valpola 2017, 1703.01780.
@@ -158,7 +158,7 @@ class MeanTeacher(after_step_class(), Distiller):  # type: ignore[misc]
         return {**config, "decay": self.decay}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "MeanTeacher":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "MeanTeacher":
         """One of that configuration, with a new student."""
         parts = deserialized(config, custom_objects)
         fuse(parts["student"])

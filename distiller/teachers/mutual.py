@@ -84,11 +84,18 @@ class Mutual(Training):
         attach(self, self._step)
         self.built = True
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The logits of every student, (batch, C) by name."""
         return {name: student(inputs, training=training, mask=mask) for name, student in self.students.items()}
 
-    def compile(self, optimizer="rmsprop", loss=None, metrics=None, weighted_metrics=None, **kwargs: Any) -> None:
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
         """As `keras.Model.compile`; `loss` is that of the labels.
 
         Loss and metrics are those of all students, or a dict by the name of the student.
@@ -129,7 +136,7 @@ class Mutual(Training):
         losses = {name: term.losses[LOGITS] for name, term in self._labels_terms.items()}
         return {**super().get_compile_config(), "loss": keras.saving.serialize_keras_object(losses)}
 
-    def targets(self, data) -> tuple[Any, Targets]:
+    def targets(self, data: Any) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
         x, y, weights = self.unpack(data)
         targets = Targets(y, weights)
@@ -137,11 +144,11 @@ class Mutual(Training):
             targets.labels = without_ignored(targets.labels, term.losses)
         return x, targets
 
-    def teacher_outputs(self, x, targets: Targets) -> dict[str, Any]:
+    def teacher_outputs(self, x: Any, targets: Targets) -> dict[str, Any]:
         """Nothing: the teachers are the students."""
         return {}
 
-    def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
+    def student_outputs(self, x: Any, training: bool = False) -> dict[str, Any]:
         """The students' logits of a batch, by name."""
         return self(x, training=training)
 
@@ -163,11 +170,13 @@ class Mutual(Training):
         """Each student is a network."""
         return f"Export one of the networks: mutual.students[{next(iter(self.students))!r}].export(…)"
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         """Keras builds the compiled loss with this; the steps use `combine`."""
         return super().compute_loss(x, Targets(y).labels, next(iter(y_pred.values())), None, training)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Keras builds the compiled metrics with this; the steps use `update_metrics`."""
         return super().compute_metrics(x, dict.fromkeys(self.students, Targets(y).labels), y_pred, None)
 
@@ -177,7 +186,7 @@ class Mutual(Training):
         return {"name": self.name, **{key: keras.saving.serialize_keras_object(part) for key, part in parts.items()}}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "Mutual":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Mutual":
         """One of that configuration, with new students."""
         parts = deserialized(config, custom_objects)
         for student in parts["students"].values():

@@ -173,7 +173,7 @@ class Elsewhere(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self._shapes, self._file = [tuple(shape) for shape in shapes], path
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> None:
         """Refuse.
 
         Raises:
@@ -183,7 +183,7 @@ class Elsewhere(keras.layers.Layer):
             f"The teacher's outputs are in {self._file!r}, for the images named there: it cannot be run on others"
         )
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Any) -> Any:
         """Called by Keras."""
         return [keras.KerasTensor((inputs.shape[0], *shape), "float32") for shape in self._shapes]
 
@@ -196,7 +196,7 @@ class Elsewhere(keras.layers.Layer):
 class _First(keras.layers.Layer):
     """The first of its inputs; the others are part of the network without being its output."""
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         return inputs[0] + 0.0
 
 

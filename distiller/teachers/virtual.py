@@ -10,7 +10,7 @@ from distiller.objectives.logits.checks import several_classes
 from distiller.objectives.objective import Objective, kl_divergence, log_softmax, positive
 
 
-def virtual(student, labels, correct: float = 0.99, temperature: float = 20.0):
+def virtual(student: Any, labels: Any, correct: float = 0.99, temperature: float = 20.0) -> Any:
     """KL(softmax(p / temperature) ‖ softmax(student)), one number a sample, for a teacher made of the label.
 
     Tf-KD_reg, Yuan et al. 2020, 1909.11723, section 5: the virtual teacher gives `correct` to the right class and the
@@ -47,7 +47,7 @@ def virtual(student, labels, correct: float = 0.99, temperature: float = 20.0):
     return known * kl_divergence(log_softmax(p, temperature), log_softmax(student, 1.0))
 
 
-def _shares(labels, classes: int):
+def _shares(labels: Any, classes: int) -> Any:
     """Labels as probabilities (batch, classes), and 1 where they are known, (batch,)."""
     labels = ops.convert_to_tensor(labels)
     shape = tuple(labels.shape)
@@ -88,7 +88,7 @@ class Virtual(Objective):
         self.correct = positive("correct", correct)
         self.temperature = positive("temperature", temperature)
 
-    def call(self, teacher, student, labels=None):
+    def call(self, teacher: Any, student: Any, labels: Any = None) -> Any:
         """One loss per sample, float32 (batch,); `teacher` does not matter."""
         return virtual(student, labels, self.correct, self.temperature)
 

@@ -52,7 +52,7 @@ class Training(step_class(), keras.Model):  # type: ignore[misc]
         """The networks that are trained."""
         raise NotImplementedError
 
-    def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
+    def student_outputs(self, x: Any, training: bool = False) -> dict[str, Any]:
         """The students' outputs of a batch, by name."""
         raise NotImplementedError
 
@@ -105,19 +105,19 @@ class Training(step_class(), keras.Model):  # type: ignore[misc]
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
+        x: Any = None,
+        y: Any = None,
+        batch_size: Any = None,
+        epochs: Any = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: Any = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
         **kwargs: Any,
-    ):
+    ) -> Any:
         """As `keras.Model.fit`. An unlabelled sample has the class weight 1. The first loss that is no number ends it.
 
         Raises:
@@ -157,7 +157,16 @@ class Training(step_class(), keras.Model):  # type: ignore[misc]
         """Check the first batch; returns the watch over the steps, and the context to call `fit` of Keras in."""
         return Finite(("loss", *self._trackers)), self.looking(None)
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, *args: Any, **kwargs: Any):
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: Any = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         """As `keras.Model.evaluate`: the students' loss of the labels, and the metrics."""
         check_some(x)
         sample_weight = completed(y, sample_weight, self.labelled_outputs())
@@ -182,7 +191,7 @@ class Training(step_class(), keras.Model):  # type: ignore[misc]
         return x, y, weights
 
     def update_metrics(
-        self, loss, terms: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets, samples
+        self, loss: Any, terms: Mapping[str, Any], outputs: Mapping[str, Any], targets: Targets, samples: Any
     ) -> dict[str, Any]:
         """Count a batch in every metric, as so many `samples`; returns their results."""
         for name, tracker in self._trackers.items():
@@ -197,7 +206,7 @@ class Training(step_class(), keras.Model):  # type: ignore[misc]
                 metric.update_state(labels, predictions, sample_weight=weights)
         return self.get_metrics_result()
 
-    def evaluate_student(self, x, targets: Targets) -> dict[str, Any]:
+    def evaluate_student(self, x: Any, targets: Targets) -> dict[str, Any]:
         """Count a batch by its labels alone: their loss and the compiled metrics; returns the results."""
         outputs = self.student_outputs(x)
         terms, labelled = self.label_terms(targets, outputs)
@@ -208,7 +217,7 @@ class Training(step_class(), keras.Model):  # type: ignore[misc]
         """Raise InputError: a training is no network, and its students are what is exported."""
         raise InputError(self.way_to_export())
 
-    def _step(self):
+    def _step(self) -> Any:
         """The number of the optimizer's updates."""
         return 0 if self.optimizer is None else self.optimizer.iterations
 

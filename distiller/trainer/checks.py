@@ -124,7 +124,7 @@ def check_ids(name: str, objective: "Objective", given: Any) -> None:
 def _check_enough(name: str, objective: "Objective", pairing: "Pairing", samples: int) -> None:
     """Show the objective a batch whose size is known: while a step is traced it may not be."""
 
-    def spec(tensor):
+    def spec(tensor: Any) -> Any:
         return keras.KerasTensor((samples, *tensor.shape[1:]), dtype=tensor.dtype)
 
     if samples < objective.fewest:
@@ -147,16 +147,16 @@ class FirstStep(Finite):
         self.distiller, self.batch = distiller, batch
         self.begun = self.done = False
 
-    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called by Keras."""
         self._look()
         self.begun = True
 
-    def on_test_begin(self, logs=None) -> None:
+    def on_test_begin(self, logs: Any = None) -> None:
         """Called by Keras, after an epoch of a single step too; the metrics are still those of the training."""
         self._look()
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""
         self._look()
         super().on_epoch_end(epoch, logs)

@@ -52,7 +52,7 @@ def weighted(
     )
     weights = tf.lookup.StaticHashTable(entries, default_value=1.0)
 
-    def of(labels):
+    def of(labels: Any) -> Any:
         if rank == 1 or (shape is not None and shape[1] == 1):
             return tf.cast(tf.reshape(labels, [-1]), "int64")
         return tf.where(marked & tf.reduce_all(labels < 0, axis=1), tf.constant(-1, "int64"), tf.argmax(labels, axis=1))

@@ -44,7 +44,7 @@ def build(name: str, objective: Objective, pairing: Pairing) -> None:
         # One logit has no softmax; which form several have, the loss tells.
         objective.settle(independent=all(tensor.shape[-1] == 1 for tensor in keras.tree.flatten(compared)))
 
-    def spec(tensor):
+    def spec(tensor: Any) -> Any:
         shape = tensor.shape if objective.student_layer is not None else (None, tensor.shape[-1])
         return keras.KerasTensor(shape, dtype=tensor.dtype)
 

@@ -120,13 +120,19 @@ class Distiller(Training):
         attach(self, self._step)
         self.built = True
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The student's logits (batch, C_s)."""
         # A subclassed student may not take a mask.
         return self.student(inputs, training=training, **({} if mask is None else {"mask": mask}))
 
     def compile(
-        self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs: Any
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
     ) -> None:
         """As `keras.Model.compile`; `loss` is that of the labels. Metrics see the labelled samples, weighted."""
         self.check_loss(loss, given=loss is not None)
@@ -190,7 +196,7 @@ class Distiller(Training):
         """The kinds of those of them that are losses of classes, by the name of the student's output."""
         return self._labels_term.kinds
 
-    def targets(self, data) -> tuple[Any, Targets]:
+    def targets(self, data: Any) -> tuple[Any, Targets]:
         """Inputs and targets of what `fit` passes to a step."""
         x, y, weights = self.unpack(data)
         targets = Targets(y, weights, copied=self._copied and weights is not None, outputs=self.pairing.outputs)
@@ -199,13 +205,13 @@ class Distiller(Training):
             targets.labels = without_ignored(self.pairing.by_output(targets.labels), self.label_losses)
         return x, targets
 
-    def teacher_outputs(self, x, targets: Targets | None = None) -> dict[str, Any]:
+    def teacher_outputs(self, x: Any, targets: Targets | None = None) -> dict[str, Any]:
         """The teacher's outputs of a batch, without a gradient: stored in `targets`, or else made now."""
         stored = None if targets is None else targets.teacher_outputs
         found = self.pairing.teacher_outputs(x) if stored is None else stored
         return {name: ops.stop_gradient(value) for name, value in found.items()}
 
-    def student_outputs(self, x, training: bool = False) -> dict[str, Any]:
+    def student_outputs(self, x: Any, training: bool = False) -> dict[str, Any]:
         """The student's outputs of a batch: its logits and the layers that objectives compare, by name."""
         return self.pairing.student(x, training=training)
 
@@ -244,12 +250,14 @@ class Distiller(Training):
         """The student is the network."""
         return "A Distiller is a training. Export the network: distiller.student.export(…)"
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         """Keras builds the compiled loss with this; the steps use `combine`."""
         # Without the weights: Keras cannot spread those of samples over positions.
         return super().compute_loss(x, self._as_compiled(Targets(y).labels), y_pred, None, training)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Keras builds the compiled metrics with this; the steps use `update_metrics`."""
         labels, first = Targets(y).labels, self.pairing.outputs[0]
         if labels is None:
@@ -286,7 +294,7 @@ class Distiller(Training):
         return {"name": self.name, **serialized, "first": self.pairing.first, "auxiliary": list(self.heads)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "Distiller":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Distiller":
         """A Distiller of that configuration, with new networks."""
         parts = deserialized(config, custom_objects)
         networks, first, auxiliary = (parts.pop(key) for key in ("networks", "first", "auxiliary"))

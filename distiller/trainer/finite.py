@@ -24,7 +24,7 @@ class Finite(keras.callbacks.Callback):
         super().__init__()
         self.terms = tuple(terms)
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""
         if "loss" not in (logs or {}):
             raise InputError("Expected data of one batch or more. Received: none")
@@ -33,7 +33,7 @@ class Finite(keras.callbacks.Callback):
             names = ", ".join(repr(name) for name in wrong if name != "loss") or repr("loss")
             raise WorkError(f"In epoch {epoch + 1} {names} became no finite number. {WAY_OUT}")
 
-    def on_train_end(self, logs=None) -> None:
+    def on_train_end(self, logs: Any = None) -> None:
         """Called by Keras: the last step has changed the weights after its loss was counted."""
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()

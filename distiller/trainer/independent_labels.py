@@ -1,7 +1,6 @@
 """Objectives beside the loss of the labels: what compares softmaxes says nothing of independent labels."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import keras
 
@@ -13,6 +12,7 @@ from distiller.objectives import Objective
 from distiller.objectives.from_keras import FromKeras
 from distiller.objectives.independent import Independent
 from distiller.trainer.loss_kinds import Kind
+from distiller.trainer.pairing import Pairing
 
 
 def settle(name: str, objective: Objective, kind: Kind | None, classes: int | None) -> None:
@@ -75,7 +75,7 @@ def check_ending(student: keras.Model, kinds: Mapping[str, Kind]) -> None:
         raise InputError(f"The loss takes logits, and the student ends in a sigmoid: {TAKE_OFF}")
 
 
-def settle_all(objectives: Mapping[str, Any], pairing: Any, kinds: Mapping[str, Kind], logits: str) -> None:
+def settle_all(objectives: Mapping[str, Objective], pairing: Pairing, kinds: Mapping[str, Kind], logits: str) -> None:
     """Settle the objectives of a Distiller; `logits` is what the logits of its only output are called."""
     of_student = pairing.student.output
     for name, objective in objectives.items():

@@ -38,7 +38,7 @@ def seen(targets: Targets, outputs: Mapping[str, Any], name: str, kind: Kind | N
     return without_marks(labels, kind), weights
 
 
-def together(metrics, weighted):
+def together(metrics: Any, weighted: Any) -> Any:
     """Metrics and weighted metrics in one structure."""
     if not isinstance(metrics, Mapping) and not isinstance(weighted, Mapping):
         return [*(metrics or []), *(weighted or [])]

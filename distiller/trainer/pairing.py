@@ -1,6 +1,6 @@
 """Networks that run in a step, and the pairs of outputs that each objective compares."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -232,7 +232,7 @@ def _names_of_only(student: keras.Model) -> set[str]:
     return keys | set(getattr(student, "output_names", ()))
 
 
-def _layers(objectives, side: str) -> list[str]:
+def _layers(objectives: Iterable[Objective], side: str) -> list[str]:
     """The layers that objectives compare of one of the two networks, each once."""
     names: dict[str, None] = {}
     for objective in objectives:

@@ -83,7 +83,7 @@ class Targets:
         return spread(weights, len(like.shape))
 
 
-def rows(logits, *, mask=None, weights=None):
+def rows(logits: Any, *, mask: Any = None, weights: Any = None) -> Any:
     """Weight of each row of logits (batch, …, classes): mask · weight, float32 (batch, …), or None for all 1."""
     factors = []
     if mask is not None:
@@ -100,6 +100,6 @@ def rows(logits, *, mask=None, weights=None):
     return factors[0] * factors[1] if len(factors) == 2 else factors[0]
 
 
-def over(total, count):
+def over(total: Any, count: Any) -> Any:
     """A total divided by a count; 0 where nothing was counted."""
     return total / ops.where(count > 0, count, ops.ones_like(count))

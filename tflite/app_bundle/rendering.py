@@ -50,7 +50,7 @@ def render(
         "file_name": f"{stem}.tflite",
     }
 
-    def text(template: str, **more) -> bytes:
+    def text(template: str, **more: Any) -> bytes:
         return environment.get_template(f"{template}.jinja").render(**values, **more).encode()
 
     model = {f"{stem}.tflite": contract.content, f"{stem}_labels.txt": "\n".join(contract.labels).encode() + b"\n"}

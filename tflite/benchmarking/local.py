@@ -103,7 +103,7 @@ def benchmark(
     Raises:
         ModelError: a file that cannot be run, crashes the interpreter or goes beyond a limit; an argument out of range.
     """
-    single = isinstance(path, str | Path) and isinstance(threads, Integral) and isinstance(delegate, str)
+    single = isinstance(path, str | Path) and isinstance(threads, int | Integral) and isinstance(delegate, str)
     settings = [
         (one, number, name)
         for one in several("path", path, str | Path)

@@ -132,7 +132,7 @@ class _Placing:
                 if unit.role is Role.MERGED and unit not in self.floating:
                     self._move_to_one_range(unit.calls[0])
 
-    def _round(self, value: Value, name: str, **options) -> None:
+    def _round(self, value: Value, name: str, **options: Any) -> None:
         """Let everything that takes a tensor take it rounded."""
         from tflite.quantization.layers import FakeQuant
 
@@ -175,7 +175,7 @@ class _Placing:
         name = self.graph.unique(f"{name}_kept_float")
         return self._insert(value, KeptFloat(dtype=value.symbol.dtype, name=name))
 
-    def _insert(self, value: Value, layer) -> Value:
+    def _insert(self, value: Value, layer: Any) -> Value:
         call = Call(NewLayer(layer), layer.name, (value,), outputs=(Value(value.symbol),))
         self.graph.redirect(value, call.output, self.graph.consumers().get(value, []))
         producer = self.graph.producers().get(value)

@@ -20,17 +20,17 @@ class _AwareKernel:
         super().__init__(*args, **kwargs)
         self.bits = bits
 
-    def add_weight(self: Any, *args: Any, name: str | None = None, **kwargs: Any):
+    def add_weight(self: Any, *args: Any, name: str | None = None, **kwargs: Any) -> Any:
         """As `keras.layers.Layer.add_weight`; the kernel is never cast before it is rounded."""
         if name == "kernel":
             kwargs["autocast"] = False
         return super().add_weight(*args, name=name, **kwargs)  # type: ignore[misc]
 
-    def rounded_kernel(self: Any):
+    def rounded_kernel(self: Any) -> Any:
         """The kernel on the grid of its integers, float32."""
         return round_kernel(ops.convert_to_tensor(self.kernel), axes=self._other_axes(), bits=self.bits)
 
-    def fake_quantized_kernel(self: Any):
+    def fake_quantized_kernel(self: Any) -> Any:
         """The rounded kernel in the layer's compute dtype, with gradients as if it were not rounded."""
         kernel = ops.convert_to_tensor(self.kernel)
         return ops.cast(fake_quant_kernel(kernel, axes=self._other_axes(), bits=self.bits), self.compute_dtype)
@@ -40,7 +40,7 @@ class _AwareKernel:
         rank = len(self.kernel.shape)
         return tuple(axis for axis in range(rank) if axis - rank not in self.channel_axes)
 
-    def _biased(self: Any, outputs):
+    def _biased(self: Any, outputs: Any) -> Any:
         return outputs if self.bias is None else outputs + ops.convert_to_tensor(self.bias)
 
     def get_config(self: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class _AwareKernel:
 class _AwareConvolution(_AwareKernel):
     channel_axes = (-1,)
 
-    def call(self: Any, inputs):
+    def call(self: Any, inputs: Any) -> Any:
         """The convolution with the rounded kernel."""
         inputs, padding = self._padded(inputs)
         outputs = ops.conv(
@@ -63,7 +63,7 @@ class _AwareConvolution(_AwareKernel):
         )
         return self._biased(outputs)
 
-    def _padded(self: Any, inputs):
+    def _padded(self: Any, inputs: Any) -> Any:
         """Inputs and padding for `ops.conv`."""
         return inputs, self.padding
 
@@ -71,7 +71,7 @@ class _AwareConvolution(_AwareKernel):
 class _AwareDepthwiseConvolution(_AwareKernel):
     channel_axes = (-2, -1)
 
-    def call(self: Any, inputs):
+    def call(self: Any, inputs: Any) -> Any:
         """The convolution with the rounded kernel."""
         return self._biased(
             ops.depthwise_conv(
@@ -88,7 +88,7 @@ class _AwareDepthwiseConvolution(_AwareKernel):
 class AwareConv1D(_AwareConvolution, keras.layers.Conv1D):
     """A Conv1D without activation that rounds its kernel, one scale for each output channel."""
 
-    def _padded(self, inputs):
+    def _padded(self, inputs: Any) -> Any:
         if self.padding != "causal":
             return inputs, self.padding
         past = self.dilation_rate[0] * (self.kernel_size[0] - 1)
@@ -113,7 +113,7 @@ class AwareDepthwiseConv2D(_AwareDepthwiseConvolution, keras.layers.DepthwiseCon
 class _AwareTransposedConvolution(_AwareKernel):
     channel_axes = (-2,)
 
-    def call(self: Any, inputs):
+    def call(self: Any, inputs: Any) -> Any:
         """The convolution with the rounded kernel."""
         return self._biased(
             ops.conv_transpose(
@@ -143,7 +143,7 @@ class AwareDense(_AwareKernel, keras.layers.Dense):
 
     channel_axes = (-1,)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The product with the rounded kernel."""
         return self._biased(ops.matmul(inputs, self.fake_quantized_kernel()))
 

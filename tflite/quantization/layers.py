@@ -92,7 +92,7 @@ class FakeQuant(keras.layers.Layer):
             )
         self.built = True
 
-    def call(self, inputs, training=None, follow=True):
+    def call(self, inputs: Any, training: bool | None = None, follow: bool = True) -> Any:
         """Rounded activations, of the same shape and type.
 
         Args:
@@ -117,12 +117,12 @@ class FakeQuant(keras.layers.Layer):
             ops.convert_to_tensor(self.measured) > 0.5, lambda: self._rounded(inputs, low, high), lambda: inputs
         )
 
-    def _rounded(self, inputs, low, high):
+    def _rounded(self, inputs: Any, low: Any, high: Any) -> Any:
         """`inputs` on the grid of a range."""
         positive = self.positive and not self.symmetric
         return fake_quant(inputs, low, high, bits=self.bits, symmetric=self.symmetric, positive=positive)
 
-    def _first_rounded(self, inputs, low, high):
+    def _first_rounded(self, inputs: Any, low: Any, high: Any) -> Any:
         """`inputs` on a grid of 2^−places of a step, a quarter of that above it: half of a step is rounded up."""
         step = (high - low) / (2**self.bits - 1)
         parts = 2.0 ** ops.convert_to_tensor(self.places) / step
@@ -130,7 +130,7 @@ class FakeQuant(keras.layers.Layer):
         moved = (ops.floor(wide * parts + 0.5) + 0.25) / parts - wide
         return inputs + ops.cast(moved, inputs.dtype)
 
-    def _off_ties(self, inputs, low, high):
+    def _off_ties(self, inputs: Any, low: Any, high: Any) -> Any:
         """`inputs` a little further from the integer zero, of int8 or int16.
 
         Averages of a few integers are often half way between two. There the runtime rounds away from that zero, and
@@ -142,11 +142,11 @@ class FakeQuant(keras.layers.Layer):
         wide = ops.cast(inputs, "float32")
         return ops.cast(wide + _OFF * step * ops.sign(ops.stop_gradient(wide) - zero), inputs.dtype)
 
-    def _follow(self, inputs):
+    def _follow(self, inputs: Any) -> Any:
         """Move the range towards this batch's, all the way in the first batch; returns the new range."""
         low, high = ops.convert_to_tensor(self.low), ops.convert_to_tensor(self.high)
 
-        def moved():
+        def moved() -> Any:
             step = ops.where(ops.convert_to_tensor(self.measured) > 0.5, 1.0 - self.momentum, 1.0)
             found = self._extremes(inputs)
             return low + step * (found[0] - low), high + step * (found[1] - high)
@@ -160,14 +160,14 @@ class FakeQuant(keras.layers.Layer):
         self.measured.assign(ops.ones(()))
         return low, high
 
-    def _widen(self, inputs) -> None:
+    def _widen(self, inputs: Any) -> None:
         """Make the range hold this batch."""
         low, high = self._extremes(inputs)
         self.low.assign(ops.minimum(self.low, low))
         self.high.assign(ops.maximum(self.high, high))
         self.measured.assign(ops.ones(()))
 
-    def _extremes(self, inputs):
+    def _extremes(self, inputs: Any) -> Any:
         """The range of a batch, float32: it holds zero, which padding needs, and is never empty."""
         found = ops.cast(ops.stop_gradient(inputs), "float32")  # as the rounding does, and faster than in bfloat16
         high = ops.maximum(ops.max(found), 0.0)
@@ -185,7 +185,7 @@ class FakeQuant(keras.layers.Layer):
             return None
         return float(ops.convert_to_numpy(self.low)), float(ops.convert_to_numpy(self.high))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the input."""
         return input_shape
 
@@ -199,11 +199,11 @@ class FakeQuant(keras.layers.Layer):
 class KeptFloat(keras.layers.Layer):
     """Says that what computes its input is not quantized."""
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The input."""
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the input."""
         return input_shape
 
@@ -228,13 +228,13 @@ class Requantized(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The input, while it trains; otherwise as the runtime moves it."""
         if training:
             return inputs
         moved = ops.cast(inputs, "float32") * ops.convert_to_tensor(self.factor) + ops.convert_to_tensor(self.lift)
         return ops.cast(moved, inputs.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the input."""
         return input_shape

@@ -40,12 +40,12 @@ def fake_quant(x: Any, low: Any, high: Any, *, bits: int, symmetric: bool, posit
     margin = 1 + _MARGIN[narrow.name]
 
     @tf.custom_gradient
-    def rounded(x):
+    def rounded(x: Any) -> Any:
         # TensorFlow's own kernel: one pass, and the converter knows it. It takes float32 alone.
         wide = tf.cast(x, tf.float32)
         outputs = tf.quantization.fake_quant_with_min_max_vars(wide, low, high, num_bits=bits, narrow_range=symmetric)
 
-        def gradient(upstream):
+        def gradient(upstream: Any) -> Any:
             # The kernel's own gradient makes those of the range too and takes eight times as long as the kernel. A
             # rectifier's passes a gradient where the number it is given is above zero: as long as x is nearer to the
             # middle of the range than its ends are.

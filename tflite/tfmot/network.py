@@ -66,11 +66,11 @@ class TfKerasNetwork(keras.layers.Layer):
         """Name of a variable of the network → its place among the weights of the model it was written from."""
         return self._inside.sources
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Compute the network's outputs, float32."""
         return _without_autograph(self.network)(inputs, training=bool(training) and self.trainable)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the network's output."""
         return (input_shape[0], *self.network.output_shape[1:])
 

@@ -17,7 +17,7 @@ def start_with_first_batch(network: Any) -> None:
     quantizers = library().tfmot.quantization.keras.quantizers
 
     class FirstBatch(quantizers.MovingAverageQuantizer):  # type: ignore[name-defined]
-        def __call__(self, inputs, training, weights, **kwargs):
+        def __call__(self, inputs: Any, training: bool | None, weights: Any, **kwargs: Any) -> Any:
             if training:
                 _start(inputs, weights["min_var"], weights["max_var"])
             return super().__call__(inputs, training, weights, **kwargs)

@@ -82,7 +82,7 @@ class Setting:
             for _ in range(4)
         ]
 
-    def batches(self, *, ids: bool = False, stored: bool = False):
+    def batches(self, *, ids: bool = False, stored: bool = False) -> Any:
         """Endless iterator of images and labels, the same for all; with the labels ids or teacher outputs.
 
         Args:
@@ -93,7 +93,7 @@ class Setting:
 
         from distiller.networks.feature_extraction import LOGITS
 
-        def targets(images, labels, samples):
+        def targets(images: Any, labels: Any, samples: Any) -> Any:
             more = {"ids": samples} if ids else {}
             if stored:
                 more["taught"] = {LOGITS: tf.cast(self.shared_teacher(images, training=False), "float32")}
@@ -129,7 +129,7 @@ class Setting:
 
         batches = self.batches()
 
-        def forward(iterator):
+        def forward(iterator: Any) -> Any:
             return network(next(iterator)[0], training=False)
 
         step = forward if self.eager else tf.function(forward)

@@ -70,7 +70,8 @@ class MultiLevel(Objective):
 
     def __init__(self, *, temperatures: Sequence[float] = TEMPERATURES, **kwargs: Any):
         super().__init__(**kwargs)
-        if not isinstance(temperatures, Sequence) or isinstance(temperatures, str) or not temperatures:
+        given: Any = temperatures
+        if not isinstance(given, Sequence) or isinstance(given, str) or not given:
             raise InputError(f"Expected `temperatures`, at least one positive number. Received: {temperatures!r}")
         self.temperatures = tuple(positive("temperatures", temperature) for temperature in temperatures)
 

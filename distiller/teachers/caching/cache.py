@@ -84,9 +84,7 @@ class Cache:
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"The folder of the cache, {str(self.folder)!r}, is a file")
         if any_stored(self.folder):
-            self._read()
-            assert self._key is not None
-            keys.compare(self.folder, self._key, self._key_of_teacher())
+            keys.compare(self.folder, self._read(), self._key_of_teacher())
 
     def build(
         self,
@@ -255,12 +253,14 @@ class Cache:
         self._key = keys.read(self.folder)
         keys.compare(self.folder, self._key, key)
 
-    def _read(self, samples: int = 0) -> None:
-        """Know whose the folder is, and how its files are laid out."""
-        self._key, self._complete = keys.read(self.folder), 0
+    def _read(self, samples: int = 0) -> keys.Key:
+        """Know whose the folder is, and how its files are laid out; returns its key."""
+        self._key = key = keys.read(self.folder)
+        self._complete = 0
         stored = keys.layout(self.folder)
         count, size = stored or (samples, None)
-        self._shards = Shards(self.folder, self._key, count, size, self._rows.dtype)
+        self._shards = Shards(self.folder, key, count, size, self._rows.dtype)
+        return key
 
     def _key_of_teacher(self) -> keys.Key:
         return {**keys.of_teacher(self._teacher, self._taps, self._layers), **self._form}

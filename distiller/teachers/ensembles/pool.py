@@ -15,7 +15,7 @@ MEANS = ("arithmetic", "geometric")
 CONFIDENCES = ("entropy", "maximum")
 
 
-def pooled(logits: Sequence[Any], weights: Any, mean: str = "arithmetic"):
+def pooled(logits: Sequence[Any], weights: Any, mean: str = "arithmetic") -> Any:
     """The logarithm of a weighted mean of softmaxes, (batch, classes): logits whose softmax is that mean.
 
     Hinton et al. 2015, 1503.02531, section 2, distil an arithmetic or a geometric mean of several networks. With
@@ -46,7 +46,7 @@ def pooled(logits: Sequence[Any], weights: Any, mean: str = "arithmetic"):
     return ops.logsumexp(ops.log(weights) + log_p, axis=1)
 
 
-def confident(logits: Sequence[Any], weights: Any, by: str, sharpness: float = 1.0):
+def confident(logits: Sequence[Any], weights: Any, by: str, sharpness: float = 1.0) -> Any:
     """Weights by sample, (batch, members): softmax over the members of log w + sharpness · confidence.
 
     The confidence of a member in its answer p to a sample is minus its entropy, Σ p log p in nats ("entropy"), or its
@@ -98,7 +98,7 @@ class Pool(keras.layers.Layer):
         self.mean, self.confidence = mean, confidence
         self.sharpness = not_negative("sharpness", sharpness)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Make the weights, all equal."""
         members = len(input_shape)
         equal = keras.initializers.Constant(1 / members)
@@ -120,7 +120,7 @@ class Pool(keras.layers.Layer):
             raise InputError(f"Expected a weight above 0. Received: {list(weights)}")
         self.shares.assign([weight / total for weight in weights])
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The logits of the mean."""
         weights = self.shares.value
         if self.confidence:

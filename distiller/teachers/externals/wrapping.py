@@ -99,7 +99,7 @@ class First(keras.layers.Layer):
     def __init__(self, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """The logits."""
         return inputs[0] + 0.0
 
@@ -163,7 +163,7 @@ class ExternalOutputs(keras.layers.Layer):
             )
         return found
 
-    def call(self, images):
+    def call(self, images: Any) -> Any:
         """The outputs of raw pixels (batch, h, w, c)."""
         resized = self._resized(ops.cast(images, "float32"))
         if keras.backend.backend() == "jax":
@@ -179,7 +179,7 @@ class ExternalOutputs(keras.layers.Layer):
             tensor.set_shape((images.shape[0], *shape))
         return found
 
-    def compute_output_spec(self, images):
+    def compute_output_spec(self, images: Any) -> Any:
         """Called by Keras."""
         return [keras.KerasTensor((images.shape[0], *shape), "float32") for shape in self._shapes]
 
@@ -211,7 +211,7 @@ class ExternalOutputs(keras.layers.Layer):
             "new Distiller beside the saved student"
         )
 
-    def _resized(self, images):
+    def _resized(self, images: Any) -> Any:
         if tuple(images.shape[1:3]) == self._size:
             return images
         return ops.image.resize(images, self._size, "bilinear", antialias=True, data_format="channels_last")
