@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import yaml
 from pydantic import ValidationError
@@ -48,6 +48,14 @@ def read(name: str | Path, changes: Sequence[str] = (), *, kind: str | None = No
     return checked(content, str(name), kind=kind, changed=[change.partition("=")[0] for change in changes])
 
 
+@overload
+def checked(
+    content: dict[str, Any], name: str, *, kind: Literal["run"], changed: Collection[str] = ()
+) -> RunRecipe: ...
+@overload
+def checked(
+    content: dict[str, Any], name: str, *, kind: str | None = None, changed: Collection[str] = ()
+) -> TrainRecipe | RunRecipe: ...
 def checked(
     content: dict[str, Any], name: str, *, kind: str | None = None, changed: Collection[str] = ()
 ) -> TrainRecipe | RunRecipe:
