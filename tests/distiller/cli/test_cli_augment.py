@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distiller.cli.distill import _layer
+from distiller.cli.distill import random_layer
 from distiller.errors import InputError
 from distiller.recipes import checked
 
@@ -41,7 +41,7 @@ def test_distill_says_layers_and_the_folder_of_images_in_its_recipe(command, tmp
 @pytest.mark.parametrize("text", [":factor=1", "RandomRotation:factor"])
 def test_a_layer_that_is_not_said_whole_is_refused(text):
     with pytest.raises(InputError, match=r"Expected --augment LAYER:KEY=VALUE"):
-        _layer(text)
+        random_layer(text)
 
 
 def test_a_recipe_names_the_layer_that_does_not_exist():
