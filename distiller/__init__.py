@@ -9,13 +9,14 @@ The parts load on first use, so that importing this package stays quick and does
     bridges     from the teacher's classes to the student's
     optimizers  an optimiser that knows the teacher's gradient from the labels'
     teachers    several teachers, cached teachers, diagnosis
+    privacy     what a network gives away about its training images
 """
 
 import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Distiller", "__version__", "bridges", "data", "models", "objectives", "optimizers", "teachers"]
+__all__ = ["Distiller", "__version__", "bridges", "data", "models", "objectives", "optimizers", "privacy", "teachers"]
 
 
 def __getattr__(name: str) -> Any:

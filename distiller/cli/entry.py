@@ -23,6 +23,7 @@ from distiller.cli import (
     doctor,
     evaluate,
     inspect,
+    privacy,
     quantize,
     report,
     run,
@@ -63,6 +64,7 @@ for command in (
     bundle,
     serve,
     report,
+    privacy,
     doctor,
 ):
     command.register(app)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distiller.errors import InputError
-from distiller.report import content, measured, slower, tables
+from distiller.report import content, measured, privacy, slower, tables
 from distiller.report.conclusions import verdict
 from distiller.report.content import Report
 from distiller.report.table import label, notes, student_names, teacher_accuracy
@@ -37,12 +37,16 @@ def write(folder: Path) -> Path:
         pictures = figures.draw(report, folder / figures.FOLDER)
         results = measured.read(folder)
         latencies = measured.pictures(results, folder / figures.FOLDER) if results else []
+        audit = privacy.read(folder)
+        curves = [privacy.draw(audit, folder / figures.FOLDER / "privacy.png")] if audit else []
         text = render(
             report,
             [_embedded(picture) for picture in pictures],
             measured.table(results) if results else None,
             [_embedded(picture) for picture in latencies],
             slower.sentences(report, results),
+            privacy.table(audit) if audit else None,
+            [_embedded(picture) for picture in curves],
         )
         write_whole(page, text.encode("utf-8", errors="backslashreplace"))  # names of files may be no text
     except OSError as error:
@@ -56,8 +60,13 @@ def render(
     latencies: measured.Latencies | None = None,
     latency_pictures: Sequence[dict[str, Any]] = (),
     slow: Sequence[str] = (),
+    audit: privacy.Privacy | None = None,
+    audit_pictures: Sequence[dict[str, Any]] = (),
 ) -> str:
-    """The page as text; pictures have src, alt, title, caption, width and height; `slow` says which files are."""
+    """The page as text; pictures have src, alt, title, caption, width and height; `slow` says which files are.
+
+    `audit` is what attacks found out about the training images.
+    """
     environment = Environment(
         loader=PackageLoader("distiller.report", "."),
         autoescape=True,
@@ -80,6 +89,8 @@ def render(
         latencies=latencies,
         latency_pictures=latency_pictures,
         slow=slow,
+        audit=audit,
+        audit_pictures=audit_pictures,
         further={key: json.dumps(value, indent=1, ensure_ascii=False) for key, value in report.further.items()},
         label=label,
     )

@@ -12,6 +12,7 @@ MODULES = (
     "distiller.models",
     "distiller.data",
     "distiller.optimizers",
+    "distiller.privacy",
     "tflite",
     "tflite.android",
 )

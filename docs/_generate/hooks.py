@@ -30,6 +30,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
                 {"Few labels": "guides/few_labels.md"},
                 {"Quantization-aware training": "guides/quantization_aware.md"},
                 {"Benchmark on Android": "guides/android.md"},
+                {"Privacy, measured": "guides/privacy.md"},
                 {"Compare methods honestly": "guides/compare_methods.md"},
                 {"Add an objective": "guides/new_objective.md"},
             ]

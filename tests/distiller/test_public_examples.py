@@ -9,7 +9,7 @@ import pytest
 
 MODULES = [
     "distiller",
-    *(f"distiller.{name}" for name in ("bridges", "data", "models", "objectives", "optimizers", "teachers")),
+    *(f"distiller.{name}" for name in ("bridges", "data", "models", "objectives", "optimizers", "privacy", "teachers")),
     "tflite",
 ]
 
