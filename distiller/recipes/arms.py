@@ -13,7 +13,9 @@ from distiller.utils.suggestions import unknown
 class Quantize(Section):
     """Quantization-aware training, `tflite.quantize_aware`: the student learns with the rounding of its TFLite file."""
 
-    engine: Literal["native", "tfmot"] = "native"
+    engine: Literal["native", "tfmot"] = Field(
+        default="native", description="this package's own, or tensorflow-model-optimization (the extra tfmot)"
+    )
     scheme: Literal["int8", "int16x8", "int4"] = Field(default="int8", description="of the file that is made")
     exclude: list[str] = Field(default=[], description="patterns of the names of layers that stay in floating point")
     freeze: Share = Field(default=0.5, description="of the training, after which the ranges of activations stay")
@@ -43,7 +45,10 @@ class Arm(Section):
     objectives: dict[str, dict[str, Any]] = Field(
         default={}, description="name and arguments; a number such as a temperature may be a ramp {start, end, epochs}"
     )
-    weights: dict[str, NotNegative | Ramp] = Field(default={})
+    weights: dict[str, NotNegative | Ramp] = Field(
+        default={},
+        description="of each objective's loss by its name, and of the labels' by `labels`; 1 where not given",
+    )
     unlabelled: bool = Field(default=True, description="also use images without a label, where there are objectives")
     bridge: Bridge | None = Field(default=None, description="in place of the recipe's")
     bridges: dict[str, Bridge] = Field(default={}, description="of single objectives, by their names")

@@ -25,8 +25,8 @@ class ProbeBridge(Section):
     """`bridges.Probe`."""
 
     name: Literal["probe"]
-    strength: Positive = 0.1
-    hidden: Count | None = None
+    strength: Positive = Field(default=0.1, description="inverse of the L2 penalty, as scikit-learn's `C`")
+    hidden: Count | None = Field(default=None, description="units of a hidden layer; by default the head is linear")
 
 
 class SubsetBridge(Section):
@@ -39,7 +39,9 @@ class ClassMapBridge(Section):
     """`bridges.ClassMap`: the student's classes, and which of the teacher's each of them is."""
 
     name: Literal["class_map"]
-    groups: dict[str, list[str]] | None = None
+    groups: dict[str, list[str]] | None = Field(
+        default=None, description="for each class of the student, the teacher's classes that it stands for"
+    )
     file: str | None = Field(default=None, description="a YAML file of such groups")
     known: str | None = Field(default=None, description="a map that is packaged, such as cifar100_coarse")
     rest: str | None = Field(default=None, description="the student's class for all other classes of the teacher")
@@ -56,9 +58,11 @@ class TransportBridge(Section):
     """`bridges.Transport`."""
 
     name: Literal["transport"]
-    smoothing: Positive = 1.0
-    temperature: Positive = 1.0
-    steps: Count = 200
+    smoothing: Positive = Field(
+        default=1.0, description="weight, in images, of a uniform row mixed into each row, so that no probability is 0"
+    )
+    temperature: Positive = Field(default=1.0, description="the teacher's logits are divided by it before the softmax")
+    steps: Count = Field(default=200, description="of the fit, at most")
 
 
 class EnsembleBridge(Section):
@@ -68,7 +72,9 @@ class EnsembleBridge(Section):
     members: list[FineTuneBridge | ProbeBridge | SubsetBridge | ClassMapBridge | TransportBridge] = Field(
         min_length=2, description="bridges; a copy that is fine-tuned once more has another seed"
     )
-    confidence: Literal["entropy", "maximum"] | None = None
+    confidence: Literal["entropy", "maximum"] | None = Field(
+        default=None, description="weigh the members for each image by how sure they are; by default equally"
+    )
 
     @model_validator(mode="after")
     def _each_once(self) -> "EnsembleBridge":

@@ -25,8 +25,11 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 class Data(Section):
     """Images: a name of `data.load`, a folder or a file of arrays; and the share of them held out of training."""
 
-    name: str
-    validation: Share = 0.1
+    name: str = Field(
+        description="cifar10, cifar100, digits, tfds:NAME, a folder with a folder of images for each class, or an .npz "
+        "file of arrays"
+    )
+    validation: Share = Field(default=0.1, description="share of the training images that is the validation split")
     classes: list[str] | None = Field(default=None, description="only these classes, in this order")
     groups: str | None = Field(
         default=None, description="a packaged class map, such as cifar100_coarse, whose groups are the classes"
@@ -63,8 +66,8 @@ class Data(Section):
 class Labels(Section):
     """Number of labels that the student may see; for images without one the teacher's outputs are the only target."""
 
-    fraction: Fraction | None = None
-    per_class: Count | None = None
+    fraction: Fraction | None = Field(default=None, description="share of the labels of each class")
+    per_class: Count | None = Field(default=None, description="labels of each class")
     seed: Seed | None = Field(
         default=None,
         description="of which labels those are, and of the bridge, for all students; by default each student's seed",
@@ -100,18 +103,18 @@ class TrainRecipe(Section):
 
     kind: Literal["train"]
     name: str = Field(default="", description="the recipe's own name, where not given")
-    summary: str
+    summary: str = Field(description="one line, shown by `distiller recipes` and in the report")
     data: Data
     model: Network
     training: Training
-    seed: Seed = 0
+    seed: Seed = Field(default=0, description="of the first weights, and of the order and the views of the images")
 
 
 class Normalization(Section):
     """(pixel − mean) / std of raw pixels, one number or one a channel."""
 
-    mean: float | list[float]
-    std: float | list[float]
+    mean: float | list[float] = Field(description="subtracted from a pixel, 0 to 255")
+    std: float | list[float] = Field(description="the difference is divided by it")
 
 
 class External(Section):
@@ -130,7 +133,7 @@ class External(Section):
 
 
 class Teacher(Section):
-    """Source of the teacher: exactly one of `load`, `file`, `function` and `train`."""
+    """Source of the teacher: exactly one of `load`, `file`, `function`, `outputs` and `train`."""
 
     load: str | None = Field(default=None, description="name of packaged weights")
     file: str | None = Field(default=None, description="path of a .keras, .h5, .onnx or .tflite file")
@@ -196,8 +199,8 @@ class Cache(Section):
         description="of `distiller answers`, whose answers are read, and completed where some are missing; by default "
         "in the run's folder",
     )
-    dtype: Literal["float16", "float32"] = "float16"
-    top_k: Count | None = None
+    dtype: Literal["float16", "float32"] = Field(default="float16", description="of the stored numbers")
+    top_k: Count | None = Field(default=None, description="largest logits of an image that are stored; by default all")
     cycle: Count | None = Field(default=None, description="passes over the images after which views repeat")
     layers: bool = Field(
         default=False,
@@ -209,7 +212,9 @@ class Export(Section):
     """TFLite files to make of every student."""
 
     schemes: list[Literal["float32", "float16", "dynamic", "int8", "int16x8", "int4"]] = Field(
-        default=["float32", "float16", "dynamic", "int8"], min_length=1
+        default=["float32", "float16", "dynamic", "int8"],
+        min_length=1,
+        description="one file each, as `tflite.convert` makes it",
     )
     calibration: Count = Field(default=500, description="training images that post-training quantization sees")
     teacher: bool = Field(default=False, description="also a file of the teacher, int8 where that is among the schemes")
@@ -225,8 +230,8 @@ class Export(Section):
 class Benchmark(Section):
     """Settings of the latency measurement on this machine."""
 
-    threads: Count = 1
-    runs: Count = 200
+    threads: Count = Field(default=1, description="of the interpreter")
+    runs: Count = Field(default=200, description="of each file, at least")
     seconds: NotNegative = Field(default=1.0, description="measured of each file, at least")
 
 
@@ -235,15 +240,19 @@ class RunRecipe(Section):
 
     kind: Literal["run"]
     name: str = Field(default="", description="the recipe's own name, where not given")
-    summary: str
+    summary: str = Field(description="one line, shown by `distiller recipes` and in the report")
     data: Data
     labels: Labels = Labels()
     teacher: Teacher
-    bridge: Bridge | None = None
+    bridge: Bridge | None = Field(
+        default=None, description="from the teacher's classes to the student's, where they differ"
+    )
     student: Student
     training: Training
-    arms: dict[str, Arm]
-    seeds: list[Seed] = Field(default=[0])
+    arms: dict[str, Arm] = Field(
+        description="ways to train the student, which the report compares; an arm without objectives is the baseline"
+    )
+    seeds: list[Seed] = Field(default=[0], description="a student of every arm is trained with each")
     cache: Cache | None = None
     export: Export = Export()
     benchmark: Benchmark = Benchmark()

@@ -24,30 +24,32 @@ class Section(BaseModel):
 class Mixing(Section):
     """`data.MixUp` or `data.CutMix`."""
 
-    name: Literal["mixup", "cutmix"]
-    alpha: Positive = 1.0
+    name: Literal["mixup", "cutmix"] = Field(
+        description="mixup blends two images, cutmix pastes a rectangle of one into the other"
+    )
+    alpha: Positive = Field(default=1.0, description="shares are drawn from the distribution Beta(alpha, alpha)")
 
 
 class Ramp(Section):
     """A number that goes in a straight line from `start` to `end` over the first epochs, and stays there."""
 
-    start: NotNegative = 0.0
-    end: NotNegative
-    epochs: Count
+    start: NotNegative = Field(default=0.0, description="at the first step")
+    end: NotNegative = Field(description="after `epochs`, and from then on")
+    epochs: Count = Field(description="that it takes")
 
 
 class Size(Section):
     """So many epochs in which a network enlarges its images to this height and width."""
 
-    size: Count
-    epochs: Count
+    size: Count = Field(description="in pixels")
+    epochs: Count = Field(description="at this size")
 
 
 class EarlyStopping(Section):
     """The end of a training whose validation split no longer gets better; the best epoch's weights are kept."""
 
     patience: Count = Field(default=5, description="epochs without a better one")
-    metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    metric: Literal["val_accuracy", "val_loss"] = Field(default="val_accuracy", description="that is watched")
 
     @property
     def lower_is_better(self) -> bool:
@@ -58,8 +60,8 @@ class EarlyStopping(Section):
 class Drop(Section):
     """A step of the schedule `step`: from this share of the training on, the rate is multiplied by `factor`."""
 
-    at: Share
-    factor: Positive = 0.1
+    at: Share = Field(description="share of the training")
+    factor: Positive = Field(default=0.1, description="of the rate")
 
 
 def is_ramp(value: Any) -> bool:
@@ -78,20 +80,23 @@ class Training(Section):
     momentum m it is 1/(1 − m) times the L2 coefficient of the papers, so that 0.005 stands for their 5e-4.
     """
 
-    epochs: Count
-    batch_size: Count = 128
+    epochs: Count = Field(description="passes over the training images, or of `steps_per_epoch` steps")
+    batch_size: Count = Field(default=128, description="images per step")
     optimizer: Literal["sgd", "adamw"] = Field(
         default="sgd",
         description="adamw is for pretrained networks, with rates near 0.001 and `momentum` as its beta_1",
     )
-    learning_rate: Positive = 0.1
+    learning_rate: Positive = Field(default=0.1, description="the highest, at the end of the warm-up")
     schedule: Literal["cosine", "constant", "step"] = Field(
         default="cosine", description="of the rate after the warm-up: to zero along a cosine, as it is, or in `drops`"
     )
     drops: list[Drop] = Field(default=[], description="of the schedule step, such as [{at: 0.5}, {at: 0.75}]")
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: NotNegative = 0.005
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.1,
+        description="share of the training over which the rate rises linearly, from a twenty-fifth of `learning_rate`",
+    )
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.9, description="of SGD; beta_1 of AdamW")
+    weight_decay: NotNegative = Field(default=0.005, description="decoupled, as said above")
     clip_norm: Positive | None = Field(default=None, description="limit of the norm of all gradients together")
     clip_value: Positive | None = Field(default=None, description="limit of every number of a gradient")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
@@ -102,9 +107,11 @@ class Training(Section):
     callbacks: list[Literal["TensorBoard", "CSVLogger"]] = Field(
         default=[], description="of Keras, each with its files in the folder of the training"
     )
-    precision: Precision = "float32"
-    crop: Annotated[int, Field(ge=0)] = 0
-    flip: bool = False
+    precision: Precision = Field(default="float32", description="Keras's dtype policy of the networks that are trained")
+    crop: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="pixels by which an image is shifted at random at most, up or down and left or right"
+    )
+    flip: bool = Field(default=False, description="mirror a random half of the images left to right")
     augmentation: list[dict[str, Any]] = Field(
         default=[],
         description="layers of Keras after crop and flip, each by its name with its arguments, such as "

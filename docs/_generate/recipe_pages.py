@@ -46,7 +46,7 @@ def _models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
 
 def _section(section: type[pydantic.BaseModel]) -> str:
     rows = [
-        f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {_cell(field.description or '')} |"
+        f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {_cell(_meaning(field))} |"
         for name, field in section.model_fields.items()
     ]
     return "\n".join(
@@ -60,12 +60,26 @@ def _section(section: type[pydantic.BaseModel]) -> str:
     )
 
 
+def _meaning(field: Any) -> str:
+    """The description of a key; of one that is a section, the first sentence about that."""
+    if field.description:
+        return str(field.description)
+    sections = list(_models(field.annotation))
+    if len(sections) == 1:
+        text = inspect.cleandoc(sections[0].__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        return text.split(". ")[0].rstrip(".")
+    return "always this" if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1 else ""
+
+
 def _default(field: Any) -> str:
     if field.is_required():
         return "required"
     value = field.default
-    if value is PydanticUndefined or value is None:
-        return ""
+    if value is PydanticUndefined or value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"  # as YAML has it
+    value = list(value) if isinstance(value, tuple) else value
     return "see there" if isinstance(value, pydantic.BaseModel) else f"`{_cell(str(value))}`"
 
 
@@ -80,7 +94,7 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(_type(one) for one in get_args(annotation) if one is not type(None))
     if origin is list:
-        return f"list of {_type(get_args(annotation)[0])}"
+        return f"list of {_plural(_type(get_args(annotation)[0]))}"
     if origin is tuple:
         return "two numbers"
     if origin is dict:
@@ -89,6 +103,10 @@ def _type(annotation: Any) -> str:
         return f"[{annotation.__name__}](#{annotation.__name__})"
     words = {int: "whole number", float: "number", str: "text", bool: "`true`, `false`", Any: "anything"}
     return words.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _plural(words: str) -> str:
+    return {"whole number": "whole numbers", "number": "numbers", "text": "strings"}.get(words, words)
 
 
 def _cell(text: str) -> str:

@@ -8,7 +8,7 @@ import keras
 
 from distiller.networks.internals import BeforeSymbolicBuild, peek
 from distiller.optimizers import pairs_gradients
-from distiller.trainer.steps.training import Training
+from distiller.trainer.steps.interface import SteppedTraining
 
 State = tuple[list[Any], ...]
 
@@ -19,7 +19,7 @@ class JaxStep(BeforeSymbolicBuild):
     _look: Callable[[Any], None] | None = None
 
     @contextmanager
-    def looking(self: Training, look: Callable[[Any], None] | None) -> Iterator[None]:
+    def looking(self: SteppedTraining, look: Callable[[Any], None] | None) -> Iterator[None]:
         """Let the next training show its first batch to `look`, out of its own iterator and before it is stepped on."""
         self._look = look
         try:
@@ -27,7 +27,7 @@ class JaxStep(BeforeSymbolicBuild):
         finally:
             self._look = None
 
-    def before_symbolic_build(self: Training, iterator: Any, batch: Any) -> Any:
+    def before_symbolic_build(self: SteppedTraining, iterator: Any, batch: Any) -> Any:
         """Look at the first batch, of which Keras makes loss and metrics."""
         # Keras makes loss and metrics here, of the shapes of a first batch. Of a stream it would be lost: it is put
         # back. And here the variables still hold their values, which in an epoch they do not.
@@ -40,7 +40,7 @@ class JaxStep(BeforeSymbolicBuild):
             look(batch)
         return batch
 
-    def train_step(self: Training, state: State, data: Any) -> tuple[dict[str, Any], State]:
+    def train_step(self: SteppedTraining, state: State, data: Any) -> tuple[dict[str, Any], State]:
         """Train on one batch; `state` holds trainable, other, optimizer and metric variables."""
         import jax
 
@@ -81,10 +81,10 @@ class JaxStep(BeforeSymbolicBuild):
             logs = self.update_metrics(loss, terms, outputs, targets, samples)
         return logs, (trainable, fixed, slots, _now(scope, self.metrics_variables, counts))
 
-    def build_before_tracing(self: Training, batch: Any) -> None:
+    def build_before_tracing(self: SteppedTraining, batch: Any) -> None:
         """Nothing: on JAX Keras makes all variables before it traces a step."""
 
-    def test_step(self: Training, state: State, data: Any) -> tuple[dict[str, Any], State]:
+    def test_step(self: SteppedTraining, state: State, data: Any) -> tuple[dict[str, Any], State]:
         """Evaluate the student on one batch; `state` holds trainable, other and metric variables."""
         trainable, fixed, counts = state
         mapping = _pair(
@@ -96,7 +96,7 @@ class JaxStep(BeforeSymbolicBuild):
             logs = self.evaluate_student(*self.targets(data))
         return logs, (trainable, fixed, _now(scope, self.metrics_variables, counts))
 
-    def mean_over_replicas(self: Training, value: Any) -> Any:
+    def mean_over_replicas(self: SteppedTraining, value: Any) -> Any:
         """`value`: on JAX a step sees the batch of all devices."""
         return value
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from distiller.optimizers import pairs_gradients
-from distiller.trainer.steps.training import Training
+from distiller.trainer.steps.interface import SteppedTraining
 
 
 class TensorFlowStep:
@@ -14,7 +14,7 @@ class TensorFlowStep:
     _look: Callable[[Any], None] | None = None
 
     @contextmanager
-    def looking(self: Training, look: Callable[[Any], None] | None) -> Iterator[None]:
+    def looking(self: SteppedTraining, look: Callable[[Any], None] | None) -> Iterator[None]:
         """Let the next training show its first batch to `look`, out of its own iterator and before it is stepped on.
 
         What is distributed over replicas comes in parts, and is not shown.
@@ -25,7 +25,7 @@ class TensorFlowStep:
         finally:
             self._look = None
 
-    def make_train_function(self: Training, force: bool = False) -> None:
+    def make_train_function(self: SteppedTraining, force: bool = False) -> None:
         """As `keras.Model.make_train_function`."""
         super().make_train_function(force)  # type: ignore[misc]
         step = self.train_function
@@ -38,7 +38,7 @@ class TensorFlowStep:
 
         self.train_function = first
 
-    def train_step(self: Training, data: Any) -> dict[str, Any]:
+    def train_step(self: SteppedTraining, data: Any) -> dict[str, Any]:
         """Train on one batch; returns the metrics so far in this epoch."""
         import tensorflow as tf
 
@@ -58,7 +58,7 @@ class TensorFlowStep:
         optimizer.apply(two.pack(gradients[0], gradients[1], variables) if two else gradients[0], variables)
         return self.update_metrics(loss, parts.terms, outputs, targets, parts.samples)
 
-    def build_before_tracing(self: Training, batch: Any) -> None:
+    def build_before_tracing(self: SteppedTraining, batch: Any) -> None:
         """Make the variables of the optimizer and the metrics: a step that makes variables is traced a second time.
 
         `batch` is one of those to come, or None. With several replicas Keras does it.
@@ -72,11 +72,11 @@ class TensorFlowStep:
             self.update_metrics(0.0, {}, self.student_outputs(x), targets, 0.0)
             self.reset_metrics()
 
-    def test_step(self: Training, data: Any) -> dict[str, Any]:
+    def test_step(self: SteppedTraining, data: Any) -> dict[str, Any]:
         """Evaluate the student on one batch; returns the metrics so far."""
         return self.evaluate_student(*self.targets(data))
 
-    def mean_over_replicas(self: Training, value: Any) -> Any:
+    def mean_over_replicas(self: SteppedTraining, value: Any) -> Any:
         """The mean of a number over the replicas of `tf.distribute`'s strategy."""
         import tensorflow as tf
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from distiller.trainer.targets import Targets
 
 
-class Training(Protocol):
-    """A `keras.Model` that `StudentTraining` defines: a step calls these methods and uses these attributes.
+class SteppedTraining(Protocol):
+    """`trainer.base.Training` as a step sees it: the methods that it calls and the attributes that it uses.
 
     Attributes:
         optimizer: None before `compile`.
