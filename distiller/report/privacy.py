@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from distiller.errors import InputError
 from distiller.privacy.curves import FALSE_POSITIVES
 from distiller.privacy.results import NAME, Audited, Rate, RunAudit
-from distiller.report import canvas
-from distiller.report.canvas import INK, TEXT, Picture
 from distiller.report.table import label
 from distiller.report.tables import Table
+
+if TYPE_CHECKING:
+    from distiller.report.canvas import Picture
 
 _HEADINGS = (
     "Network",
@@ -105,8 +106,12 @@ def _over_seeds(rates: Sequence[Rate]) -> Rate:
     return Rate(mean, min(rate.low for rate in rates), max(rate.high for rate in rates))
 
 
-def draw(found: RunAudit, path: Path) -> Picture:
+def draw(found: RunAudit, path: Path) -> "Picture":
     """Curves of the loss attack on logarithmic axes, of each network's first seed, on its own members."""
+    # matplotlib loads only where pictures are made.
+    from distiller.report import canvas
+    from distiller.report.canvas import INK, TEXT
+
     first: dict[str, Audited] = {}
     for one in found.networks:
         if one.members_of == "student" or one.network == "teacher":
