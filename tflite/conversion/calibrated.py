@@ -7,6 +7,7 @@ import numpy as np
 from tflite.conversion.calibration import CALIBRATIONS, Histogram, mse_range, percentile_range
 from tflite.conversion.schemes import INTEGER
 from tflite.errors import ModelError
+from tflite.keras_graph.interface import interface
 from tflite.utils.suggestions import unknown
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def check_calibration(calibration: str, percentile: float | None, scheme: str) -
 
 def calibrated(
     graph: "keras.Model",
-    images: np.ndarray,
+    samples: list[np.ndarray],
     *,
     scheme: str,
     calibration: str,
@@ -64,7 +65,7 @@ def calibrated(
 
     Args:
         graph: computes in float32.
-        images: (n, height, width, channels), float32.
+        samples: (n, …), an array for each input.
         scheme: one with ranges of activations.
         calibration: one of `CALIBRATIONS`.
         percentile: of the numbers that stay inside the range at each end.
@@ -81,7 +82,7 @@ def calibrated(
     from tflite.quantization.ranges import fake_quants
     from tflite.quantization.refusals import UnsupportedError
 
-    pixels = (0.0, 255.0) if input_type == "uint8" else None
+    pixels = (0.0, 255.0) if input_type == "uint8" and len(samples) == 1 else None
     try:
         aware = quantize_aware(graph, scheme=scheme, input_range=pixels)
     except UnsupportedError as error:
@@ -90,15 +91,17 @@ def calibrated(
             f"{error.reason}{another}, or use tflite.quantize_aware(…, exclude=({error.name!r},))"
         ) from error
     if pixels is None and _assumes(aware):
-        low, high = min(0.0, float(images.min())), max(NARROWEST, float(images.max()))
-        aware = quantize_aware(graph, scheme=scheme, input_range=(low, high))
+        ends = [(min(0.0, float(part.min())), max(NARROWEST, float(part.max()))) for part in samples]
+        names = interface(graph).inputs
+        known = ends[0] if len(ends) == 1 else dict(zip(names, ends, strict=True))
+        aware = quantize_aware(graph, scheme=scheme, input_range=known)
     layers = fake_quants(aware)
     histograms = [Histogram() for _ in layers]
     if layers:
-        probe = keras.Model(aware.inputs[0], [layer.input for layer in layers])
+        probe = keras.Model(aware.inputs, [layer.input for layer in layers])
         for step in (Histogram.widen, Histogram.count):
-            for start in range(0, len(images), _BATCH):
-                outputs = probe(images[start : start + _BATCH], training=False)
+            for start in range(0, len(samples[0]), _BATCH):
+                outputs = probe([part[start : start + _BATCH] for part in samples], training=False)
                 for histogram, values in zip(histograms, keras.tree.flatten(outputs), strict=True):
                     step(histogram, keras.ops.convert_to_numpy(values))
     for layer, histogram in zip(layers, histograms, strict=True):
@@ -111,11 +114,13 @@ def calibrated(
 
 
 def _assumes(aware: "keras.Model") -> bool:
-    """Return whether the range of the input is one that was not measured, since the model rescales its input."""
+    """Return whether the range of an input is one that was not measured, since the model rescales it."""
     from tflite.quantization.layers import FakeQuant
 
     return any(
-        isinstance(layer, FakeQuant) and layer.fixed is not None and layer.input is aware.inputs[0]
+        isinstance(layer, FakeQuant)
+        and layer.fixed is not None
+        and any(layer.input is symbol for symbol in aware.inputs)
         for layer in aware.layers
     )
 

@@ -27,25 +27,35 @@ def check_backend() -> None:
         )
 
 
-def image_shape(model: "keras.Model") -> tuple[int, ...]:
-    """The shape of one sample.
+# Types of inputs: numbers, and places in a table.
+_NUMBERS, _PLACES = "float32", ("int32", "int64")
+
+
+def check_inputs(model: "keras.Model", scheme: str) -> None:
+    """Raise what is wrong with the inputs of a model.
 
     Raises:
-        ModelError: several inputs or outputs, an input that is not float32, or open sizes.
+        ModelError: open sizes, another type, or integers in the scheme whose converter does not take them.
     """
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ModelError(
-            "Expected a model with one input and one output. Received: "
-            f"{model.name!r} with {len(model.inputs)} and {len(model.outputs)}"
-        )
-    shape = tuple(model.inputs[0].shape[1:])
-    if model.inputs[0].dtype != "float32":
-        raise ModelError(
-            f"Expected a model with a float32 input. Received: {model.name!r} with {model.inputs[0].dtype}"
-        )
-    if None in shape:
-        raise ModelError(f"Expected a model with a fixed input shape. Received: {model.name!r} with {shape}")
-    return shape
+    for symbol in model.inputs:
+        where = repr(model.name) if len(model.inputs) == 1 else f"{symbol.name!r} of {model.name!r}"
+        shape = tuple(symbol.shape[1:])
+        if symbol.dtype not in (_NUMBERS, *_PLACES):
+            raise ModelError(
+                f"Expected inputs of {_NUMBERS}, or of {' or '.join(_PLACES)} for places in a table. "
+                f"Received: {where} with {symbol.dtype}. Build the model with another type of input and copy the "
+                "weights; integer pixels enter a file by input_type"
+            )
+        if None in shape:
+            raise ModelError(
+                f"Expected a model with a fixed input shape. Received: {where} with {shape}. Build it with sizes and "
+                "copy the weights: sized.set_weights(model.get_weights())"
+            )
+        if symbol.dtype != _NUMBERS and scheme == "int16x8":
+            raise ModelError(
+                f"Expected inputs of {_NUMBERS} for scheme='int16x8', whose converter takes no integers. "
+                f"Received: {where} with {symbol.dtype}. Use scheme='int8' or 'dynamic'"
+            )
 
 
 def check_masks(graph: "keras.Model") -> None:

@@ -4,7 +4,8 @@ import contextlib
 import logging
 import re
 import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,17 @@ from tflite.conversion.names import layers_of, name_scopes
 from tflite.conversion.schemes import INTEGER
 from tflite.conversion.sums import plain_sums
 from tflite.errors import ConversionError
+from tflite.keras_graph.interface import INPUT, Interface, structured
 from tflite.model_file.flatbuffer import Flatbuffer
 from tflite.utils.quiet import quiet
 
 if TYPE_CHECKING:
     import keras
 
-# Names that applications call. They are the same in every file; Keras calls the output "output_0".
-SIGNATURE, INPUT = "serve", "pixels"
+# The name that applications call, the same in every file.
+SIGNATURE = "serve"
+# Tensors of several inputs and outputs until the file gets their names, which TensorFlow might change.
+_INPUT, _OUTPUT = "input_{}", "output_{}"
 # How often a conversion is made again that left a SPLIT in floating point.
 _TRIES = 16
 
@@ -37,9 +41,9 @@ class Exported:
 
 def export(
     graph: "keras.Model",
-    shape: tuple[int, ...],
+    named: Interface,
     scheme: str,
-    images: np.ndarray | None,
+    samples: Sequence[np.ndarray] | None,
     input_type: str,
     output_type: str,
 ) -> Exported:
@@ -47,10 +51,11 @@ def export(
 
     Args:
         graph: computes in float32; its layers get scopes of their own.
-        shape: of one image.
+        named: how its inputs and outputs are called, and so how many there are.
         scheme: one of `SCHEMES`.
-        images: that the converter measures ranges on; None where the graph has them, or needs none.
-        input_type: of the file.
+        samples: that the converter measures ranges on, an array for each input; None where the graph has them, or needs
+            none.
+        input_type: of the file's floating-point inputs; integers stay what they are.
         output_type: of the file.
 
     Raises:
@@ -59,14 +64,14 @@ def export(
     layers = name_scopes(graph)
     with tempfile.TemporaryDirectory() as folder, _silence() as noise:
         try:
-            _save(graph, shape, folder)
-            if images is not None:
+            _save(graph, named, folder)
+            if samples is not None:
                 _check_loops(folder, layers)
-            content = _converted(folder, scheme, images, input_type, output_type)
-            for _ in range(_TRIES if images is not None else 0):
+            content = _converted(folder, scheme, samples, input_type, output_type)
+            for _ in range(_TRIES if samples is not None else 0):
                 if not _left_a_split(content):
                     break
-                content = _converted(folder, scheme, images, input_type, output_type)
+                content = _converted(folder, scheme, samples, input_type, output_type)
             return Exported(content, layers)
         except Exception as error:  # exporter and converter pass on whatever their parts raise
             reason = _missing(str(error), layers) or _unquantized(str(error), folder, layers)
@@ -74,7 +79,9 @@ def export(
             raise ConversionError(f"Could not convert {graph.name!r} to {scheme}: {reason}") from error
 
 
-def _converted(folder: str, scheme: str, images: np.ndarray | None, input_type: str, output_type: str) -> bytes:
+def _converted(
+    folder: str, scheme: str, samples: Sequence[np.ndarray] | None, input_type: str, output_type: str
+) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
@@ -82,15 +89,24 @@ def _converted(folder: str, scheme: str, images: np.ndarray | None, input_type: 
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if images is not None:
-        converter.representative_dataset = lambda: ([image[None]] for image in images)
+    if samples is not None:
+        converter.representative_dataset = lambda: _feeds(samples)
     # Asked for 8 bits alone the converter wants images, also where the graph has its ranges.
-    if images is not None or scheme == "int16x8":
+    if samples is not None or scheme == "int16x8":
         converter.target_spec.supported_ops = [_operators(scheme)]
     if scheme in INTEGER:
         converter.inference_input_type = tf.dtypes.as_dtype(input_type)
         converter.inference_output_type = tf.dtypes.as_dtype(output_type)
     return bytes(converter.convert())
+
+
+def _feeds(samples: Sequence[np.ndarray]) -> Iterator[Any]:
+    """One sample after another as the converter takes them: by name where there are several inputs."""
+    for parts in zip(*samples, strict=True):
+        if len(parts) == 1:
+            yield [parts[0][None]]
+        else:
+            yield SIGNATURE, {_INPUT.format(i): part[None] for i, part in enumerate(parts)}
 
 
 def _left_a_split(content: bytes) -> bool:
@@ -109,22 +125,36 @@ def _operators(scheme: str) -> Any:
     return tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
-def _save(graph: "keras.Model", shape: tuple[int, ...], folder: str) -> None:
-    """A SavedModel with one signature."""
+def _save(graph: "keras.Model", named: Interface, folder: str) -> None:
+    """A SavedModel with one signature, whose inputs and outputs have numbers where there are several."""
     import keras
 
     archive = keras.export.ExportArchive()
     archive.track(graph)
-    signature = keras.InputSpec(shape=(1, *shape), dtype="float32", name=INPUT)
+    names = [INPUT] if len(named.inputs) == 1 else [_INPUT.format(i) for i in range(len(named.inputs))]
+    signature = [
+        keras.InputSpec(shape=(1, *symbol.shape[1:]), dtype=symbol.dtype, name=name)
+        for symbol, name in zip(graph.inputs, names, strict=True)
+    ]
 
-    def output(image: Any) -> Any:
-        """The one output, also out of a dictionary or a list, whose names it would have."""
-        [only] = keras.tree.flatten(graph(image, training=False))
-        return only
+    def outputs(*tensors: Any) -> Any:
+        """The outputs, also out of a dictionary or a list, whose names they would have."""
+        found = keras.tree.flatten(graph(structured(graph, list(tensors)), training=False))
+        if len(named.outputs) == 1:
+            [only] = found
+            return only
+        return {_OUTPUT.format(i): _apart(tensor) for i, tensor in enumerate(found)}
 
     with plain_sums():
-        archive.add_endpoint(SIGNATURE, output, input_signature=[signature])
+        archive.add_endpoint(SIGNATURE, outputs, input_signature=signature)
         archive.write_out(folder, verbose=False)
+
+
+def _apart(tensor: Any) -> Any:
+    """The tensor by another name: one may be several outputs."""
+    import tensorflow as tf
+
+    return tf.identity(tensor)
 
 
 def _check_loops(folder: str, layers: tuple[str, ...]) -> None:
@@ -146,7 +176,9 @@ def _silence() -> Iterator[Any]:
     """No log lines of exporter and converter; yields a function that returns what C++ wrote."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
-    with quiet() as noise:
+    with quiet() as noise, warnings.catch_warnings():
+        # The converter itself uses it to measure ranges of several inputs.
+        warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
         logger.setLevel(logging.ERROR)
         try:
             yield noise

@@ -61,5 +61,8 @@ def _layers(
     named = layers_of(operator.place, layers)
     if named:
         return named
+    called = next((i for i, port in enumerate(found.outputs) if port.name == operator.place), None)
+    if called is not None and len(found.outputs) == len(graph.outputs):
+        return (history(graph.outputs[called])[0].name,)
     computing = [other for other in found.operators if other.name not in ("QUANTIZE", "DEQUANTIZE")]
     return (history(graph.outputs[0])[0].name if operator == computing[-1] else operator.place,)

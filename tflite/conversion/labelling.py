@@ -27,6 +27,12 @@ def metadata_of(
     """
     if labels is None and normalization is None:
         return None
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ModelError(
+            "Expected `labels` and `normalization` for a model of one input and one output. "
+            f"Received: {model.name!r} with {len(model.inputs)} and {len(model.outputs)}. Convert it without, and keep "
+            "the names of classes beside the file"
+        )
     shape = model.inputs[0].shape[1:]
     color = {1: "grayscale", 3: "rgb"}.get(shape[-1] or 0, "unknown") if len(shape) == 3 else "unknown"
     mean, std = _normalization(normalization or (0.0, 1.0), shape[-1] if shape else 1)

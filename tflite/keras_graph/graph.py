@@ -8,7 +8,7 @@ import numpy as np
 
 from tflite.errors import ModelError
 from tflite.keras_graph.internals import functional as functional_of
-from tflite.keras_graph.internals import nodes_by_depth, structures
+from tflite.keras_graph.internals import history, nodes_by_depth, structures
 from tflite.keras_graph.weights import take_weights
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def read(model: "keras.Model") -> Graph:
     inputs = _mapped(Value, structures(functional)[0])
     outputs = reading.run(functional, inputs, around=())
     graph = Graph(model.name, inputs, outputs, reading.found, set())
-    graph.names.update(symbol.symbol.name for symbol in _flat(inputs))
+    graph.names.update(history(value.symbol)[0].name for value in _flat(inputs))
     _name(graph, reading.found)
     return graph
 
@@ -274,7 +274,9 @@ def write(graph: Graph, copy: Callable[[Call], Any]) -> "keras.Model":
 
     def entry(value: Value) -> Any:
         symbol = value.symbol
-        symbols[value] = keras.Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
+        # The tensor of an input without a name is called otherwise than its layer, which names it in a file.
+        name = history(symbol)[0].name
+        symbols[value] = keras.Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=name)
         return symbols[value]
 
     inputs = _mapped(entry, graph.inputs)

@@ -273,6 +273,7 @@ class Runner:
             )
         if images.dtype.kind not in "uif":
             raise ModelError(f"Expected images of numbers. Received: {images.dtype}")
+        self.input.check_whole(images)
         return images
 
     @property

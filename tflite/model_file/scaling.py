@@ -48,12 +48,13 @@ class Scaling:
         path: of the file, for messages.
         content: of the file.
         port: its input.
+        stated: whether the file's metadata is of this input.
     """
 
-    def __init__(self, path: str | Path, content: bytes, port: TensorSpec):
+    def __init__(self, path: str | Path, content: bytes, port: TensorSpec, *, stated: bool = True):
         self._path, self._port = str(path), port
         self._image = len(port.shape) == 4
-        self._stated = _stated(self._path, metadata_or_none(content), port)
+        self._stated = _stated(self._path, metadata_or_none(content), port) if stated else None
         self._ends, self._symmetric = _ends(Flatbuffer(content), port)
         if self._ends is None and self._stated is not None:
             low, high = ((end - np.asarray(self._stated[0])) / self._stated[1] for end in (0, 255))

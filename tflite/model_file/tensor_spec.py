@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tflite.errors import ModelError
 from tflite.utils.record import Record
 
 _PLACES = ("int32", "int64", "uint32", "uint64")
@@ -44,6 +45,16 @@ class TensorSpec(Record):
         limits = np.iinfo(self.dtype)
         integers = np.rint(values / np.float64(self.scale or 1.0)) + (self.zero_point or 0)
         return np.clip(integers, limits.min, limits.max).astype(self.dtype)
+
+    def check_whole(self, values: np.ndarray) -> None:
+        """Raise where places in a table are no whole numbers: rounding them would answer for others.
+
+        Raises:
+            ModelError: such numbers.
+        """
+        places = self.dtype in _PLACES and not self.quantized
+        if places and values.dtype.kind == "f" and not (values == np.rint(values)).all():
+            raise ModelError(f"Expected whole numbers for {self.name!r}, which is {self.dtype}. Received: others")
 
     def made_up(self, random: np.random.Generator, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """Real numbers that may go in, of the shape of this port or another: random pixels in [0, 255], or zeros.

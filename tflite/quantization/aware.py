@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tflite.errors import ModelError
 from tflite.keras_graph.copying import copied, remade
 from tflite.keras_graph.graph import Call, Graph, read, write
-from tflite.quantization.checks import check, check_file, is_aware
+from tflite.quantization.checks import check, check_file, check_input_range, is_aware
 from tflite.quantization.decompose import decompose
 from tflite.quantization.insert_fake_quant import insert_fake_quant
 from tflite.quantization.outputs import named
@@ -32,7 +32,7 @@ def quantize_aware(
     scheme: str = "int8",
     exclude: Iterable[str] = (),
     overrides: Mapping[str, str] | None = None,
-    input_range: tuple[float, float] | None = None,
+    input_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
     momentum: float = 0.99,
     preserve: str | None = None,
 ) -> "keras.Model":
@@ -49,8 +49,7 @@ def quantize_aware(
     numbers there. A nested model is written out.
 
     Args:
-        model: a functional or sequential model with one float32 input, or a `.keras` file of one. It stays as it is.
-            Several outputs are warned of: a file has one.
+        model: a functional or sequential model with float32 inputs, or a `.keras` file of one. It stays as it is.
         engine: "native"; or "tfmot", tensorflow-model-optimization, which has 8 bits alone, takes fewer layers, and
             whose model is a single layer.
         scheme: "int8"; "int16x8" has activations of 16 bits; "int4" has kernels of 4 bits; "dynamic" rounds kernels
@@ -62,14 +61,15 @@ def quantize_aware(
         overrides: pattern → scheme of the layers it matches; the last that matches counts. Activations have the bits
             of `scheme` throughout.
         input_range: lowest and highest number of the input, which holds zero; measured where it is not given. For a
-            model that starts with a `Rescaling` layer it is (0, 255), raw pixels, which enter the file unchanged.
+            model that starts with a `Rescaling` layer it is (0, 255), raw pixels, which enter the file unchanged. Of
+            several inputs {name: (low, high)}, by the names that `tflite.convert` gives them.
         momentum: of the moving averages of ranges.
         preserve: for engine="tfmot", what is to stay of `tflite.prune` or `tflite.cluster`: "sparsity" or "clusters".
 
     Raises:
         ModelError: an unknown engine, scheme or layer name; a momentum below 0, or of 1 or more; a model that is
             quantization-aware already, subclassed or with a Lambda layer; weights that are not finite or that Keras has
-            quantized; several inputs, an input of open sizes or one that is not float32; a layer that the integer
+            quantized; an input of open sizes or one that is not float32; a layer that the integer
             runtime has no kernel for, or one that does not work channel by channel, which is named.
     """
     if engine not in ENGINES:
@@ -80,7 +80,8 @@ def quantize_aware(
     from tflite.tfmot.stripping import check_plain
 
     check_plain(model)
-    check(model, input_range)
+    check(model)
+    ranges = check_input_range(model, input_range)
     if not 0 <= momentum < 1:
         raise ModelError(f"Invalid value for `momentum`. Expected 0 ≤ momentum < 1. Received: momentum={momentum}")
     if engine == "tfmot":
@@ -91,7 +92,7 @@ def quantize_aware(
             scheme=scheme,
             exclude=exclude,
             overrides=overrides,
-            input_range=input_range,
+            input_range=ranges[0],
             momentum=momentum,
             preserve=preserve,
         )
@@ -101,7 +102,7 @@ def quantize_aware(
     graph = read(model)
     schemes = _schemes(graph, SCHEMES[scheme], exclude, overrides or {})
     decompose(graph, bits=SCHEMES[scheme].activations)
-    kernels = insert_fake_quant(graph, SCHEMES[scheme], schemes=schemes, input_range=input_range, momentum=momentum)
+    kernels = insert_fake_quant(graph, SCHEMES[scheme], schemes=schemes, input_range=ranges, momentum=momentum)
     return named(write(graph, lambda call: _aware(call, kernels)))
 
 

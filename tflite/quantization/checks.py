@@ -1,6 +1,6 @@
 """Requirements on a model that is to be made quantization-aware."""
 
-import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +9,9 @@ from tflite.errors import ModelError
 from tflite.keras_graph.checks import check_unquantized
 from tflite.keras_graph.float_graph import float_graph
 from tflite.keras_graph.graph import read
+from tflite.keras_graph.interface import interface
 from tflite.keras_graph.internals import flatten_layers
+from tflite.utils.suggestions import unknown
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +30,7 @@ def is_aware(model: "keras.Model") -> bool:
     )
 
 
-def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None:
+def check(model: "keras.Model") -> None:
     """Raise what is wrong with a model.
 
     Raises:
@@ -43,7 +45,11 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
     check_unquantized(model)
     for symbol in getattr(model, "inputs", None) or ():
         if symbol.dtype != "float32":
-            raise ModelError(f"Expected a model with float32 inputs. Received: {model.name!r} with {symbol.dtype}")
+            raise ModelError(
+                f"Expected a model with float32 inputs. Received: {model.name!r} with {symbol.name!r} of "
+                f"{symbol.dtype}. Post-training int8 takes integers: tflite.convert(model, path, scheme='int8', "
+                "representative=samples)"
+            )
     for layer in flatten_layers(model):
         if isinstance(layer, keras.layers.Lambda):
             raise ModelError(
@@ -57,43 +63,58 @@ def check(model: "keras.Model", input_range: tuple[float, float] | None) -> None
         for weight in [] if isinstance(layer, keras.Model) else layer.weights:
             if not np.isfinite(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))).all():
                 raise ModelError(f"Expected finite weights. Received: {weight.path!r} with values that are not")
-    if input_range is not None and not (
-        len(input_range) == 2 and np.isfinite(input_range).all() and input_range[0] <= 0 < input_range[1]
-    ):
+
+
+def check_input_range(
+    model: "keras.Model", given: tuple[float, float] | Mapping[str, tuple[float, float]] | None
+) -> list[tuple[float, float] | None]:
+    """Range of each input, None where none is given.
+
+    Raises:
+        ModelError: one that does not hold zero, one for several inputs, or an unknown name.
+    """
+    count = len(getattr(model, "inputs", None) or [None])
+    if given is None:
+        return [None] * count
+    if isinstance(given, Mapping):
+        names = interface(model).inputs
+        for name in given:
+            if name not in names:
+                raise ModelError(unknown("input_range", name, names))
+        ranges = [given.get(name) for name in names]
+    elif count > 1:
         raise ModelError(
-            "Invalid value for `input_range`. Expected (low, high) with low ≤ 0 < high. "
-            f"Received: input_range={input_range}"
+            f"Expected `input_range` as {{name: (low, high)}} of the inputs {list(interface(model).inputs)}. "
+            f"Received: input_range={given}"
         )
+    else:
+        ranges = [given]
+    for ends in ranges:
+        if ends is not None and not (len(ends) == 2 and np.isfinite(ends).all() and ends[0] <= 0 < ends[1]):
+            raise ModelError(
+                "Invalid value for `input_range`. Expected (low, high) with low ≤ 0 < high. "
+                f"Received: input_range={given}"
+            )
+    return ranges
 
 
 def check_file(model: "keras.Model") -> None:
     """Say before a training what would keep its result out of a file.
 
-    Several outputs are warned of: a file can be made of one of them, of others that helped in training alone.
-
     Raises:
-        ModelError: what `convert` refuses whatever is learned: a subclassed model, several inputs, open sizes, or
-            layers that do not come back from their configuration.
+        ModelError: what `convert` refuses whatever is learned: a subclassed model, open sizes, or layers that do not
+            come back from their configuration.
     """
     read(model)  # refuses what is subclassed
-    if len(model.inputs) != 1:
-        raise ModelError(
-            f"Expected a model with one input, which its file has. Received: {model.name!r} with {len(model.inputs)}. "
-            "Concatenate them to one, and take it apart inside of the model"
-        )
-    shape = tuple(model.inputs[0].shape[1:])
-    if None in shape:
-        raise ModelError(
-            f"Expected a model with a fixed input shape, which its file has. Received: {model.name!r} with {shape}. "
-            "Build it with sizes and copy the weights: sized.set_weights(model.get_weights())"
-        )
+    for symbol in model.inputs:
+        shape = tuple(symbol.shape[1:])
+        if None in shape:
+            raise ModelError(
+                "Expected a model with a fixed input shape, which its file has. "
+                f"Received: {model.name!r} with {shape}. "
+                "Build it with sizes and copy the weights: sized.set_weights(model.get_weights())"
+            )
     float_graph(model)
-    if len(model.outputs) != 1:
-        warnings.warn(
-            f"{model.name!r} has {len(model.outputs)} outputs, and a file has one: after the training convert "
-            "keras.Model(aware.inputs, aware.outputs[0])",
-            stacklevel=3,
-        )
 
 
 def _normalizes_another_axis(layer: Any) -> bool:

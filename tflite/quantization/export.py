@@ -32,9 +32,10 @@ def exported(
     """The graph of a quantization-aware model that computes in float32, for the converter.
 
     Args:
-        aware: the model, with one input.
+        aware: the model.
         scheme: what it is to be converted to; it must be that of the model.
-        input_type: "uint8" for raw pixels, "int8", "float32", or None for what fits the model.
+        input_type: "uint8" for raw pixels, "int8", "float32", or None for what fits the model. Several inputs keep the
+            ranges that were measured, whatever their type.
         given: representative images, which such a model does not take.
         apart: whether what stays in floating point is held apart from rounded numbers.
 
@@ -57,6 +58,8 @@ def exported(
             f"Expected no `representative` images: {aware.name!r} is quantization-aware and has measured its ranges. "
             "Use tflite.calibrate_ranges to measure them anew"
         )
+    if len(aware.inputs) > 1 and scheme in ("int8", "int4"):
+        return Ready(export_graph(aware, apart=apart), input_type or "int8")
     if scheme in ("dynamic", "int16x8"):
         return Ready(export_graph(aware, apart=apart), input_type or "float32")
     input_type = _input_type(aware, input_range(aware) or (0.0, 0.0), input_type)

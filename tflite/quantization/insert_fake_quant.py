@@ -27,7 +27,7 @@ def insert_fake_quant(
     scheme: Scheme,
     *,
     schemes: dict[str, Scheme | None],
-    input_range: tuple[float, float] | None,
+    input_range: list[tuple[float, float] | None],
     momentum: float,
 ) -> dict[Call, Scheme]:
     """Insert the rounding of activations into an expanded graph; returns the calls whose kernels are to be rounded.
@@ -39,7 +39,8 @@ def insert_fake_quant(
         graph: changed in place.
         scheme: of everything that has no other.
         schemes: name of a layer as it was read → its own scheme, or None where it stays in floating point.
-        input_range: of the model's input where it is known beforehand; raw pixels where the model rescales it first.
+        input_range: of each of the model's inputs where it is known beforehand; raw pixels where the model rescales it
+            first.
         momentum: of the moving averages.
 
     Raises:
@@ -86,7 +87,7 @@ class _Placing:
         self.bits, self.momentum, self.narrow = bits, momentum, narrow
         self.unit_of = {call: unit for unit in found for call in unit.calls}
 
-    def run(self, input_range: tuple[float, float] | None) -> None:
+    def run(self, input_range: list[tuple[float, float] | None]) -> None:
         """Insert all of them."""
         import keras
 
@@ -94,9 +95,9 @@ class _Placing:
         fixed: dict[Value, tuple[float, float] | None] = {}
         # A layer that is called twice is moved once; the one before is kept: another could get its id.
         on_grid: dict[int, tuple[Any, Any, tuple[float, float] | None]] = {}
-        for value in keras.tree.flatten(self.graph.inputs):
+        for value, given in zip(keras.tree.flatten(self.graph.inputs), input_range, strict=True):
             rescaled = self._rescaled(value, consumers)
-            known = input_range or (PIXELS if rescaled else None)
+            known = given or (PIXELS if rescaled else None)
             self._round(value, value.symbol.name, fixed=known)
             if known and self.bits == 8:
                 for call in rescaled:

@@ -1,13 +1,16 @@
 """The ranges of activations: measured without training."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tflite.errors import ModelError
+from tflite.keras_graph.interface import interface, structured
 from tflite.keras_graph.internals import flatten_layers
 from tflite.quantization.checks import is_aware
 from tflite.utils import samples
+from tflite.utils.feeds import feeds
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +24,8 @@ def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
     Args:
         aware: a quantization-aware model.
         images: an array (n, height, width, channels), an iterable of batches, with labels or without, or a function
-            that returns what TFLite's own converter takes, [batch] or {name: batch}.
+            that returns what TFLite's own converter takes, [batch] or {name: batch}. Of several inputs {name: array}, a
+            list of arrays in their order, (inputs, labels), or batches of these.
 
     Raises:
         ModelError: a model that is not quantization-aware, or no images.
@@ -32,16 +36,25 @@ def calibrate_ranges(aware: "keras.Model", images: Any) -> None:
         layer.measuring = True
     count = 0
     try:
-        for part, _ in samples.batches(images, labelled=False):
-            if not np.isfinite(part).all():
+        for parts in _batches(aware, images):
+            if not all(np.isfinite(part).all() for part in parts):
                 raise ModelError("Expected finite images to measure ranges on. Received: NaN or infinity")
-            aware(part.astype("float32"), training=False)
-            count += len(part)
+            given = [part.astype("float32") for part in parts]
+            aware(given[0] if len(given) == 1 else structured(aware, given), training=False)
+            count += len(parts[0])
     finally:
         for layer in layers:
             layer.measuring = False
     if not count:
         raise ModelError("Expected images to measure ranges on. Received: none")
+
+
+def _batches(aware: "keras.Model", images: Any) -> Iterator[list[np.ndarray]]:
+    """An array for each input, batch by batch."""
+    if len(getattr(aware, "inputs", ())) > 1:
+        yield from (parts for parts, _ in feeds(images, interface(aware).inputs, labelled=False))
+    else:
+        yield from ([part] for part, _ in samples.batches(images, labelled=False))
 
 
 def check_ranges(model: "keras.Model") -> None:

@@ -41,9 +41,8 @@ def test_models_that_cannot_be_converted(tmp_path):
         (keras.Sequential([layers.Dense(2)], name="seq"), "Expected a built model. Received: 'seq'"),
         (called, "functional or sequential model. Received: 'sub' of the subclass Subclassed"),
         (keras.Model(inputs, layers.Lambda(lambda x: x, name="code")(inputs)), "the Lambda layer 'code'"),
-        (keras.Model(inputs, [inputs, inputs]), "one input and one output. Received: .* with 1 and 2"),
         (keras.Model(open_size, layers.Flatten()(open_size)), r"fixed input shape. Received: .*\(None, None, 1\)"),
-        (keras.Model(integers, layers.Rescaling(2)(integers)), "float32 input. Received: .* with uint8"),
+        (keras.Model(integers, layers.Rescaling(2)(integers)), "inputs of float32.* Received: .* with uint8"),
         (keras.Model(inputs, Stubborn()(inputs)), "compute in float32. Received: 'inner' of class Dense in bfloat16"),
     ]:
         with pytest.raises(ModelError, match=message):

@@ -7,6 +7,7 @@ from tflite.conversion.postprocess.own_biases import own_biases
 from tflite.conversion.postprocess.packing import packed, unpacked
 from tflite.conversion.postprocess.wide_biases import widen_biases
 from tflite.conversion.postprocess.wide_gates import correct_gates
+from tflite.keras_graph.interface import Interface
 from tflite.model_file.metadata.schema import ENTRY, Metadata
 from tflite.model_file.metadata.writing import metadata_buffer, with_labels
 from tflite.quantization.holding import let_go
@@ -15,6 +16,7 @@ from tflite.quantization.holding import let_go
 def finished(
     content: bytes,
     *,
+    named: Interface,
     integer: bool,
     wide_biases: bool,
     metadata: Metadata | None,
@@ -24,7 +26,8 @@ def finished(
     """The file with tensors of input and output that are called as in the signature, and with its metadata.
 
     Args:
-        content: what the converter made, with one signature of one input and one output.
+        content: what the converter made, with one signature.
+        named: how inputs and outputs are called, in their order, by which the converter numbered them.
         integer: whether it computes with integers.
         wide_biases: whether operators with 16-bit activations still need their 64-bit biases.
         metadata: to write; None for none.
@@ -40,15 +43,28 @@ def finished(
     if wide_biases:
         widen_biases(model)
         correct_gates(model)
-    [signature] = model.signatureDefs
-    [entered], [left] = signature.inputs, signature.outputs
-    for port in (entered, left):
-        model.subgraphs[0].tensors[port.tensorIndex].name = port.name
+    _give_names(model, named)
     if metadata is not None:
-        names = {"input_name": entered.name.decode(), "output_name": left.name.decode()}
-        _add(model, metadata_buffer(metadata, image=image, **names))
+        [input_name], [output_name] = named.inputs, named.outputs
+        _add(model, metadata_buffer(metadata, image=image, input_name=input_name, output_name=output_name))
     made = packed(model)
     return with_labels(made, metadata.labels) if metadata is not None and metadata.labels else made
+
+
+def _give_names(model: Any, named: Interface) -> None:
+    """Call inputs and outputs as asked, and put them in that order: the converter has an order of its own."""
+    [signature], graph = model.signatureDefs, model.subgraphs[0]
+    for role, names in (("inputs", named.inputs), ("outputs", named.outputs)):
+        ports = getattr(signature, role)
+        if len(names) > 1:
+            ports = sorted(ports, key=lambda port: int(port.name.decode().rpartition("_")[2]))
+        for port, name in zip(ports, names, strict=True):
+            port.name = name.encode()
+            # One tensor may be several outputs; it is called like the first.
+            if port.tensorIndex not in [before.tensorIndex for before in ports[: ports.index(port)]]:
+                graph.tensors[port.tensorIndex].name = port.name
+        setattr(signature, role, ports)
+        setattr(graph, role, [port.tensorIndex for port in ports])
 
 
 def _add(model: Any, data: bytes) -> None:
