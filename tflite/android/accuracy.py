@@ -14,7 +14,7 @@ from tflite.android.folder import PhoneFolder
 from tflite.android.measure import place_tool
 from tflite.android.phone import Phone, read_phone
 from tflite.android.program import Program, find_program
-from tflite.benchmark_tool.flags import Options
+from tflite.benchmark_tool.flags import ACCELERATORS, Options
 from tflite.benchmark_tool.termination import orderly
 from tflite.benchmarking.images import operators_in
 from tflite.errors import MeasurementError, ModelError
@@ -23,8 +23,6 @@ from tflite.model_file.interpreter import Runner, largest
 from tflite.utils import samples
 from tflite.utils.arguments import several, whole
 from tflite.utils.record import Record
-
-ACCELERATORS = ("gpu", "nnapi")
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from pathlib import Path
 from tflite.android.cooling import wait_until_cool
 from tflite.android.device import Device
 from tflite.android.folder import PhoneFolder
+from tflite.android.made_up import notes_on_answers
 from tflite.android.phone import Phone, read_battery, read_phone
 from tflite.android.program import Program, find_program
 from tflite.benchmark_tool.affinity import affinity_mask, check_threads
-from tflite.benchmark_tool.flags import Options
+from tflite.benchmark_tool.flags import ACCELERATORS, Options
 from tflite.benchmark_tool.measuring import measure
 from tflite.benchmark_tool.termination import orderly
 from tflite.benchmarking.images import images_in, operators_in
@@ -32,6 +33,7 @@ def benchmark(
     min_seconds: float = 1.0,
     max_seconds: float = 60.0,
     profile: bool = False,
+    compare: bool = True,
     cool_below: float | None = 38.0,
     cool_seconds: float = 300.0,
     tell: Callable[[str], None] | None = None,
@@ -56,6 +58,9 @@ def benchmark(
         min_seconds: measured time, at least.
         max_seconds: measured time after which no further run starts.
         profile: whether a second run measures operators and memory.
+        compare: whether a GPU or NNAPI also answers three images of random pixels, once for all numbers of threads;
+            notes say what is wrong with its answers beside the interpreter's here. The file is run here for it, in a
+            child process first.
         cool_below: degrees Celsius of the battery that a measurement waits for; None does not wait.
         cool_seconds: the longest wait before each.
         tell: called with sentences for the person who waits.
@@ -85,6 +90,8 @@ def benchmark(
             several = "s" if options.threads > 1 else ""
             say(f"Measuring {path.name} on {phone.name}, {options.threads} thread{several}, {delegate}")
             found = measure(folder, command, graph, options, profile=profile)
+            asked = compare and options.delegate in ACCELERATORS and options is plans[0]
+            wrong = notes_on_answers(folder, command, graph, path, options) if asked else ()
             results.append(
                 found.result(
                     path,
@@ -95,7 +102,7 @@ def benchmark(
                     device=phone.name,
                     versions={"android": phone.android or "unknown"},
                     tool=program.name,
-                    notes=() if note is None else (note,),
+                    notes=(*wrong, *(() if note is None else (note,))),
                     phone={
                         **phone.to_dict(),
                         "affinity": mask,

@@ -11,6 +11,7 @@ from tflite.utils.arguments import finite, whole
 from tflite.utils.suggestions import unknown
 
 DELEGATES = ("xnnpack", "gpu", "nnapi", "none")
+ACCELERATORS = ("gpu", "nnapi")
 
 # Seconds to load a model, prepare a delegate and take the way back.
 _LOADING = 60.0

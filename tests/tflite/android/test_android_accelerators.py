@@ -103,3 +103,22 @@ def test_zeros_are_the_number_and_the_zero_point():
     expected = np.array([[1, 2, 3]] * 4 + [[0, 0, 0]], "int8")
     answers = np.array([[0, 0, 0], [-7, -7, -7], [1, 2, 3], [0, 0, 1], [0, 0, 0]], "int8")
     assert agreement.all_zero(answers, expected, PORT).tolist() == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("generation", "options", "expected"),
+    [
+        ("2024", {"gpu": "zero"}, "gpu answers wrongly to random pixels: all outputs are zero on 3 of 3 images"),
+        ("2024", {}, None),
+        ("litert", {}, "the answers of gpu were not compared: The benchmark tool"),
+    ],
+)
+def test_a_latency_says_where_the_answers_are_wrong(phone, files, tmp_path, generation, options, expected):
+    program = tool.make(tmp_path, generation, **options)
+    got = tflite.android.benchmark(files["float32"].path, tool=program, delegate="gpu", threads=(1, 2))
+    if expected is None:
+        assert got[0].notes == ()
+    else:
+        assert got[0].notes[0].startswith(expected)
+    assert got[1].notes == ()  # once for all numbers of threads
+    assert got[0].delegated_operators == got[0].file_operators
