@@ -13,13 +13,13 @@ JAX_TESTS := tests/distiller/teachers/caching \
 # Tests that start JAX in processes of their own, which takes most of their time.
 STARTS_JAX := tests/distiller/trainer/test_backends_agree.py tests/distiller/utils/test_processes.py
 
-.PHONY: demo test test-apps test-benchmarks test-jax test-page test-ray lint docs clean adb chromium kotlin
+.PHONY: demo test test-apps test-benchmarks test-jax test-page test-serve test-ray lint docs clean adb chromium kotlin
 
 demo: $(VENV)/installed
 	$(BIN)/distiller demo --out runs/demo $(if $(wildcard runs/demo/run.json),--resume)
 
 test: $(VENV)/installed-dev adb
-	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/apps tests/benchmarks tests/page tests/ray $(STARTS_JAX))
+	$(BIN)/python -m pytest -n auto --dist loadfile distiller tflite tests $(addprefix --ignore ,tests/apps tests/benchmarks tests/page tests/serve tests/ray $(STARTS_JAX))
 
 # Experiments and measurements at a tiny size.
 test-benchmarks: $(VENV)/installed-dev
@@ -28,6 +28,10 @@ test-benchmarks: $(VENV)/installed-dev
 # The page of a report in a real browser, in the light and in the dark, on a phone and on a desk.
 test-page: $(VENV)/installed-dev chromium
 	$(BIN)/python -m pytest tests/page
+
+# The page of `distiller serve` in a real browser; LiteRT.js is fetched from the npm registry, once.
+test-serve: $(VENV)/installed-dev chromium
+	$(BIN)/python -m pytest tests/serve
 
 # What `distiller bundle` writes, built with the compilers of Kotlin, Java and C++ and run on stubs.
 test-apps: $(VENV)/installed-dev kotlin

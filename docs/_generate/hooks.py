@@ -31,6 +31,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
                 {"Quantization-aware training": "guides/quantization_aware.md"},
                 {"Benchmark on Android": "guides/android.md"},
                 {"Privacy, measured": "guides/privacy.md"},
+                {"In a phone's browser": "guides/phone_browser.md"},
                 {"Compare methods honestly": "guides/compare_methods.md"},
                 {"Add an objective": "guides/new_objective.md"},
             ]

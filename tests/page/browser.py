@@ -8,9 +8,12 @@ from selenium.webdriver.chrome.service import Service
 
 
 class Browser:
-    """A page as one sees it: its size, light or dark, what it says in the console."""
+    """A page as one sees it: its size, light or dark, what it says in the console.
 
-    def __init__(self):
+    Each has a new profile. `switches` are Chromium's own.
+    """
+
+    def __init__(self, *switches):
         programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
         if None in programs.values():
             raise RuntimeError("The page is tested in a browser: apt-get install chromium chromium-driver")
@@ -21,6 +24,8 @@ class Browser:
         options.add_argument("--hide-scrollbars")
         if os.geteuid() == 0:  # a container; Chromium refuses its sandbox there
             options.add_argument("--no-sandbox")
+        for switch in switches:
+            options.add_argument(switch)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         # An alert of the page would be closed in silence: the test asks for it.
         options.set_capability("unhandledPromptBehavior", "ignore")
