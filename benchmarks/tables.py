@@ -28,7 +28,7 @@ from benchmarks.documents import (
     step_cost,
     verdicts,
 )
-from benchmarks.files import litert_agreement, mlperf_tiny, zoo_agreement
+from benchmarks.files import browser_parity, litert_agreement, mlperf_tiny, zoo_agreement
 from benchmarks.results import lines
 from benchmarks.shell import command, option, progress
 from benchmarks.speed import (
@@ -48,6 +48,7 @@ from benchmarks.speed import (
 ROOT = Path(__file__).parent.parent
 # Modules with the name of their results and a table of them.
 TABLES = (
+    browser_parity,
     cache_saving,
     frozen_teacher,
     fused,

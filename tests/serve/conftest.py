@@ -1,8 +1,7 @@
 """Files of every border, served; and a browser that looks at them."""
 
 import threading
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import keras
 import numpy as np

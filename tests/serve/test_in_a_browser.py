@@ -226,7 +226,6 @@ def test_no_script_of_others_runs_in_the_page(phone, serve, models):
         "await new Promise((go) => setTimeout(go, 200))"
     )
     assert phone.run("return window.hacked === undefined") is True
-    assert "EvalError" in phone.run("return eval('1')")
 
 
 def test_another_site_can_neither_read_nor_send(phone, serve, models):

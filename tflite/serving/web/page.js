@@ -69,7 +69,7 @@ async function measureAll(model, first) {
     found.push({ threads: count, init_ms: one.init_ms, ...times });
   }
   const why = alone
-    ? "One file has one thread: distiller serve --https measures several."
+    ? "A page in one file runs with one thread: distiller serve --https measures several."
     : self.crossOriginIsolated
       ? threaded ? "" : "This browser runs WebAssembly with one thread."
       : "Over plain HTTP a browser has one thread: distiller serve --https measures several.";
@@ -181,7 +181,7 @@ async function classify(file) {
   if (!file) return;
   show("photo-state", "");
   try {
-    const { model } = { model: models[chosen] };
+    const model = models[chosen];
     const taken = await pixels(file, model.input.shape, at("seen"));
     at("seen").hidden = false;
     const one = await ready();
@@ -217,5 +217,10 @@ async function start() {
 at("model").addEventListener("change", (event) => choose(Number(event.target.value)));
 at("run").addEventListener("click", runAll);
 at("send").addEventListener("click", send);
-for (const id of ["camera", "photo"]) at(id).addEventListener("change", (event) => classify(event.target.files[0]));
+for (const id of ["camera", "photo"]) {
+  at(id).addEventListener("change", ({ target }) => {
+    classify(target.files[0]);
+    target.value = ""; // or the next photo of the same name, as cameras name them, would be no change
+  });
+}
 start();
