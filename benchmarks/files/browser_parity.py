@@ -206,6 +206,8 @@ def table_of_run(run: list[Line]) -> str:
 
 def _difference(line: Line) -> str:
     """The largest difference of an output: in steps of integers, else as it is and as a share of the outputs' range."""
+    if not line["max_difference"]:
+        return "none: every output is the same to the last bit"
     if line["step"]:
         steps = line["max_difference"] / line["step"]
         return f"{steps:.0f} steps; {line['same_outputs']:.2%} of the outputs are the same"

@@ -38,7 +38,9 @@ def test_the_table():
     shared = {"network": "a net", "bytes": 3, "litertjs": "2.5.3", "browser": "Chromium 1", **STAMP}
     integer = {"scheme": "int8", "changes": ["x"], **shared, **browser_parity.agreement(model(**port), answers)}
     floating = browser_parity.agreement(model(dtype="float32"), HERE + np.float32(0.5) * (HERE == 8))
-    said = browser_parity.table_of_run([{"scheme": "float32", "changes": [], **shared, **floating}, integer])
+    alike = {"scheme": "float16", "changes": [], **shared, **browser_parity.agreement(model(dtype="float32"), HERE)}
+    said = browser_parity.table_of_run([{"scheme": "float32", "changes": [], **shared, **floating}, alike, integer])
+    assert "| float16 | none: every output is the same to the last bit | 100.0% | 75.0% | 75.0% |" in said
     assert "| float32 | 0.5, 6.2e-02 of the range | 100.0% | 75.0% | 75.0% |" in said
     assert (
         "| int8, uint8 for int8 at both ends | 2 steps; 87.50% of the outputs are the same | 75.0% | 50.0% | 75.0% |"
