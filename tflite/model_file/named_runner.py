@@ -53,7 +53,8 @@ class _Single:
     def __init__(self, path: str | Path, threads: int):
         self._run = Runner(path, threads=threads)
         self.path = self._run.path
-        self.inputs, self.outputs = (self._run.input,), (self._run.output,)
+        self.inputs: tuple[TensorSpec, ...] = (self._run.input,)
+        self.outputs: tuple[TensorSpec, ...] = (self._run.output,)
 
     def __call__(self, given: Sequence[np.ndarray]) -> Arrays:
         return [self._run(given[0])]

@@ -70,7 +70,7 @@ def cluster(model: "keras.Model | str | Path", *, clusters: int, exclude: Iterab
     from tflite.quantization.checks import check
     from tflite.tfmot.network import wrapped
 
-    check(model, None)
+    check(model)
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     return wrapped(model, Clustered(int(clusters), excluded))
 

@@ -89,7 +89,7 @@ def prune(
     from tflite.quantization.checks import check
     from tflite.tfmot.network import wrapped
 
-    check(model, None)
+    check(model)
     excluded = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     every = _dividing(end_step - begin_step, frequency)
     return wrapped(model, Pruned(initial_sparsity, final_sparsity, begin_step, end_step, every, excluded))
