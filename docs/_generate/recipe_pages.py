@@ -46,14 +46,14 @@ def _models(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
 
 def _section(section: type[pydantic.BaseModel]) -> str:
     rows = [
-        f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {_cell(_meaning(field))} |"
+        f"| `{name}` | {_cell(_meaning(field))} | {_type(field.annotation)} | {_default(field)} |"
         for name, field in section.model_fields.items()
     ]
     return "\n".join(
         [
             f"## {section.__name__} {{ #{section.__name__} }}\n",
             f"{inspect.cleandoc(section.__doc__ or '')}\n",
-            "| key | values | default | meaning |\n| :--- | :--- | :--- | :--- |",
+            "| key | meaning | values | default |\n| :--- | :--- | :--- | :--- |",
             *rows,
             "",
         ]
