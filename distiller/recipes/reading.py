@@ -14,6 +14,7 @@ from distiller.networks import image_size
 from distiller.recipes.problems import problems
 from distiller.recipes.schema import RunRecipe, Teacher, TrainRecipe
 from distiller.utils import yaml_text
+from distiller.utils.backend import load_keras
 from distiller.utils.shown import shown
 from distiller.utils.suggestions import unknown
 
@@ -175,6 +176,7 @@ def _change(content: dict[str, Any], change: str) -> None:
 
 
 def _can_resize(name: str) -> bool:
-    from distiller.data import can_resize  # Keras comes with it
+    load_keras()  # which the module of `can_resize` needs
+    from distiller.data import can_resize
 
     return can_resize(name)

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from distiller.utils.backend import load_keras
+
 if TYPE_CHECKING:
     from distiller.data.augmentation import Augmentation
 
@@ -145,7 +147,9 @@ class Training(Section):
             raise ValueError(f"expected drops one after another, the first after the warm-up. Received: {places}")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("expected one of clip_norm and clip_value")
-        self.views()  # which says what is wrong with its layers
+        if self.augmentation:  # Keras comes with its layers, and takes seconds
+            load_keras()
+            self.views()  # which says what is wrong with them
         if self.dot is not None and self.optimizer != "sgd":
             raise ValueError(f"expected one of dot and optimizer {self.optimizer}: DOT is an optimizer in place of SGD")
         if self.optimizer == "adamw" and "learning_rate" not in self.model_fields_set:

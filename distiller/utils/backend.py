@@ -8,13 +8,19 @@ from contextlib import contextmanager
 
 def load_backend() -> None:
     """Import TensorFlow and Keras; what their C++ side logs while it starts is shown only if that fails."""
-    one_operation_at_a_time()
+    load_keras()
     with _held_back_stderr():
-        import keras  # noqa: F401
         import tensorflow
 
     # Every student is a new model, and TensorFlow takes the tracing of each for a mistake.
     tensorflow.get_logger().setLevel("ERROR")
+
+
+def load_keras() -> None:
+    """Import Keras with the backend that it is configured for, as quietly."""
+    one_operation_at_a_time()
+    with _held_back_stderr():
+        import keras  # noqa: F401
 
 
 def one_operation_at_a_time() -> None:
