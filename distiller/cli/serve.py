@@ -51,7 +51,12 @@ def serve(
     folder: Annotated[
         Path | None, typer.Option("--images", help="A folder of images without classes.", show_default=False)
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many images at most.")] = _COUNT,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10_000, help="How many images at most; by default 100, or 32 made-up ones.", show_default=False
+        ),
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(help="A text file with one class name a line, where the files hold none.", show_default=False),
@@ -93,12 +98,12 @@ def serve(
         tflite.check(file, use="run")
     models = []
     for file in files:
-        pictures, truth = _images(file, data, data_dir, classes, groups, found[:count], count)
-        models.append(serving.read_served(file, images=pictures, truth=truth, labels=names))
+        pictures, truth = _images(file, data, data_dir, classes, groups, found, count or _COUNT)
+        models.append(serving.read_served(file, images=pictures, truth=truth, labels=names, made_up_images=count))
     litert = _runtime()
     for model in models:
-        for change in model.changes:
-            print(f"{one_line(model.path.name)}: browsers get a copy of it: {change}")
+        if model.changes:
+            print(f"{one_line(model.path.name)}: browsers get a copy of it: {'; '.join(model.changes)}")
     if page is not None:
         _write(page, serving.single_page(models, litert))
         return
@@ -166,7 +171,7 @@ def _images(
     shape = tflite.inspect(file).inputs[0].shape
     if len(shape) != 4:
         raise InputError(f"Expected a file that takes images. Received: {str(file)!r} with inputs {shape}")
-    pictures = photos.read(found, (shape[1], shape[2]), "images")
+    pictures = photos.read(found[:count], (shape[1], shape[2]), "images")
     if shape[3] == 1:  # as Pillow makes grey of colours
         pictures = (pictures @ [0.299, 0.587, 0.114]).round().astype("uint8")[..., None]
     return pictures, None

@@ -101,6 +101,7 @@ def read_served(
     images: np.ndarray | None = None,
     truth: Sequence[int] | np.ndarray | None = None,
     labels: Sequence[str] = (),
+    made_up_images: int | None = None,
 ) -> ServedModel:
     """A file with its images answered by the interpreter here.
 
@@ -109,6 +110,7 @@ def read_served(
         images: uint8, (n, height, width, channels); made up where None.
         truth: the class of each image, where it is known.
         labels: names of the classes; by default those in the file, or their numbers.
+        made_up_images: how many are made up where `images` is None; 32 by default.
 
     Raises:
         ModelError: missing or damaged file; one that classifies no images; images of another shape; a number of labels
@@ -131,7 +133,7 @@ def read_served(
                 f"{port.dtype}. Convert the model with input_type and output_type of float32"
             )
     mean, std = pixel_normalization(Scaling(path, original, taken), taken)
-    chosen = made_up(taken.shape[1:], COUNT) if images is None else np.asarray(images)
+    chosen = made_up(taken.shape[1:], made_up_images or COUNT) if images is None else np.asarray(images)
     if chosen.dtype != np.uint8 or chosen.ndim != 4 or not len(chosen):
         raise ModelError(f"Expected images as uint8 of four axes. Received: {chosen.dtype} {chosen.shape}")
     answers = Runner(path)(chosen)

@@ -100,7 +100,8 @@ def test_classes_without_names_are_numbered(served, tmp_path):
     found = read_served(path)
     assert found.labels == ("class 0", "class 1", "class 2")
     assert (found.images.shape, found.truth, found.changes) == ((32, 6, 5, 3), None, ())
-    assert read_served(path, labels=["a", "b", "c"]).labels == ("a", "b", "c")
+    given = read_served(path, labels=["a", "b", "c"], made_up_images=5)
+    assert (given.labels, given.images.shape, given.answers.shape) == (("a", "b", "c"), (5, 6, 5, 3), (5, 3))
     with pytest.raises(tflite.ModelError, match=r"Expected 3 class labels .* Received: 2"):
         read_served(path, labels=["a", "b"])
 

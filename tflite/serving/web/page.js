@@ -17,6 +17,9 @@ let models = [];
 let chosen = 0;
 let compiled = null;
 let results = null;
+// One thing after the other: a photo that is taken while the page measures waits, and disturbs no time.
+let last = Promise.resolve();
+const inTurn = (work) => (last = last.then(work));
 
 function number(value) {
   return value === 0 ? "0" : value.toPrecision(3);
@@ -43,6 +46,7 @@ async function ready(threads = 1) {
   if (compiled?.threads !== threads) {
     const content = await read(model.files.model);
     compiled?.model.delete();
+    compiled = null;
     compiled = { ...(await compile(content, threads)), threads };
   }
   return { model, ...compiled };
@@ -124,7 +128,8 @@ async function compare(model, joined) {
   found.forEach((value, i) => { most = Math.max(most, Math.abs(value - expected[i])); });
   const answers = `Answers ${same} of ${model.count} pictures as the interpreter on the computer does; `;
   const truth = model.truth ? ` Right on ${right} of ${model.count}.` : "";
-  show("agreement", `${answers}an output differs by ${number(most)} at most.${truth}`);
+  const outputs = most === 0 ? "every output is the same." : `an output differs by ${number(most)} at most.`;
+  show("agreement", `${answers}${outputs}${truth}`);
   at("agreement").className = same === model.count ? "right" : "wrong";
 }
 
@@ -178,7 +183,6 @@ async function send() {
 }
 
 async function classify(file) {
-  if (!file) return;
   show("photo-state", "");
   try {
     const model = models[chosen];
@@ -214,12 +218,13 @@ async function start() {
   }
 }
 
-at("model").addEventListener("change", (event) => choose(Number(event.target.value)));
-at("run").addEventListener("click", runAll);
+at("model").addEventListener("change", ({ target }) => inTurn(() => choose(Number(target.value))));
+at("run").addEventListener("click", () => inTurn(runAll));
 at("send").addEventListener("click", send);
 for (const id of ["camera", "photo"]) {
   at(id).addEventListener("change", ({ target }) => {
-    classify(target.files[0]);
+    const [file] = target.files;
+    if (file) inTurn(() => classify(file));
     target.value = ""; // or the next photo of the same name, as cameras name them, would be no change
   });
 }
