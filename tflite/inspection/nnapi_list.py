@@ -33,7 +33,21 @@ ANDROID = {27: "8.1", 28: "9", 29: "10", 30: "11"}
 OPERATORS = {name: level for level, names in _SINCE.items() for name in names.split()}
 
 _FLOATS_ALONE = frozenset(
-    {"ABS", "DIV", "ELU", "EXP", "LOG", "LOG_SOFTMAX", "POW", "REDUCE_PROD", "RSQRT", "SIN", "SQRT", "SUM"}
+    {
+        "ABS",
+        "DIV",
+        "ELU",
+        "EXP",
+        "L2_POOL_2D",
+        "LOG",
+        "LOG_SOFTMAX",
+        "POW",
+        "REDUCE_PROD",
+        "RSQRT",
+        "SIN",
+        "SQRT",
+        "SUM",
+    }
 )
 _TYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
 _FLOATS = frozenset({"float32", "float16"})
@@ -52,14 +66,30 @@ def why(operator: Operator) -> str | None:
             return f"computes with {tensor.dtype}, which is not in its list of types"
         if operator.name in _FLOATS_ALONE and tensor.dtype not in _FLOATS:
             return f"in the list for floating-point numbers alone, here {tensor.dtype}"
+    if operator.name == "CONV_2D" and len(operator.inputs) < 3:
+        return "in the list with a bias, here without"
     if operator.name == "MEAN" and _changes_scale(operator):
         return "in the list for an output with the scale and zero point of the input, here others"
     return None
 
 
+def since(operator: Operator) -> int:
+    """The API level from which an operator of the list is taken with these types."""
+    level = OPERATORS[operator.name]
+    types = {tensor.dtype for tensor in (*operator.inputs, *operator.outputs)}
+    computed = {tensor.dtype for tensor in (*operator.inputs, *operator.outputs) if not tensor.constant}
+    if operator.name == "QUANTIZE" and "int8" in computed:
+        return 30
+    if operator.name in ("ADD", "MUL", "SUB") and "int32" in computed:
+        return 30
+    if "int8" in types or (computed & {"int8", "uint8"} and operator.name in ("MEAN", "PAD", "SUB", "TANH")):
+        return max(level, 29)
+    return level
+
+
 def notes(file: Flatbuffer) -> tuple[str, ...]:
     """Sentences on the file as a whole."""
-    levels = [OPERATORS[operator.name] for operator in file.operators if why(operator) is None]
+    levels = [since(operator) for operator in file.operators if why(operator) is None]
     if not levels:
         return ()
     return (

@@ -1,5 +1,7 @@
 """Accelerators of a phone: what they ran, and answers of theirs that are wrong."""
 
+import functools
+
 import numpy as np
 import pytest
 from support.fake_device import tool
@@ -14,6 +16,17 @@ pytest_plugins = ("support.fake_device.fixtures",)
 PORT = TensorSpec("scores", "int8", (1, 3), scale=0.5, zero_point=-7)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("answers")
+
+
+@pytest.fixture
+def program(tmp_path, kept):
+    """Makes a tool that computes the same answer once for all tests."""
+    return functools.partial(tool.make, tmp_path, kept=kept)
+
+
 @pytest.fixture
 def data(held_out, network):
     """Three images, of which the network takes one for a 9."""
@@ -22,13 +35,13 @@ def data(held_out, network):
     return held_out.images[chosen], held_out.labels[chosen]
 
 
-def test_a_gpu_that_answers_as_the_processor(phone, files, data, tmp_path):
+def test_a_gpu_that_answers_as_the_processor(phone, files, data, program):
     path = files["float32"].path
     done = []
     got = tflite.android.evaluate(
         path,
         data,
-        tool=tool.make(tmp_path, taken={"gpu": (9, 12)}),
+        tool=program(taken={"gpu": (9, 12)}),
         delegate="gpu",
         progress=lambda *counts: done.append(counts),
     )
@@ -49,9 +62,9 @@ def test_a_gpu_that_answers_as_the_processor(phone, files, data, tmp_path):
         ("wrong", "float32", (0, 0), "another class than here on"),
     ],
 )
-def test_a_gpu_that_answers_wrongly(phone, files, data, tmp_path, fault, scheme, counts, flag):
+def test_a_gpu_that_answers_wrongly(phone, files, data, program, fault, scheme, counts, flag):
     path = files[scheme].path
-    got = tflite.android.evaluate(path, data, tool=tool.make(tmp_path, gpu=fault), delegate="gpu")
+    got = tflite.android.evaluate(path, data, tool=program(gpu=fault), delegate="gpu")
     assert (got.nan_images, got.zero_images) == counts
     assert flag in "; ".join(got.flags)
     right = np.asarray(tflite.model_file.interpreter.Runner(path).integers(data[0]))
@@ -62,11 +75,11 @@ def test_a_gpu_that_answers_wrongly(phone, files, data, tmp_path, fault, scheme,
         assert got.max_difference == pytest.approx(np.abs(right.astype("float64")).max(), rel=1e-4)
 
 
-def test_delegates_side_by_side(phone, files, data, tmp_path):
+def test_delegates_side_by_side(phone, files, data, program):
     """The GPU crashes, and the others answer."""
     path = files["int8"].path
-    program = tool.make(tmp_path, gpu="crash", taken={"nnapi": (3, 12)})
-    got = tflite.android.compare_delegates(path, data, tool=program, delegates=["xnnpack", "gpu", "nnapi"])
+    made = program(gpu="crash", taken={"nnapi": (3, 12)})
+    got = tflite.android.compare_delegates(path, data, tool=made, delegates=["xnnpack", "gpu", "nnapi"])
     assert [one.delegate for one in got.evaluations] == ["xnnpack", "nnapi"]
     assert list(got.failures) == ["gpu"]
     assert "it crashed (SIGSEGV)" in got.failures["gpu"]
@@ -75,11 +88,11 @@ def test_delegates_side_by_side(phone, files, data, tmp_path):
     assert xnnpack.delegated_operators == xnnpack.file_operators == len(tflite.inspect(path).operators)
     assert (nnapi.delegated_operators, nnapi.file_operators) == (3, 12)
     with pytest.raises(MeasurementError, match=r"failed on an image: it crashed \(SIGSEGV\)"):
-        tflite.android.evaluate(path, data, tool=program, delegate="gpu")
+        tflite.android.evaluate(path, data, tool=made, delegate="gpu")
 
 
-def test_a_comparison_needs_the_processor(phone, files, data, tmp_path):
-    got = tflite.android.evaluate(files["int8"].path, data, tool=tool.make(tmp_path, delegate="gpu"), delegate="gpu")
+def test_a_comparison_needs_the_processor(phone, files, data, program):
+    got = tflite.android.evaluate(files["int8"].path, data, tool=program(delegate="gpu"), delegate="gpu")
     assert (got.cpu_agreement, got.agreement) == (None, 1.0)
     assert "not compared with the phone's CPU: Expected the delegate 'xnnpack'. Received: 'gpu'" in got.notes[0]
 
@@ -113,9 +126,9 @@ def test_zeros_are_the_number_and_the_zero_point():
         ("litert", {}, "the answers of gpu were not compared: The benchmark tool"),
     ],
 )
-def test_a_latency_says_where_the_answers_are_wrong(phone, files, tmp_path, generation, options, expected):
-    program = tool.make(tmp_path, generation, **options)
-    got = tflite.android.benchmark(files["float32"].path, tool=program, delegate="gpu", threads=(1, 2))
+def test_a_latency_says_where_the_answers_are_wrong(phone, files, program, generation, options, expected):
+    made = program(generation, **options)
+    got = tflite.android.benchmark(files["float32"].path, tool=made, delegate="gpu", threads=(1, 2))
     if expected is None:
         assert got[0].notes == ()
     else:

@@ -140,7 +140,7 @@ def test_accuracy_on_a_phone(phone, files, tmp_path, command):
 
 def test_delegates_side_by_side(phone, files, tmp_path, command):
     """The GPU answers with zeros, and NNAPI with a part of the operators."""
-    program = tool.make(tmp_path, gpu="zero", taken={"nnapi": (3, 12)})
+    program = tool.make(tmp_path, gpu="zero", taken={"nnapi": (3, 12)}, kept=tmp_path)
     arguments = ["--data", "digits", "--android", "--tool", program, "--count", "2", "--delegate", "cpu"]
     code, out, _ = command("evaluate", files["int8"].path, *arguments, "--delegate", "gpu", "--delegate", "nnapi")
     assert code == 0

@@ -121,3 +121,21 @@ def test_types_and_ranks(found, gpu, nnapi):
 )
 def test_reasons_of_xnnpack(found, expected):
     assert expected in xnnpack_list.why(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "level"),
+    [
+        (operator("CONV_2D", "float32", "(float32)", "(float32)"), 27),
+        (operator("CONV_2D", "uint8", "(uint8)", "(int32)", out="uint8"), 27),
+        (operator("CONV_2D", "int8", "(int8)", "(int32)", out="int8"), 29),
+        (operator("MEAN", "uint8", "(int32)", out="uint8"), 29),
+        (operator("QUANTIZE", "float32", out="int8"), 30),
+        (operator("ADD", "int32", "int32", out="int32"), 30),
+    ],
+)
+def test_versions_of_android(found, level):
+    """Signed 8-bit integers are later than the operators, and converted for phones before Android 11."""
+    assert nnapi_list.why(found) is None
+    assert nnapi_list.since(found) == level
+    assert nnapi_list.why(operator("CONV_2D", "float32", "(float32)")) == "in the list with a bias, here without"
