@@ -29,6 +29,9 @@ distiller serve student.tflite --images photos/ --page student.html
 """
 
 _COUNT = 100
+# Blocks of the terminal around a QR code; the standard has four, and phones read codes with two.
+_MARGIN = 2
+_WHITE_ON_BLACK, _PLAIN = "\x1b[97;40m", "\x1b[0m"
 # Options that one file without a server has no use for.
 _SERVING = ("host", "port", "https", "report")
 
@@ -296,9 +299,14 @@ def _keep(found: "Benchmarks", where: Path, added: Callable[[Path], None]) -> st
 
 
 def _show_code(address: str) -> None:
-    """A QR code on a terminal; elsewhere the address alone."""
+    """A QR code on a terminal, light on dark whatever its colours are; elsewhere the address alone."""
     if not sys.stdout.isatty():
         return
+    import io
+
     import segno
 
-    segno.make(address, error="l", micro=False).terminal(compact=True, border=2)
+    drawn = io.StringIO()
+    segno.make(address, error="l", micro=False).terminal(drawn, compact=True, border=_MARGIN)
+    for line in drawn.getvalue().splitlines():
+        sys.stdout.write(f"{_WHITE_ON_BLACK}{line}{_PLAIN}\n")

@@ -15,6 +15,7 @@ MODULES = (
     "distiller.privacy",
     "tflite",
     "tflite.android",
+    "tflite.serving",
 )
 
 

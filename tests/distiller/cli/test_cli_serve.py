@@ -7,6 +7,7 @@ import queue
 import keras
 import numpy as np
 import pytest
+import segno
 from PIL import Image
 from support.made_reports import folder_of, made
 
@@ -126,3 +127,21 @@ def test_results_that_cannot_be_kept_are_told_on_both_sides(file, tmp_path, caps
     with pytest.raises(tflite.ModelError, match="its terminal says why"):
         receive(json.dumps(sent(model)).encode())
     assert "Not kept: " in capsys.readouterr().err
+
+
+def test_the_code_on_the_terminal_is_that_of_the_address(monkeypatch, capsys):
+    """Read back from its half blocks, which are light, and held against the modules of the library."""
+    address = "http://192.0.2.7:8080/abcdefghijklmnopqrstuv/"
+    serve._show_code(address)
+    assert capsys.readouterr().out == ""  # no terminal
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    serve._show_code(address)
+    rows = []
+    for line in capsys.readouterr().out.splitlines():
+        assert (line[:8], line[-4:]) == ("\x1b[97;40m", "\x1b[0m")
+        halves = [{"█": (0, 0), "▀": (0, 1), "▄": (1, 0), " ": (1, 1)}[block] for block in line[8:-4]]
+        rows += zip(*halves, strict=True)
+    code = [list(row) for row in segno.make(address, error="l", micro=False).matrix]
+    size = len(code)
+    assert [list(row[2 : size + 2]) for row in rows[2 : size + 2]] == code
+    assert {cell for row in rows[:2] for cell in row} == {0}
