@@ -32,11 +32,13 @@ from benchmarks.files import browser_parity, litert_agreement, mlperf_tiny, zoo_
 from benchmarks.results import lines
 from benchmarks.shell import command, option, progress
 from benchmarks.speed import (
+    answers_rate,
     cache_saving,
     frozen_teacher,
     fused,
     growth,
     photo_pipeline,
+    ray_overhead,
     side_by_side_saving,
     startup,
     step_profile,
@@ -48,6 +50,7 @@ from benchmarks.speed import (
 ROOT = Path(__file__).parent.parent
 # Modules with the name of their results and a table of them.
 TABLES = (
+    answers_rate,
     browser_parity,
     cache_saving,
     frozen_teacher,
@@ -59,6 +62,7 @@ TABLES = (
     photo_pipeline,
     pretrained_photos,
     quantization,
+    ray_overhead,
     side_by_side_saving,
     small_photos,
     startup,
@@ -76,7 +80,13 @@ FORMS: dict[str, Callable[[str], str]] = {
     "grid": grid.table,
     "published": published.table,
 }
-DOCUMENTS = ("README.md", "benchmarks/README.md", "docs/guides/cifar100_to_cifar10.md", "docs/guides/few_labels.md")
+DOCUMENTS = (
+    "README.md",
+    "benchmarks/README.md",
+    "docs/guides/beyond_one_machine.md",
+    "docs/guides/cifar100_to_cifar10.md",
+    "docs/guides/few_labels.md",
+)
 _MARK = re.compile(
     r"(?P<start><!-- (?P<kind>table|verdict): (?P<name>[a-z0-9_]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )

@@ -19,10 +19,11 @@ RECIPE = "ten_of_cifar100"
 
 
 class Kind(NamedTuple):
-    """Kind of run: changes of the recipe, and number of students that are trained at a time."""
+    """Kind of run: changes of the recipe, number of students that are trained at a time, and a Ray cluster for them."""
 
     changes: list[str]
     processes: int = 1
+    ray: str | None = None
 
 
 OPTIONS = (
@@ -57,8 +58,8 @@ def measure(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[dict[st
                 run = RunFolder.open(Path(place) / "run", recipe, resume=False, force=False)
                 started = time.perf_counter()
                 stages.prepare(run)
-                if kind.processes > 1:
-                    train_students(recipe, run, args.data_dir, reporter, kind.processes)
+                if kind.processes > 1 or kind.ray:
+                    train_students(recipe, run, args.data_dir, reporter, kind.processes, kind.ray)
                 stages.train(run)
                 seconds = time.perf_counter() - started
             line = {"kind": name, "processes": kind.processes, "seconds": seconds}

@@ -1,6 +1,6 @@
 """A teacher's answers to the views of a whole data set, stored for any number of students."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,12 @@ class TeacherAnswers:
 
 
 def store_answers(
-    asked: TeacherAnswers, reporter: Reporter | None = None, *, ray: str | None = None, processes: int = 1
+    asked: TeacherAnswers,
+    reporter: Reporter | None = None,
+    *,
+    ray: str | None = None,
+    processes: int = 1,
+    progress: Callable[[int], Any] | None = None,
 ) -> dict[str, Any]:
     """Compute what is missing of the answers; returns what `Cache.describe` says of them.
 
@@ -94,6 +99,7 @@ def store_answers(
         reporter: where progress is shown, with the rate and the time left.
         ray: address of a Ray cluster, as of `distiller.utils.ray_cluster.connected`; without one this process works.
         processes: teachers at a time on each machine of the cluster, or on each of its GPUs.
+        progress: called with the number of answers that are there.
 
     Raises:
         InputError: as of `TeacherAnswers.open` and `Cache.build`; or there is no such cluster.
@@ -109,11 +115,17 @@ def store_answers(
             pace = Pace(task, work.images, "answers")
             for done in work.check_stored():
                 pace.found(done)
+
+            def show(done: int) -> None:
+                pace.advance_to(done)
+                if progress:
+                    progress(done)
+
             if ray is None:
                 for part in work.missing():
-                    work.compute(part, pace.advance_to)
+                    work.compute(part, show)
             else:
                 with connected(ray):
-                    compute_parts(asked.begun, work, pace.advance_to, processes)
+                    compute_parts(asked.begun, work, show, processes)
         work.finish()
     return cache.describe()

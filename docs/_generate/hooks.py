@@ -26,6 +26,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
                 {"Any teacher, any student": "guides/any_teacher.md"},
                 {"Several labels, numbers, masks": "guides/other_tasks.md"},
                 {"Folders of any size, random views": "guides/images_of_any_size.md"},
+                {"Beyond one machine": "guides/beyond_one_machine.md"},
                 {"CIFAR-100 to CIFAR-10": "guides/cifar100_to_cifar10.md"},
                 {"Few labels": "guides/few_labels.md"},
                 {"Quantization-aware training": "guides/quantization_aware.md"},

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from support.ray import ALONE, Teacher
+from support.ray import ALONE, NOWHERE, Teacher
 
 from distiller import data
 
@@ -42,14 +42,23 @@ def start():
         process.communicate()
 
 
-@pytest.fixture
-def cluster(monkeypatch):
-    """Two machines of one core each, beside one that starts no work."""
-    for name, value in ALONE.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(scope="session")
+def first_machine():
+    """One that starts no work and knows of the others."""
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    found.machines = [found.add_node(num_cpus=1) for _ in range(2)]
-    yield found
-    found.shutdown()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in {**ALONE, **NOWHERE}.items():
+            patched.setenv(name, value)
+        found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        found.machines = []
+        yield found
+        found.shutdown()
+
+
+@pytest.fixture
+def cluster(first_machine):
+    """Two machines of one core each, beside the first."""
+    while len(first_machine.machines) < 2:
+        first_machine.machines.append(first_machine.add_node(num_cpus=1))
+    return first_machine

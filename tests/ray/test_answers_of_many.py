@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 import pytest
-from support.ray import contents, digest, ended, logits, wait
+from support.ray import contents, digest, ended, logits, lose, wait
 
 from distiller.data import Augmentation
 from distiller.networks.feature_extraction import LOGITS
@@ -95,7 +95,7 @@ def test_a_machine_is_lost(tmp_path, teacher, digits, alone, start, cluster):
     out = tmp_path / "answers"
     driver = start(*arguments(teacher, out), "--ray", cluster.address)
     wait(lambda: len(stored(out)) > 4, driver)
-    cluster.remove_node(cluster.machines[1], allow_graceful=False)
+    lose(cluster, teacher.last_process())
     before = stored(out)
     assert len(before) < SHARDS
     code, _, errors = ended(driver)

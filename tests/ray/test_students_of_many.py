@@ -6,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-from support.ray import ended, wait
+from support.ray import ended, lose, wait
 
 from distiller import teachers
 
@@ -61,7 +61,7 @@ def test_machines_and_the_call_are_lost(tmp_path, teacher, recipe, start, cluste
     first = start(*command)
     wait(lambda: points(out), first)
     second = start(*command, "--resume")
-    cluster.remove_node(cluster.machines[1], allow_graceful=False)
+    lose(cluster, teacher.last_process())
     code, _, errors = ended(second)
     assert code == 2
     assert "Another process is at the run" in errors
