@@ -11,7 +11,8 @@ JAX_TESTS := tests/distiller/teachers/caching \
 	$(addprefix tests/distiller/teachers/test_,frozen.py ensemble.py mean_teacher.py virtual.py generations.py mutual.py) \
 	$(addprefix tests/distiller/bridges/test_,auxiliary_head.py bridges.py bridges_of_one_kind.py fine_tune.py fitted_on.py class_map.py transport.py hidden_probe.py)
 # Tests that start JAX in processes of their own, which takes most of their time.
-STARTS_JAX := tests/distiller/trainer/test_backends_agree.py tests/distiller/utils/test_processes.py
+STARTS_JAX := tests/distiller/trainer/test_backends_agree.py tests/distiller/utils/test_processes.py \
+	tests/distiller/runs/test_several_hosts.py
 
 .PHONY: demo test test-apps test-benchmarks test-jax test-page test-serve test-ray lint docs clean adb chromium kotlin
 

@@ -1,5 +1,6 @@
 """`distiller run`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from distiller.cli.console import show_report
 from distiller.cli.options import Change, DataDir, Force, Out, Processes, Ray, Resume, check_folder
+from distiller.utils.terminal import print
 
 if TYPE_CHECKING:
     from distiller.data import Dataset
@@ -21,6 +23,8 @@ distiller run cifar100_to_cifar10 --set labels.fraction=0.2 --set "seeds=[0, 1, 
 distiller run cifar100_to_cifar10 --set "seeds=[0, 1, 2]" --processes 2 --out runs/seeds
 
 distiller run my_recipe.yaml --out /shared/runs/mine --ray 10.0.0.1:6379 [dim]# on the machines of a cluster[/dim]
+
+distiller run my_recipe.yaml --out /shared/runs/mine --hosts 10.0.0.1:7000 --host-index 0 --host-count 2
 
 distiller run my_recipe.yaml --out runs/mine --resume
 
@@ -40,16 +44,56 @@ def run(
     change: Change = None,
     processes: Processes = 1,
     ray: Ray = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Share each training among several hosts, which all call this command, on JAX: a port of the first of "
+            "them, or slurm. It ends with the trained students; --resume without --hosts goes on to files and report.",
+            show_default=False,
+        ),
+    ] = None,
+    host_index: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which of them this is, from 0; SLURM_PROCID by default.", show_default=False),
+    ] = None,
+    host_count: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many there are, one a GPU; SLURM_NTASKS by default.", show_default=False),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
     """The whole way of a recipe: teacher, bridge, students, TFLite files, their accuracy and latency, report."""
+    if hosts is not None:  # before Keras is loaded, which chooses its backend then
+        os.environ.setdefault("KERAS_BACKEND", "jax")
     from distiller import recipes
+    from distiller.errors import InputError
+    from distiller.utils.backend import load_backend
 
     check_folder(resume, force)
+    if hosts is None and (host_index, host_count) != (None, None):
+        raise InputError("Expected --hosts with --host-index and --host-count. Received: no --hosts")
+    if hosts is not None and (processes > 1 or ray is not None):
+        raise InputError("Expected --hosts without --processes and --ray: hosts share one training after another")
     asked = recipes.read_run(recipe, change or [])
     source = recipes.file(recipe)
-    execute(asked, out, data_dir, resume=resume, force=force, source=source, processes=processes, ray=ray)
+    if hosts is None:
+        execute(asked, out, data_dir, resume=resume, force=force, source=source, processes=processes, ray=ray)
+        return
+    load_backend()
+    from distiller.runs import pipeline
+    from distiller.runs.folder import RunFolder
+    from distiller.runs.hosts import Hosts
+
+    several = Hosts.named(hosts, host_index, host_count)
+    if several.is_first:
+        RunFolder.check(out, resume=resume, force=force, source=source)
+    pipeline.train_on_hosts(asked, out, several, data_dir=data_dir, resume=resume, force=force)
+    if several.is_first:
+        print(
+            f"Trained: {out}. For its files, tests and report, on one machine: the same without --hosts, with --resume"
+        )
 
 
 def execute(

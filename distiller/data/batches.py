@@ -95,6 +95,8 @@ class Batches(keras.utils.PyDataset):
         if taught:
             taught.check(split, self.augmentation, self.views)
             taught.require(self.cycle or 1)
+        # Which part of each batch is given, and of how many: several hosts share a training.
+        self.part = (0, 1)
         self.epoch = 0
         self._next_epoch = 0
         self._order = lru_cache(maxsize=4)(self._shuffled)
@@ -130,7 +132,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         first = (self.epoch * self.steps + index) * self.batch_size
-        turns, places = np.divmod(np.arange(first, first + self.batch_size), len(self.split))
+        own = slice(None) if self.mixing else self._own
+        turns, places = np.divmod(np.arange(first, first + self.batch_size)[own], len(self.split))
         samples = np.concatenate([self._order(t)[places[turns == t]] for t in np.unique(turns)])
         images = np.asarray(self.split.images[samples])
         if self.augmentation != Augmentation():
@@ -140,7 +143,8 @@ class Batches(keras.utils.PyDataset):
         if self.mixing and self.classes:
             step = self.epoch * self.steps + index
             mixture = self.mixing.draws(self.views, step, len(samples))
-            images, labels = self.mixing(images, labels, mixture, self.classes)
+            images, labels = (array[self._own] for array in self.mixing(images, labels, mixture, self.classes))
+            samples = samples[self._own]
         more: dict[str, Any] = {"ids": samples.astype("int32")} if self.ids else {}
         if self.taught:
             parts = [self.taught.rows(self._view(t), samples[turns == t]) for t in np.unique(turns)]
@@ -150,6 +154,11 @@ class Batches(keras.utils.PyDataset):
     def all_targets(self) -> Any:
         """The labels of all samples, and where batches say them the ids."""
         return {"labels": self.split.labels, "ids": np.arange(len(self.split))} if self.ids else self.split.labels
+
+    @property
+    def _own(self) -> slice:
+        index, count = self.part
+        return slice(index * self.batch_size // count, (index + 1) * self.batch_size // count)
 
     def _view(self, turn: int) -> int:
         """The pass whose views pass `turn` shows."""

@@ -5,6 +5,7 @@ import io
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from distiller.optimizers import DOT
 from distiller.recipes.training import Ramp, Training
 from distiller.runs.checkpoint import EpochCheckpoint
 from distiller.runs.early_stopping import StopEarly
+from distiller.runs.hosts import joined
 from distiller.runs.progressive_resizing import GrowingImages
 from distiller.trainer.losses import SmoothedCrossentropy
 from distiller.utils.atomic_files import write_whole
@@ -213,14 +215,18 @@ def fit(
         WorkError: the loss is no longer a number.
     """
     steps = batches.steps
-    model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=[accuracy(plan)])
-    check_rates(model, plan.rates)
-    # TensorFlow traces a step a second time where it makes variables.
-    model.optimizer.build(model.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
     stopping = StopEarly(plan.early_stopping, log.path, folder, plan.epochs) if plan.early_stopping else None
-    with reporter.task(title, plan.epochs * steps) as task:
+    several = joined()
+    with (
+        several.sharing(model, batches) if several else nullcontext() as shared,
+        reporter.task(title, plan.epochs * steps) as task,
+    ):
+        model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=[accuracy(plan)])
+        check_rates(model, plan.rates)
+        # TensorFlow traces a step a second time where it makes variables.
+        model.optimizer.build(model.trainable_variables)
         watching = [
             _StopAtNaN(title),
             log,
@@ -233,7 +239,10 @@ def fit(
             *([stopping] if stopping else []),
             *named_callbacks(plan, folder),
             *callbacks,
+            *([shared] if shared else []),
         ]
+        if shared:
+            shared.spread()
         model.fit(
             batches,
             validation_data=InOrder(validation, classes=batches.classes if plan.mixing else None),

@@ -1,5 +1,6 @@
 """The whole way of a recipe: from a teacher to measured TFLite students."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from distiller.errors import InputError
 from distiller.runs.building import load_data, new_network
 from distiller.runs.digests import digests, used
 from distiller.runs.folder import RunFolder
+from distiller.runs.hosts import Hosts
 from distiller.runs.parallel import train_students
 from distiller.runs.stages import RunStages, train_teacher
 from distiller.runs.summary import write_metrics
@@ -84,3 +86,37 @@ def run(
             stages.prepare(folder)
             train_students(recipe, folder, data_dir, reporter, processes, ray)
         return stages.into(folder)
+
+
+def train_on_hosts(
+    recipe: recipes.RunRecipe,
+    out: Path,
+    hosts: Hosts,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    reporter: Reporter | None = None,
+) -> None:
+    """Train teacher and students of a recipe on several hosts, on JAX; every host calls this at the same time.
+
+    The first writes the run, without files for phones, tests and report: `run` with `resume` makes those. Every host
+    sees the folder, the data and the files that the recipe names.
+
+    Raises:
+        InputError: as of `run`; or a host has another backend than JAX or several devices, or the batches cannot be
+            divided, or stored outputs are not there.
+        WorkError: as of `run`; training goes on with `resume`, on any number of hosts.
+    """
+    reporter = reporter or Reporter()
+    hosts.join()
+    stages = RunStages(recipe, data_dir, reporter)
+    stages.rehearse()
+    with ExitStack() as held:
+        if hosts.is_first:
+            held.enter_context(RunFolder(out).alone())
+            held.enter_context(told_if_full(out))
+            inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
+            RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
+        with hosts.folder(out) as folder:
+            stages.train(RunFolder(folder))

@@ -10,12 +10,14 @@ from typing import Any
 
 from distiller import teachers
 from distiller.data import Split
+from distiller.errors import InputError
 from distiller.objectives import Objective
 from distiller.recipes import RunRecipe
 from distiller.recipes.bridges import Bridge
 from distiller.recipes.schema import Cache
 from distiller.recipes.training import Training
 from distiller.runs.bridges import learns_from_labels
+from distiller.runs.hosts import joined
 from distiller.teachers.caching.caches import Caches
 from distiller.trainer.distiller import Distiller
 from distiller.utils.progress import Reporter
@@ -97,9 +99,25 @@ class TeacherCaches:
         of_the_run = self.folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
         place = Path(section.folder) if section.folder else of_the_run
         cache = teachers.Cache(place, distiller.teachers[first], layers, dtype=section.dtype, top_k=section.top_k)
+        if joined():
+            return read_alone(cache, passes)
         views = plan.views()
         with self.reporter.task(f"teacher outputs for {title}", passes * len(images)) as task:
             return cache.build(images, views, seed=section.views, passes=passes, progress=task.advance_to)
+
+
+def read_alone(cache: teachers.Cache, passes: int) -> teachers.Cache:
+    """A cache of so many passes as it is: several hosts share a training, and each would compute outputs of its own.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    if cache.passes < passes:
+        raise InputError(
+            f"Several hosts read stored outputs and compute none. Expected {passes} passes in {str(cache.folder)!r}, "
+            f"by `distiller answers` and cache.folder. Received: {cache.passes}"
+        )
+    return cache
 
 
 def cached_outputs(recipe: RunRecipe, arm: str, seed: int) -> dict[str, CachedOutputs]:

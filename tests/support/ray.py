@@ -67,7 +67,7 @@ def digest(images) -> str:
     return hashlib.sha256(np.ascontiguousarray(images, "float32").tobytes()).hexdigest()
 
 
-def wait(condition, process=None, seconds=90):
+def wait(condition, process=None, seconds=400):
     """Wait until something is so; a process that ends before is a failure, told with its errors."""
     end = time.monotonic() + seconds
     while not condition():
@@ -77,7 +77,7 @@ def wait(condition, process=None, seconds=90):
         time.sleep(0.05)
 
 
-def ended(process, seconds=120):
+def ended(process, seconds=400):
     """Exit code, output and errors of a process when it has ended."""
     output, errors = process.communicate(timeout=seconds)
     return process.returncode, output, errors
