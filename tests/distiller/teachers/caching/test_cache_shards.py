@@ -10,6 +10,7 @@ from support.caches import VIEWS, assert_answers, images, live
 
 from distiller.errors import InputError
 from distiller.networks.feature_extraction import LOGITS
+from distiller.teachers.caching import building
 from distiller.teachers.caching.cache import Cache
 from distiller.teachers.caching.shards import Part
 
@@ -82,6 +83,7 @@ def test_that_another_is_at_are_left_to_it(tmp_path, teacher, split):
     with Cache(tmp_path, teacher).begin(split, VIEWS, **options) as one:
 
         def meanwhile(rows):
+            building._HELD.clear()  # as in another process
             with Cache(tmp_path, teacher).begin(split, VIEWS, **options) as other:
                 found.extend(other.compute(Part(0, shard)) for shard in range(2))
 
