@@ -45,8 +45,10 @@ from tflite.model_file.class_labels import labels
 from tflite.model_file.metadata.schema import Metadata
 from tflite.model_file.operators import Operator, Tensor
 from tflite.model_file.tensor_spec import TensorSpec
+from tflite.parity.agreement import OutputComparison
 from tflite.parity.comparison import Comparison, compare
-from tflite.parity.evaluation import Evaluation, TaskEvaluation, evaluate
+from tflite.parity.evaluation import evaluate
+from tflite.parity.results import Evaluation, OutputsEvaluation, TaskEvaluation
 from tflite.quantization import calibrate_ranges, match_runtime, quantize_aware
 from tflite.quantization.saved import load_model
 from tflite.tfmot import cluster, plain, prune
@@ -76,6 +78,8 @@ __all__ = [
     "ModelError",
     "Operator",
     "OperatorTime",
+    "OutputComparison",
+    "OutputsEvaluation",
     "Port",
     "Profile",
     "PruningStep",

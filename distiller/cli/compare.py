@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distiller.cli import images
+from distiller.cli import arrays, images
 from distiller.cli.console import show
 from distiller.cli.options import DataDir, Json, TfliteFile, check_with
 from distiller.utils.terminal import one_line, print
@@ -20,6 +20,8 @@ distiller compare student.keras student.tflite --data cifar10 --data-dir ~/tenso
 distiller compare student.keras student.tflite --data cifar10 --layers --json
 
 distiller compare student.keras student.tflite --data cifar100 --groups cifar100_coarse
+
+distiller compare marks.keras marks.tflite --data marks.npz --task multi_label --threshold 0.5
 """
 
 
@@ -39,6 +41,8 @@ def compare(
     held_out: images.HeldOut = images.HELD_OUT,
     size: images.Size = None,
     count: Annotated[int, typer.Option(min=1, help="How many validation images to compare on.")] = 1000,
+    task: arrays.Task = None,
+    threshold: arrays.Threshold = None,
     layers: Annotated[
         bool, typer.Option("--layers", help="Compare every layer too, and name the first where the two part.")
     ] = False,
@@ -55,6 +59,17 @@ def compare(
     tflite.check(file, use="run")
     load_backend()
 
+    if arrays.wanted(task, threshold, data):
+        split = "validation" if arrays.has(Path(data), "validation") else "test"
+        inputs, labels = arrays.load(Path(data), split, count)
+        of_one = task if not isinstance(labels, dict) else None
+        found = tflite.compare(
+            model, file, inputs, labels=labels, task=of_one, threshold=threshold, layers=layers, drop=drop
+        )
+        _print_task(found, json)
+        if layers and not json:
+            _print_layers(found)
+        return
     dataset = images.load(data, data_dir, model, classes=classes, groups=groups, held_out=held_out, size=size)
     images.check_file(dataset, file)
     part = dataset.validation.some(count)
@@ -69,6 +84,28 @@ def compare(
         print(f"In quantization steps: mean {found.mean_lsb:.2f}, largest {found.max_lsb}")
     if layers:
         _print_layers(found)
+
+
+def _print_task(found: "Comparison", json: bool) -> None:
+    """Print the agreement of each output by its task."""
+    if json:
+        print(found.to_json())
+        return
+    for one in found.outputs or (found,):
+        name = getattr(one, "name", None)
+        if name:
+            print(f"{one_line(name)}, {one.task}")
+        if one.agreement is not None:
+            limit = "" if one.threshold is None else f", a yes above {one.threshold:g}"
+            print(f"Same decisions: {one.agreement:.2%} on {found.samples:,} samples{limit}")
+        if one.metrics and one.keras_metrics:
+            for metric, value in one.metrics.items():
+                print(f"{metric}: file {value:.4g}, Keras model {one.keras_metrics[metric]:.4g}")
+        print(f"Difference of the outputs: mean {one.mean_error:.4g}, largest {one.max_error:.4g}")
+        if one.relative_mean_error is not None:
+            print(f"Of their spread: mean {one.relative_mean_error:.2%}, largest {one.relative_max_error:.2%}")
+        if one.mean_lsb is not None:
+            print(f"In quantization steps: mean {one.mean_lsb:.2f}, largest {one.max_lsb}")
 
 
 def _print_layers(found: "Comparison") -> None:

@@ -2,8 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -13,50 +12,12 @@ from tflite.errors import ModelError
 from tflite.model_file.files import read_model
 from tflite.model_file.flatbuffer import Flatbuffer
 from tflite.model_file.interpreter import Runner, largest
-from tflite.parity.task_metrics import METRICS, TASKS, task_of
+from tflite.parity.agreement import sigmoid_outputs
+from tflite.parity.results import Evaluation, OutputsEvaluation, TaskEvaluation
+from tflite.parity.several import evaluate_several
+from tflite.parity.task_metrics import METRICS, TASKS, UNLABELLED, task_of
 from tflite.utils import samples
-from tflite.utils.record import Record
 from tflite.utils.suggestions import unknown
-
-UNLABELLED = -1
-
-
-@dataclass(frozen=True)
-class Evaluation(Record):
-    """Accuracy of a TFLite file.
-
-    `accuracy` is the fraction correct / samples; a sample with NaN among its outputs is not right. `skipped` samples
-    had no label and count nowhere. `seconds` is the time in the interpreter and its copies; a latency is measured by
-    `tflite.benchmark`.
-    """
-
-    path: Path
-    accuracy: float
-    samples: int
-    correct: int
-    skipped: int
-    seconds: float
-    threads: int
-
-
-@dataclass(frozen=True)
-class TaskEvaluation(Record):
-    """Metrics of a TFLite file on a task other than classification.
-
-    `metrics` are, by `task`: "binary" `accuracy` and `auc`; "multi_label" `map`, `f1_micro`, `f1_macro`; "regression"
-    `mae` and `rmse`, in the unit of the labels; "segmentation" `miou` and `accuracy`. An output that is NaN is never
-    right, and makes `auc`, `map`, `mae` and `rmse` NaN. `threshold` is what outputs of a yes are above; None where the
-    task has none. The other fields are as in `Evaluation`.
-    """
-
-    path: Path
-    task: str
-    metrics: dict[str, float]
-    samples: int
-    skipped: int
-    seconds: float
-    threads: int
-    threshold: float | None = None
 
 
 @overload
@@ -76,50 +37,55 @@ def evaluate(
     path: str | Path,
     dataset: Any,
     *,
-    task: str | None = ...,
-    threshold: float | None = ...,
+    task: str | Mapping[str, str] | None = ...,
+    threshold: float | Mapping[str, float] | None = ...,
     threads: int = ...,
     progress: "Progress" = ...,
-) -> Evaluation | TaskEvaluation: ...
+) -> Evaluation | TaskEvaluation | OutputsEvaluation: ...
 
 
 def evaluate(
     path: str | Path,
     dataset: Any,
     *,
-    task: str | None = None,
-    threshold: float | None = None,
+    task: str | Mapping[str, str] | None = None,
+    threshold: float | Mapping[str, float] | None = None,
     threads: int = 1,
     progress: Callable[[int, int | None], None] | None = None,
-) -> Evaluation | TaskEvaluation:
+) -> Evaluation | TaskEvaluation | OutputsEvaluation:
     """Accuracy of a TFLite classifier on images with labels, or the metrics of another task.
 
     Args:
-        path: TFLite file with one input of images and one output: scores (batch, classes); a logit or probability
-            (batch, 1); one a label (batch, labels); numbers (batch, …); or scores (batch, height, width, classes).
+        path: TFLite file with outputs that are scores (batch, classes); a logit or probability (batch, 1); one a label
+            (batch, labels); numbers (batch, …); or scores (batch, height, width, classes).
         dataset: (images, labels) as arrays, a Keras `PyDataset`, or an iterable of such batches, `tf.data` too. Images
             are (n, height, width, channels), pixels in [0, 255], or real numbers in the unit of the model. Pixels are
             scaled as the file's metadata or its quantized input says; see `tflite.scaling`. Labels are integers (n,),
             −1 for a sample to skip; of several labels 0 and 1, (n, labels); of a regression numbers, NaN to skip; of a
             segmentation a class for each position, (n, height, width), −1 to skip. A sample of several labels or
-            numbers of which one is not known is skipped whole.
+            numbers of which one is not known is skipped whole. Several inputs are {name: array} or a list of arrays in
+            the order of the file; of several outputs {name: labels}, of some of them at least, or a list of labels.
         task: "classification", "binary", "multi_label", "regression" or "segmentation"; where it is None, shape and
-            kind of the first labels tell.
+            kind of the first labels tell. Of several outputs {name: task}, or one for all.
         threshold: outputs above it are a yes, of "binary" and "multi_label"; by default 0.5 of a file that ends in a
-            sigmoid, and 0 of logits.
+            sigmoid, and 0 of logits. Of several outputs {name: threshold}, or one for all.
         threads: of the interpreter.
         progress: called with the samples done and those in all, or None where that is not known.
 
     Returns:
-        An `Evaluation` of a classification, else a `TaskEvaluation`.
+        An `Evaluation` of a classification, else a `TaskEvaluation`; of several outputs an `OutputsEvaluation`.
 
     Raises:
         ModelError: a file that cannot be run, images or labels that do not fit it, numbers of another unit than the
             file's input stands for, no labelled sample, labels that may be of several tasks, or outputs that may be
             logits or probabilities.
     """
-    if task is not None and task not in TASKS:
-        raise ModelError(unknown("task", task, TASKS))
+    for one in task.values() if isinstance(task, Mapping) else (task,):
+        if one is not None and one not in TASKS:
+            raise ModelError(unknown("task", one, TASKS))
+    file = Flatbuffer(read_model(path))
+    if len(file.inputs) > 1 or len(file.outputs) > 1 or isinstance(task, Mapping) or isinstance(threshold, Mapping):
+        return evaluate_several(path, dataset, task=task, threshold=threshold, threads=threads, progress=progress)
     run = Runner(path, threads=threads)
     total = samples.count(dataset)
     stream = samples.gathered(samples.batches(dataset, of_classes=task == "classification"))
@@ -153,7 +119,7 @@ def _of_task(
     threads: int,
     progress: Progress,
 ) -> TaskEvaluation:
-    if threshold is None and METRICS[task].thresholded and ends_in_sigmoid(run.path):
+    if threshold is None and METRICS[task].thresholded and sigmoid_outputs(read_model(run.path))[0]:
         threshold = 0.5
     metrics = METRICS[task](threshold)
     seconds = 0.0
@@ -217,10 +183,3 @@ def _check(labels: np.ndarray, classes: int) -> None:
     wrong = labels[(labels < UNLABELLED) | (labels >= classes)]
     if len(wrong):
         raise ModelError(f"Expected labels from −1 to {classes - 1}. Received: {wrong[0]}")
-
-
-def ends_in_sigmoid(path: Path) -> bool:
-    """Return whether the last operator that computes is a sigmoid, so that outputs are probabilities."""
-    operators = [operator.name for operator in Flatbuffer(read_model(path)).operators]
-    computing = [name for name in operators if name not in ("DEQUANTIZE", "QUANTIZE", "RESHAPE")]
-    return computing[-1:] == ["LOGISTIC"]

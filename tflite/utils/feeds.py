@@ -104,7 +104,20 @@ def _parts(given: Any, names: Sequence[str], labelled: bool) -> tuple[Feed, Any]
     if len(lengths) > 1:
         told = ", ".join(f"{len(array)} of {name!r}" for name, array in zip(names, feed, strict=True))
         raise ModelError(f"Expected as many samples of each input. Received: {told}")
-    return feed, mapped(np.asarray, labels) if labelled else None
+    if isinstance(labels, list | tuple) and not all(one is None or is_array(one) for one in labels):
+        labels = np.asarray(labels)  # a list of numbers
+    labels = mapped(np.asarray, labels) if labelled else None
+    for one in _leaves(labels):
+        if one.shape[:1] != (len(feed[0]),):
+            raise ModelError(f"Expected labels of {len(feed[0])} samples. Received: {one.shape}")
+    return feed, labels
+
+
+def _leaves(labels: Any) -> list[np.ndarray]:
+    if isinstance(labels, dict):
+        labels = list(labels.values())
+    found = labels if isinstance(labels, list | tuple) else [labels]
+    return [one for one in found if one is not None]
 
 
 def _feed(given: Any, names: Sequence[str]) -> Feed | None:

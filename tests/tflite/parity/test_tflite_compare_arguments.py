@@ -27,7 +27,8 @@ def test_arguments(files, network, images):
     path, labels = files["int8"].path, np.zeros(len(images), "int64")
     for options, message in [
         ({"labels": labels[:3]}, r"integer labels of shape \(24,\).*Received: \(3,\)"),
-        ({"labels": labels / 2}, "Received: .* of float64"),
+        ({"labels": labels / 2}, "float64 do not tell the task"),
+        ({"labels": labels / 2, "task": "classification"}, "Received: .* of float64"),
         ({"labels": labels - 1}, "one at least not −1"),
         ({"layers": True, "drop": 0}, "`drop`. Expected above 0 decibels"),
     ]:
