@@ -5,6 +5,7 @@ from typing import Any
 
 from distiller.errors import InputError
 from distiller.objectives.objective import Objective
+from distiller.utils import user_code
 from distiller.utils.suggestions import unknown
 
 # Name in recipes → class. `distiller objectives` prints this table, and the contract test runs every line of it. The
@@ -33,23 +34,35 @@ ALIASES = {
 
 
 def named(name: Any) -> type[Objective]:
-    """The class of an objective from its name or from the acronym of its paper.
+    """The class of an objective from its name, from the acronym of its paper, or from `file.py:Class` of your own.
 
     Raises:
-        InputError: unknown name; the message has the nearest.
+        InputError: unknown name; the message has the nearest. Or code that cannot be imported, or is no objective.
 
     >>> from distiller.objectives.table import named
     >>> named("dkd").__name__
     'Decoupled'
     """
+    if isinstance(name, str) and user_code.names_code(name):
+        return _own(name)
     known = ALIASES.get(name, name) if isinstance(name, str) else name
     if not isinstance(known, str) or known not in OBJECTIVES:
         raise InputError(unknown("objective", name, [*OBJECTIVES, *ALIASES]))
     return OBJECTIVES[known]
 
 
+def _own(name: str) -> type[Objective]:
+    found: Any = user_code.load_function(name)
+    if not (isinstance(found, type) and issubclass(found, Objective)):
+        raise InputError(
+            f"Expected {name!r} to be a class that derives from distiller.objectives.Objective. "
+            f"Received: a {type(found).__name__}"
+        )
+    return found
+
+
 def get(identifier: str | dict[str, Any] | Objective) -> Objective:
-    """An objective from its name or the acronym of its paper, from `{"name": …, **arguments}`, or as it is.
+    """An objective from its name, the acronym of its paper or `file.py:Class`, from such a `{"name": …}`, or as it is.
 
     Raises:
         InputError: unknown name (the message has the nearest), or arguments that it does not take.

@@ -43,7 +43,9 @@ class Arm(Section):
     )
     quantize: Quantize | None = Field(default=None, description="train it quantization-aware; its file has this scheme")
     objectives: dict[str, dict[str, Any]] = Field(
-        default={}, description="name and arguments; a number such as a temperature may be a ramp {start, end, epochs}"
+        default={},
+        description="name, or file.py:Class of an objective of your own, and arguments; a number such as a temperature "
+        "may be a ramp {start, end, epochs}",
     )
     weights: dict[str, NotNegative | Ramp] = Field(
         default={},

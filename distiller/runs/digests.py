@@ -9,6 +9,7 @@ from distiller import models
 from distiller.data import Dataset, is_name
 from distiller.networks import fingerprint
 from distiller.recipes.schema import RunRecipe, TrainRecipe
+from distiller.utils.user_code import names_code
 
 # The keys of a recipe below which a network is named.
 _NETWORKS = ("model", "student")
@@ -44,7 +45,7 @@ def _digest(dataset: Dataset) -> str:
 
 
 def _files(part: Any) -> Iterator[str]:
-    """The paths that a recipe names: wherever a section of it says `file`, and where a network is named by one."""
+    """The paths that a recipe names: where a section says `file`, and where a network or an objective is named by one."""
     if isinstance(part, dict):
         for key, value in part.items():
             if key in ("file", "outputs") and isinstance(value, str):
@@ -53,6 +54,8 @@ def _files(part: Any) -> Iterator[str]:
                 yield from models.files_of(value)
             elif key in _NETWORKS and isinstance(value, dict) and isinstance(value.get("name"), str):
                 yield from models.files_of(value["name"])
+            elif key == "name" and isinstance(value, str) and names_code(value):  # an objective
+                yield from models.files_of(value)
             else:
                 yield from _files(value)
     elif isinstance(part, list):
