@@ -45,7 +45,7 @@ def _digest(dataset: Dataset) -> str:
 
 
 def _files(part: Any) -> Iterator[str]:
-    """The paths that a recipe names: where a section says `file`, and where it names a network or an objective by one."""
+    """Paths that a recipe names: where a section says `file`, and where it names a network or an objective by one."""
     if isinstance(part, dict):
         for key, value in part.items():
             if key in ("file", "outputs") and isinstance(value, str):
