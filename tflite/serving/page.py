@@ -83,7 +83,8 @@ def _import_map(places: Mapping[str, str]) -> str:
 def _filled(**parts: str) -> bytes:
     """The page with its parts in the places that comments keep for them."""
     text = _own("page.html").decode()
-    for name in ("policy", "style", "scripts"):
+    parts["version"] = runtime.VERSION
+    for name in ("policy", "style", "scripts", "version"):
         text = text.replace(f"<!-- {name} -->", parts.get(name, ""))
     return text.encode()
 

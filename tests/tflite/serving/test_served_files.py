@@ -65,6 +65,7 @@ def test_the_page_asks_for_nothing_that_is_not_served(served):
     described = json.loads(files["description.json"])
     assert {name for model in described["models"] for name in model["files"].values()} <= set(files)
     assert "<!-- " not in page
+    assert "LiteRT.js 2.5.3, © Google LLC, Apache License 2.0" in page
     imported = {
         name for text in files.values() for name in re.findall(rb'^import .* from "(.+)";$', text, re.MULTILINE)
     }
@@ -84,6 +85,7 @@ def test_one_page_holds_everything_and_runs_no_script_but_its_own(served):
     }.items():
         assert gzip.decompress(base64.b64decode(held[name])) == content
     assert not re.findall(r'(?:src|href)="', page)
+    assert "LiteRT.js 2.5.3, © Google LLC, Apache License 2.0" in page  # it is handed on with it
     policy = re.search('http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
     scripts = re.findall('<script type="(?:importmap|module)">(.+?)</script>', page, re.DOTALL)
     assert len(scripts) == 2
