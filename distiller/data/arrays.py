@@ -23,7 +23,7 @@ def read(path: Path, seed: int) -> tuple[Split, Split | None, Split, tuple[str, 
         InputError: no such file or none of arrays, arrays missing or of another type or shape, images of several
             sizes, or labels that are no classes.
     """
-    found = _arrays(path)
+    found = read_all(path)
     splits = {part: _split(found, part, path) for part in ("train", "val", "test") if f"x_{part}" in found}
     if "train" not in splits:
         raise InputError(
@@ -66,8 +66,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"Could not read the arrays in {str(path)!r}: {error}") from error
 
 
-def _split(found: Mapping[str, np.ndarray], part: str, path: Path) -> Split:
-    images, labels = found[f"x_{part}"], found.get(f"y_{part}")
+def images_of(found: Mapping[str, np.ndarray], part: str, path: Path) -> np.ndarray:
+    """The images `x_PART`, uint8 (n, height, width, channels); InputError where they are none."""
+    images = found[f"x_{part}"]
     if images.ndim == 3:
         images = images[..., None]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
@@ -75,6 +76,11 @@ def _split(found: Mapping[str, np.ndarray], part: str, path: Path) -> Split:
             f"Expected x_{part} in {str(path)!r} as uint8 (n, height, width, channels) with 1 or 3 channels. "
             f"Received: {images.dtype} {found[f'x_{part}'].shape}"
         )
+    return images
+
+
+def _split(found: Mapping[str, np.ndarray], part: str, path: Path) -> Split:
+    images, labels = images_of(found, part, path), found.get(f"y_{part}")
     if labels is not None and labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels is None or labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):

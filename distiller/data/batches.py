@@ -135,11 +135,13 @@ class Batches(keras.utils.PyDataset):
         own = slice(None) if self.mixing else self._own
         turns, places = np.divmod(np.arange(first, first + self.batch_size)[own], len(self.split))
         samples = np.concatenate([self._order(t)[places[turns == t]] for t in np.unique(turns)])
-        images = np.asarray(self.split.images[samples])
+        images, labels = np.asarray(self.split.images[samples]), self.split.labels[samples]
         if self.augmentation != Augmentation():
             draws = np.concatenate([self._draws(self._view(t))[samples[turns == t]] for t in np.unique(turns)])
-            images = self.augmentation(images, draws)
-        labels = self.split.labels[samples]
+            if labels.ndim == 3:  # a class for each pixel moves with it
+                images, labels = self.augmentation.with_masks(images, labels, draws)
+            else:
+                images = self.augmentation(images, draws)
         if self.mixing and self.classes:
             step = self.epoch * self.steps + index
             mixture = self.mixing.draws(self.views, step, len(samples))

@@ -16,7 +16,7 @@ from distiller.errors import InputError
 from distiller.utils.progress import Reporter
 
 # Names that the folders of a division go by, in small letters.
-_PARTS = {
+PARTS = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -28,7 +28,7 @@ _PARTS = {
 
 
 @dataclass(frozen=True)
-class _Photos:
+class Photos:
     """Image files (n,) with their names in a folder, their labels and the keys that order them."""
 
     paths: np.ndarray
@@ -36,8 +36,8 @@ class _Photos:
     labels: np.ndarray
     keys: np.ndarray
 
-    def take(self, indices: np.ndarray) -> "_Photos":
-        return _Photos(self.paths[indices], self.names[indices], self.labels[indices], self.keys[indices])
+    def take(self, indices: np.ndarray) -> "Photos":
+        return Photos(self.paths[indices], self.names[indices], self.labels[indices], self.keys[indices])
 
 
 def read(
@@ -55,8 +55,8 @@ def read(
         InputError: fewer than two classes, or images that cannot be read, or `train` or `test` alone.
     """
     there = _folders_in(folder)
-    division = {name for name in there if name.lower() in _PARTS}
-    parts = {_PARTS[name.lower()]: name for name in division}
+    division = {name for name in there if name.lower() in PARTS}
+    parts = {PARTS[name.lower()]: name for name in division}
     held = None
     if not _is_divided(folder, there - division, parts):
         _check_classes(folder, sorted(there))
@@ -72,11 +72,11 @@ def read(
     if held is None and validation is not None:
         train, held = _hold_out(train, validation)
     several = [train, test] if held is None else [train, test, held]
-    splits = _decoded(folder, several, image_size, cache_dir)
+    splits = decoded(folder, several, image_size, cache_dir)
     return splits[0], splits[2] if held is not None else None, splits[1], classes
 
 
-def _decoded(folder: Path, parts: list[_Photos], size: tuple[int, int], cache_dir: Path | None) -> list[Split]:
+def decoded(folder: Path, parts: list[Photos], size: tuple[int, int], cache_dir: Path | None) -> list[Split]:
     """The images of files, decoded one part after another, so that those of a part are neighbours."""
     paths = [path for part in parts for path in part.paths]
     shape = (*size, 3)
@@ -126,7 +126,7 @@ def _not_divided(folder: Path, division: set[str]) -> InputError:
 
 def _list_parts(
     folder: Path, parts: Mapping[str, str], seed: int
-) -> tuple[_Photos, tuple[str, ...], dict[str, _Photos]]:
+) -> tuple[Photos, tuple[str, ...], dict[str, Photos]]:
     """The training images, the classes, and the images of the other parts.
 
     Raises:
@@ -161,7 +161,7 @@ def _check_classes(folder: Path, names: list[str]) -> None:
         )
 
 
-def _hold_out(images: _Photos, share: float) -> tuple[_Photos, _Photos]:
+def _hold_out(images: Photos, share: float) -> tuple[Photos, Photos]:
     """Split into what remains and what is held out: of each class the images with the smallest keys.
 
     All splits follow one order. So one image more moves at most one other across each of their borders, and those that
@@ -171,12 +171,12 @@ def _hold_out(images: _Photos, share: float) -> tuple[_Photos, _Photos]:
     return images.take(np.flatnonzero(~held)), images.take(np.flatnonzero(held))
 
 
-def _key(path: str, seed: int) -> int:
+def key_of(path: str, seed: int) -> int:
     """A number of 64 bits that follows from a path and a seed alone; also of a path that is not UTF-8."""
     return int.from_bytes(hashlib.sha256(f"{seed} {path}".encode(errors="surrogateescape")).digest()[:8])
 
 
-def _list_classes(folder: Path, seed: int, *, fewest: int = 3) -> tuple[_Photos, tuple[str, ...]]:
+def _list_classes(folder: Path, seed: int, *, fewest: int = 3) -> tuple[Photos, tuple[str, ...]]:
     """The images of class folders, each with a key that follows from its path in `folder`, and the classes."""
     classes = tuple(sorted(_folders_in(folder)))
     if len(classes) < 2:
@@ -198,7 +198,7 @@ def _list_classes(folder: Path, seed: int, *, fewest: int = 3) -> tuple[_Photos,
             raise InputError(f"Expected at least {wanted} in {str(folder / name)!r}. Received: {received}")
     paths = [path for images, _ in found for path in images]
     names = [path.relative_to(folder).as_posix() for path in paths]
-    keys = np.array([_key(name, seed) for name in names], "uint64")
+    keys = np.array([key_of(name, seed) for name in names], "uint64")
     listed = np.empty(len(paths), object)
     listed[:] = paths
-    return _Photos(listed, np.array(names, object), labels, keys), classes
+    return Photos(listed, np.array(names, object), labels, keys), classes

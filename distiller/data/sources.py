@@ -14,7 +14,7 @@ NAMES = ("cifar10", "cifar100", "digits")
 # Height and width that a folder's images are resized to where nothing is said, and how many are looked at before.
 _USUAL_SIZE, _LOOKED_AT = (32, 32), 5
 # Splits are part of what a data set is here: the same for every seed of training.
-_SPLIT_SEED = 20240604
+SPLIT_SEED = 20240604
 
 
 def load(
@@ -57,7 +57,7 @@ def load(
     folder = None if cache_dir is None else Path(cache_dir)
     train, held, test, classes = _divided(name, data_dir, image_size, validation, folder)
     if held is None:
-        train, held = hold_out(train, validation, _SPLIT_SEED)
+        train, held = hold_out(train, validation, SPLIT_SEED)
     return Dataset(Path(name).name, train, held, test, classes)
 
 
@@ -119,21 +119,21 @@ def _divided(
         _check_data_dir(data_dir)
         exported = Path(data_dir) / f"{name}{arrays.ENDING}" if data_dir is not None else None
         if exported and exported.is_file():
-            return arrays.read(exported, _SPLIT_SEED)
+            return arrays.read(exported, SPLIT_SEED)
         train, test, classes = _from_tfds(str(name), data_dir)
         return train, None, test, classes
     if str(name).startswith(tfds_images.PREFIX):
         _check_data_dir(data_dir)
-        return tfds_images.read(str(name), data_dir, image_size, cache_dir, _SPLIT_SEED)
+        return tfds_images.read(str(name), data_dir, image_size, cache_dir, SPLIT_SEED)
     if str(name) == "digits":
         train, test, classes = _digits()
         return train, None, test, classes
     if Path(name).is_dir():
         if image_size is None and photos.sizes_differ(photos.find(Path(name))[0][:_LOOKED_AT], _USUAL_SIZE):
             Reporter().say(f"The images in {str(name)!r} are resized to 32×32: `image_size` says another")
-        return folders.read(Path(name), image_size or _USUAL_SIZE, validation, _SPLIT_SEED, cache_dir)
+        return folders.read(Path(name), image_size or _USUAL_SIZE, validation, SPLIT_SEED, cache_dir)
     if Path(name).suffix == arrays.ENDING:
-        return arrays.read(Path(name), _SPLIT_SEED)
+        return arrays.read(Path(name), SPLIT_SEED)
     if Path(name).is_file():
         raise InputError(
             f"Expected a folder of class folders or a file of arrays ({arrays.ENDING}). Received: {str(name)!r}"
@@ -177,5 +177,5 @@ def _digits() -> tuple[Split, Split, tuple[str, ...]]:
 
     digits = load_digits()
     images = np.round(digits.images * (255 / 16)).astype("uint8")[..., None]
-    train, test = hold_out(Split(images, digits.target.astype("int32")), 0.25, _SPLIT_SEED)
+    train, test = hold_out(Split(images, digits.target.astype("int32")), 0.25, SPLIT_SEED)
     return train, test, tuple(str(i) for i in range(10))

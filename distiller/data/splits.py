@@ -16,6 +16,9 @@ UNLABELLED = -1
 class Split:
     """Images, uint8 (n, height, width, channels), and labels, int32 (n,); −1 marks an unlabelled image.
 
+    Of other tasks labels are float32 (n, labels) of 0 and 1, float32 (n, numbers), or the class of each pixel, int32
+    (n, height, width), −1 where it does not count.
+
     `names` (n,) are those of the images in their folder; by default their numbers, from 0. Images larger than memory
     are mapped from a file, a `numpy.memmap` or `distiller.data.mapped.Rows` of one, and read where they are indexed.
     """

@@ -70,13 +70,25 @@ def build(
     >>> models.build("resnet8", classes=10).output_shape
     (None, 10)
     """
-    check(name, options)
     if classes < 2:
+        check(name, options)
         raise InputError(f"Invalid value for `classes`. Expected at least 2. Received: classes={classes}")
+    return build_outputs(name, classes, input_shape, dtype=dtype, **options)
+
+
+def build_outputs(
+    name: str,
+    outputs: int,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    *,
+    dtype: str = "float32",
+    **options: Any,
+) -> keras.Model:
+    """A network as of `build` with any number of `outputs`, one too: labels or numbers in place of classes."""
+    check(name, options)
     height, width, channels = input_shape
-    shape = (height, width, channels)
     with names_from_one():
-        return _built(name, classes, shape, dtype, options)
+        return _built(name, outputs, (height, width, channels), dtype, options)
 
 
 def _built(name: str, classes: int, shape: tuple[int, int, int], dtype: str, options: dict[str, Any]) -> keras.Model:

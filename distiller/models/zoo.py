@@ -72,15 +72,15 @@ def build(
 
     Raises:
         InputError: no such network; the message names the nearest.
-        InputError: options that the network does not take, or fewer than two classes.
+        InputError: options that the network does not take, or no class at all.
 
     >>> from distiller import models
     >>> models.build("resnet8", classes=10).output_shape
     (None, 10)
     """
     check(name, options)
-    if classes < 2:
-        raise InputError(f"Invalid value for `classes`. Expected at least 2. Received: classes={classes}")
+    if classes < 1:
+        raise InputError(f"Invalid value for `classes`. Expected at least 1. Received: classes={classes}")
     entry = ZOO[name]
     try:
         model = entry.builder(classes, tuple(input_shape), dtype=dtype, name=name, **{**entry.options, **options})

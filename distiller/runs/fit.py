@@ -196,6 +196,8 @@ def fit(
     reporter: Reporter,
     title: str,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    loss: keras.losses.Loss | None = None,
+    metrics: Sequence[keras.metrics.Metric] | None = None,
 ) -> Trained:
     """Compile and train `model` on `batches` as `plan` says; keep a log and a restart point in `folder`.
 
@@ -210,11 +212,14 @@ def fit(
         reporter: where progress is shown.
         title: what is trained, for progress and messages.
         callbacks: further ones.
+        loss: of the labels; by default that of classes.
+        metrics: of each epoch; by default the accuracy of classes.
 
     Raises:
         WorkError: the loss is no longer a number.
     """
     steps = batches.steps
+    watched = [accuracy(plan)] if metrics is None else list(metrics)
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
     stopping = StopEarly(plan.early_stopping, log.path, folder, plan.epochs) if plan.early_stopping else None
@@ -223,7 +228,7 @@ def fit(
         several.sharing(model, batches) if several else nullcontext() as shared,
         reporter.task(title, plan.epochs * steps) as task,
     ):
-        model.compile(optimizer(plan, plan.epochs * steps), loss=entropy(plan), metrics=[accuracy(plan)])
+        model.compile(optimizer(plan, plan.epochs * steps), loss=loss or entropy(plan), metrics=watched)
         check_rates(model, plan.rates)
         # TensorFlow traces a step a second time where it makes variables.
         model.optimizer.build(model.trainable_variables)
@@ -327,5 +332,7 @@ class _Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         shown = {k: v for k, v in (logs or {}).items() if k in ("loss", "accuracy", "val_accuracy")}
+        if "val_accuracy" not in shown and "val_loss" in (logs or {}):
+            shown["val_loss"] = (logs or {})["val_loss"]
         numbers = " ".join(f"{name} {value:.4f}" for name, value in shown.items())
         self.task.say(f"epoch {epoch + 1}/{self.epochs} {numbers}")
