@@ -36,3 +36,20 @@ def show_report(found: "Report", page: Path) -> None:
     console.print(report.rich_table(found, console.width))
     print(report.verdict(found))
     print(f"Report: {page}")
+
+
+def show_task(folder: Path) -> None:
+    """Print the table and the verdict of a run of another task than classification, and write its page."""
+    from rich.table import Table
+
+    from distiller.report import tasks
+
+    found = tasks.read(folder)
+    table = Table(caption="\n".join(tasks.notes(found)), caption_justify="left")
+    for place, heading in enumerate(tasks.headings(found)):
+        table.add_column(heading, justify="left" if place < 2 else "right", overflow="fold")
+    for row in tasks.rows(found):
+        table.add_row(*row)
+    show(table)
+    print(tasks.verdict(found))
+    print(f"Report: {tasks.write(folder)}")

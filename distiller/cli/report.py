@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from distiller.cli.console import show_report
+from distiller.cli.console import show_report, show_task
 from distiller.utils.terminal import print
 
 
@@ -20,7 +20,16 @@ def report(
 ) -> None:
     """Print the table and the verdict of a run, and write its report.html and figures again."""
     from distiller import report as pages
+    from distiller.report.content import folder_of, task_of
 
+    if task_of(folder) is not None:
+        from distiller.report import tasks
+
+        if markdown:
+            print(tasks.markdown(tasks.read(folder)))
+        else:
+            show_task(folder_of(folder))
+        return
     found = pages.read(folder)
     page = pages.write(folder)
     if markdown:

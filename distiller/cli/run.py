@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distiller.cli.console import show_report
+from distiller.cli.console import show_report, show_task
 from distiller.cli.options import Change, DataDir, Force, Out, Processes, Ray, Resume, check_folder
 from distiller.utils.terminal import print
 
@@ -129,4 +129,7 @@ def execute(
         )
     except NoBridgeError as error:
         raise NoBridgeError(error.teacher, error.student, bridge) from error
+    if recipe.task != "classification":
+        show_task(out)
+        return
     show_report(report.read(out), out / "report.html")

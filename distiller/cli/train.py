@@ -39,9 +39,12 @@ def train(
 
     RunFolder.check(out, resume=resume, force=force, source=recipes.file(recipe))
     load_backend()
-    from distiller.runs import pipeline
+    from distiller.runs import pipeline, task_networks
 
     result = pipeline.train(asked, out, data_dir=data_dir, resume=resume, force=force)
     epochs = len(result["epochs"])
     after = f"after {epochs} epoch{'s' * (epochs != 1)}"
+    if "test" in result:
+        print(f"Test {task_networks.told(result['test'])} {after}: {out / 'teacher.keras'}")
+        return
     print(f"Test accuracy {result['test_accuracy']:.2%} {after}: {out / 'teacher.keras'}")

@@ -52,7 +52,8 @@ def write(path: Path, splits: Mapping[str, Split | None], classes: tuple[str, ..
         raise WorkError(f"Could not write {str(path)!r}: {error.strerror or error}") from error
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def read_all(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file by name; InputError where there are none."""
     if not path.is_file():
         raise InputError(f"The file of arrays {str(path)!r} does not exist")
     try:

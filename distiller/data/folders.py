@@ -37,6 +37,7 @@ class Photos:
     keys: np.ndarray
 
     def take(self, indices: np.ndarray) -> "Photos":
+        """The files at `indices`, in that order."""
         return Photos(self.paths[indices], self.names[indices], self.labels[indices], self.keys[indices])
 
 
@@ -124,9 +125,7 @@ def _not_divided(folder: Path, division: set[str]) -> InputError:
     )
 
 
-def _list_parts(
-    folder: Path, parts: Mapping[str, str], seed: int
-) -> tuple[Photos, tuple[str, ...], dict[str, Photos]]:
+def _list_parts(folder: Path, parts: Mapping[str, str], seed: int) -> tuple[Photos, tuple[str, ...], dict[str, Photos]]:
     """The training images, the classes, and the images of the other parts.
 
     Raises:

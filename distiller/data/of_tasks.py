@@ -37,8 +37,8 @@ def load_task(
     names of the files; where all images are in folders `train`, `test` and perhaps `val`, that is the division.
 
     Args:
-        name: a folder with a CSV file (`tables.list_rows`) or with `images/` and `masks/` (`mask_folders.list_pairs`), a
-            file of arrays with `x_train` and `y_train`, or with `derive` a name of `data.load`.
+        name: a folder with a CSV file (`tables.list_rows`) or with `images/` and `masks/` (`mask_folders.list_pairs`),
+            a file of arrays with `x_train` and `y_train`, or with `derive` a name of `data.load`.
         task: "multi_label", "regression" or "segmentation".
         labels: the CSV file, by default `labels.csv` in the folder.
         columns: of the CSV file, by default all but `image`.
@@ -56,9 +56,10 @@ def load_task(
         return _derived(name, task, derive, data_dir, validation, image_size, cache_dir)
     path, size = Path(name), image_size or _USUAL_SIZE
     if is_name(name):
+        known = ", ".join(key for key, of in derived.DERIVED.items() if of[0] == task)
         raise InputError(
-            f"The images {str(name)!r} have one class each and no labels of the task {task}. Expected a folder or a file "
-            f"of arrays, or data.derive, one of {', '.join(key for key, of in derived.DERIVED.items() if of[0] == task)}"
+            f"The images {str(name)!r} have one class each and no labels of the task {task}. Expected a folder or a "
+            f"file of arrays, or data.derive, one of {known}"
         )
     if path.suffix == arrays.ENDING:
         return _of_arrays(path, task, validation)
@@ -131,7 +132,8 @@ def _of_arrays(path: Path, task: str, validation: float) -> Dataset:
     labels = [split.labels for split in (train, held, test)]
     outputs = 1 + int(max(one.max() for one in labels)) if task == "segmentation" else labels[0].shape[1]
     names = tuple(np.ravel(found["classes"]).astype(str)) if "classes" in found else tuple(map(str, range(outputs)))
-    if task == "segmentation" and len(names) < max(2, outputs) or task != "segmentation" and len(names) != outputs:
+    fits = len(names) >= max(2, outputs) if task == "segmentation" else len(names) == outputs
+    if not fits:
         raise InputError(f"Expected names of {outputs} outputs in `classes` of {str(path)!r}. Received: {len(names)}")
     return Dataset(path.name, train, held, test, names)
 

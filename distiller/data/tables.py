@@ -65,8 +65,8 @@ def _file(folder: Path, file: str | None) -> Path:
         path = folder / _USUAL
         if not path.is_file():
             raise InputError(
-                f"Expected {_USUAL!r} in {str(folder)!r}, with a column {IMAGE!r} and those of the labels or numbers, or "
-                "data.labels with its path. Received: no such file"
+                f"Expected {_USUAL!r} in {str(folder)!r}, with a column {IMAGE!r} and those of the labels or numbers, "
+                "or data.labels with its path. Received: no such file"
             )
         return path
     path = next((path for path in (folder / file, Path(file)) if path.is_file()), Path(file))

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from distiller.recipes.arms import Arm, in_order
 from distiller.recipes.bridges import Bridge
+from distiller.recipes.tasks import Task, check_run, check_train
 from distiller.recipes.training import Count, NotNegative, Section, Seed, Share, Training
 from distiller.utils.shown import shown
 from distiller.utils.suggestions import unknown
@@ -30,7 +31,9 @@ class Data(Section):
         "file of arrays"
     )
     validation: Share = Field(default=0.1, description="share of the training images that is the validation split")
-    classes: list[str] | None = Field(default=None, description="only these classes, in this order")
+    classes: list[str] | None = Field(
+        default=None, description="only these classes, in this order; of a segmentation, names of the numbers in masks"
+    )
     groups: str | None = Field(
         default=None, description="a packaged class map, such as cifar100_coarse, whose groups are the classes"
     )
@@ -49,6 +52,18 @@ class Data(Section):
         default="test",
         description="split that every accuracy of the report is measured on; with validation the test images are not "
         "looked at, which is how settings are chosen",
+    )
+
+    labels: str | None = Field(
+        default=None, description="CSV file of several labels or of numbers, labels.csv in the folder by default"
+    )
+    columns: list[str] | None = Field(
+        default=None, description="of the CSV file, in the order of the outputs; by default all but image"
+    )
+    derive: Literal["superclass", "properties", "rotation", "strokes"] | None = Field(
+        default=None,
+        description="labels of another task made from images at hand, for examples: groups of cifar100 beside its "
+        "classes, properties of digits, angles by which images are turned, or the class of each bright pixel",
     )
 
     @field_validator("image_size", mode="before")
@@ -104,10 +119,19 @@ class TrainRecipe(Section):
     kind: Literal["train"]
     name: str = Field(default="", description="the recipe's own name, where not given")
     summary: str = Field(description="one line, shown by `distiller recipes` and in the report")
+    task: Task = Field(
+        default="classification",
+        description="multi_label is several labels an image, regression numbers, segmentation a class for each pixel",
+    )
     data: Data
     model: Network
     training: Training
     seed: Seed = Field(default=0, description="of the first weights, and of the order and the views of the images")
+
+    @model_validator(mode="after")
+    def _served_by_the_task(self) -> "TrainRecipe":
+        check_train(self)
+        return self
 
 
 class Normalization(Section):
@@ -241,6 +265,10 @@ class RunRecipe(Section):
     kind: Literal["run"]
     name: str = Field(default="", description="the recipe's own name, where not given")
     summary: str = Field(description="one line, shown by `distiller recipes` and in the report")
+    task: Task = Field(
+        default="classification",
+        description="multi_label is several labels an image, regression numbers, segmentation a class for each pixel",
+    )
     data: Data
     labels: Labels = Labels()
     teacher: Teacher
@@ -265,6 +293,7 @@ class RunRecipe(Section):
             _check_name(name)
             _check_plan(name, arm.training, self.plan)
         in_order(self.arms)
+        check_run(self)
         if self.teacher.outputs is not None:
             bridged = [self.bridge, *(bridge for name in self.arms for bridge in self.bridges_of(name).values())]
             if self.cache is not None or any(bridge is not None for bridge in bridged):

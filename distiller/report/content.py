@@ -238,12 +238,26 @@ def read(path: Path) -> Report:
     file = path / NAME if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise InputError(_without_report(path))
+    if (task := task_of(file)) is not None:
+        raise InputError(
+            f"Expected the run of a classification. Received: {str(path)!r}, of the task {task}, whose numbers "
+            "`distiller report` prints"
+        )
     try:
         return Report.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(f"The report {str(file)!r} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise InputError(f"The report {str(file)!r} is damaged: " + "; ".join(_problems(error))) from None
+
+
+def task_of(path: Path) -> str | None:
+    """The task of a run, given by its folder or `report.json`; None of a classification, and where there is none."""
+    try:
+        found = json.loads((path / NAME if path.is_dir() else path).read_text())
+    except (OSError, ValueError):
+        return None
+    return found.get("task") if isinstance(found, dict) else None
 
 
 def _without_report(folder: Path) -> str:

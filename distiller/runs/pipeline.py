@@ -6,6 +6,8 @@ from typing import Any
 
 from distiller import data, models, recipes
 from distiller.errors import InputError
+from distiller.recipes.tasks import CLASSIFICATION
+from distiller.runs import task_networks, tasks
 from distiller.runs.building import load_data, new_network
 from distiller.runs.digests import digests, used
 from distiller.runs.folder import RunFolder
@@ -36,13 +38,12 @@ def train(
             written then.
         WorkError: the training failed.
     """
-    models.check(recipe.model.name, recipe.model.options)
-    dataset = load_data(recipe.data, data_dir)
-    new_network(recipe.model, recipe.training, dataset)
+    dataset = _teacher_data(recipe, data_dir)
     inputs = digests(recipe, dataset)
     with RunFolder(out).alone(), told_if_full(out):
         folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
-        result = train_teacher(recipe, dataset, folder, reporter or Reporter())
+        train_it = train_teacher if recipe.task == CLASSIFICATION else tasks.train_teacher
+        result = train_it(recipe, dataset, folder, reporter or Reporter())
         write_metrics(folder, ["teacher"])
     return result
 
@@ -77,12 +78,18 @@ def run(
     if ray is not None:
         ray_cluster.check(ray)
     reporter = reporter or Reporter()
-    stages = RunStages(recipe, data_dir, reporter, dataset)
+    stages: RunStages | tasks.TaskStages
+    if recipe.task == CLASSIFICATION:
+        stages = RunStages(recipe, data_dir, reporter, dataset)
+    else:
+        if processes > 1 or ray is not None:
+            raise InputError(f"Expected one process and no Ray with the task {recipe.task}: its students train in turn")
+        stages = tasks.TaskStages(recipe, data_dir, reporter, dataset)
     stages.rehearse()
     inputs = digests(recipe, stages.dataset, stages.teacher_data if recipe.teacher.train else None)
     with RunFolder(out).alone(), told_if_full(out):
         folder = RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
-        if processes > 1 or ray is not None:
+        if isinstance(stages, RunStages) and (processes > 1 or ray is not None):
             stages.prepare(folder)
             train_students(recipe, folder, data_dir, reporter, processes, ray)
         return stages.into(folder)
@@ -108,6 +115,8 @@ def train_on_hosts(
             divided, or stored outputs are not there.
         WorkError: as of `run`; training goes on with `resume`, on any number of hosts.
     """
+    if recipe.task != CLASSIFICATION:
+        raise InputError(f"Expected one process and no hosts with the task {recipe.task}: its students train in turn")
     reporter = reporter or Reporter()
     hosts.join()
     stages = RunStages(recipe, data_dir, reporter)
@@ -120,3 +129,16 @@ def train_on_hosts(
             RunFolder.open(out, recipe, resume=resume, force=force, inputs=inputs, used=used(recipe, data_dir))
         with hosts.folder(out) as folder:
             stages.train(RunFolder(folder))
+
+
+def _teacher_data(recipe: recipes.TrainRecipe, data_dir: Path | None) -> data.Dataset:
+    """The images of a network that is to be trained, which is built once, so that misfits are raised."""
+    if recipe.task != CLASSIFICATION:
+        tasks.check_names(recipe)
+        found = task_networks.load_data(recipe.data, recipe.task, data_dir)
+        task_networks.build(recipe.model, recipe.training, found, recipe.task)
+        return found
+    models.check(recipe.model.name, recipe.model.options)
+    dataset = load_data(recipe.data, data_dir)
+    new_network(recipe.model, recipe.training, dataset)
+    return dataset

@@ -228,7 +228,7 @@ class StudentTrainer:
         distiller = Distiller(
             teacher=teacher,
             student=student,
-            objectives={key: _with_schedules(objective, steps) for key, objective in arm.objectives.items()},
+            objectives={key: with_schedules(objective, steps) for key, objective in arm.objectives.items()},
             weights={key: fit.schedule(weight, steps) for key, weight in arm.weights.items()},
             bridge=bridge,
         )
@@ -267,12 +267,12 @@ class StudentTrainer:
         )
 
 
-def _with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:
+def with_schedules(objective: dict[str, Any], steps: int) -> dict[str, Any]:
     """The arguments of an objective, and of one inside of it, with ramps as schedules."""
 
     def scheduled(value: Any) -> Any:
         if is_ramp(value):
             return fit.schedule(Ramp.model_validate(value), steps)
-        return _with_schedules(value, steps) if isinstance(value, dict) else value
+        return with_schedules(value, steps) if isinstance(value, dict) else value
 
     return {key: scheduled(value) for key, value in objective.items()}
