@@ -90,8 +90,9 @@ def _derived(
     if of_task != task:
         raise InputError(f"data.derive {derive}: expected the task {of_task}. Received: {task}")
     source = load(name, data_dir=data_dir, validation=validation, image_size=image_size, cache_dir=cache_dir)
-    made = [function(split, source.classes) for split in (source.train, source.validation, source.test)]
-    return Dataset(f"{source.name}, {derive}", *(split for split, _ in made), made[0][1])
+    train, names = function(source.train, source.classes)
+    held, test = (function(split, source.classes)[0] for split in (source.validation, source.test))
+    return Dataset(f"{source.name}, {derive}", train, held, test, names)
 
 
 def _divided(found: Photos, folder: Path, validation: float) -> tuple[Photos, Photos, Photos]:

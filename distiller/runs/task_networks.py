@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -112,7 +113,7 @@ def check_outputs(network: keras.Model, dataset: data.Dataset, task: str, name: 
         )
 
 
-def check_objectives(objectives: dict[str, dict], task: str, place: str) -> None:
+def check_objectives(objectives: dict[str, dict[str, Any]], task: str, place: str) -> None:
     """Raise InputError for an objective that makes probabilities of outputs that are numbers."""
     for key, arguments in objectives.items():
         kind = named(arguments.get("name"))
