@@ -20,6 +20,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+if keras.backend.backend() == "tensorflow" and "PYTEST_XDIST_WORKER" in os.environ:
+    import tensorflow as tf
+
+    # Nearly every graph here runs a few times: to optimize it took a sixth of the tests' time.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 # Networks and their traces are millions of objects that stay: looking through them took an eighth of the tests' time.
 gc.set_threshold(100_000, 50, 100)
 
