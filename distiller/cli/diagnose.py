@@ -11,6 +11,7 @@ from distiller.cli.options import DataDir, Json
 from distiller.utils.terminal import print
 
 if TYPE_CHECKING:
+    from distiller.recipes.schema import Data as Section
     from distiller.teachers.diagnosis import Diagnosis
 
 EPILOG = """[bold]Examples[/bold]
@@ -18,6 +19,8 @@ EPILOG = """[bold]Examples[/bold]
 distiller diagnose wide_cifar100 --data cifar100 --data-dir ~/tensorflow_datasets
 
 distiller diagnose runs/demo/teacher.keras --data digits --student runs/demo/distilled-0.keras --out runs/diagnosis
+
+distiller diagnose teacher.keras --data photos/ --task regression --label-file heights.csv
 """
 
 
@@ -52,6 +55,9 @@ def diagnose(
     classes: images.Classes = None,
     groups: images.Groups = None,
     size: images.Size = None,
+    task: images.Task = "classification",
+    label_file: images.LabelFile = None,
+    derive: images.Derive = None,
     samples: Annotated[int, typer.Option(min=2, help="Images of a pair of classes for the mutual information.")] = 60,
     draws: Annotated[int, typer.Option(min=2, help="Random views of each of them.")] = 20,
     out: Annotated[
@@ -60,15 +66,31 @@ def diagnose(
     json: Json = False,
 ) -> None:
     """Is this teacher fit to teach? Label smoothing, mutual information, calibration, soft targets, capacity gap."""
+    from distiller.errors import InputError
+    from distiller.recipes.schema import Data as Section
     from distiller.runs.folder import check_output
     from distiller.utils.backend import load_backend
 
     if out is not None:
         check_output(out)
     load_backend()
+    if task != "classification":
+        if (classes and task != "segmentation") or groups:
+            raise InputError(f"Expected no --classes and no --groups with --task {task}")
+        section = Section(
+            name=data,
+            validation=held_out or images.HELD_OUT,
+            classes=classes.split(",") if classes else None,
+            image_size=images.size_for(teacher, size, data),
+            labels=label_file,
+            derive=derive,
+        )
+        _diagnose_task(Path(teacher), section, task, student, split, data_dir, out, json)
+        return
+    if label_file or derive:
+        raise InputError("Expected --task multi_label, regression or segmentation with --label-file and --derive")
     from distiller import data as sources
     from distiller import models, teachers
-    from distiller.errors import InputError
     from distiller.utils.progress import Reporter
 
     file = teacher.endswith(".keras") or Path(teacher).exists()
@@ -106,6 +128,40 @@ def diagnose(
         print(found.to_json())
     else:
         _print(found, f"{teacher} on {split} images of {dataset.name}", out)
+
+
+def _diagnose_task(
+    teacher: Path,
+    section: "Section",
+    task: str,
+    student: Path | None,
+    split: str,
+    data_dir: Path | None,
+    out: Path | None,
+    json: bool,
+) -> None:
+    """The teacher's metrics beside those of an answer that looks at no image, and of a student."""
+    from rich.table import Table
+
+    from distiller.runs import task_diagnosis, task_networks
+
+    dataset = task_networks.load_data(section, task, data_dir)
+    found = task_diagnosis.diagnose(teacher, dataset, task, split=split, student=student)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "diagnosis.json").write_text(found.to_json() + "\n")
+    if json:
+        print(found.to_json())
+        return
+    table = Table(title=f"{teacher} on {split} images of {dataset.name}", title_justify="left", box=None)
+    for column in ("", *found.teacher):
+        table.add_column(column)
+    for name, metrics in found.rows():
+        table.add_row(name, *(f"{value:.4f}" for value in metrics.values()))
+    plain(width=110).print(table)
+    print("What speaks against it:" if found.concerns else "Nothing speaks against this teacher.")
+    for concern in found.concerns:
+        print(f"- {concern}")
 
 
 def _print(found: "Diagnosis", title: str, out: Path | None) -> None:

@@ -25,8 +25,15 @@ distiller distill wide_cifar100 mobilenet_v2 --data cifar10 --bridge fine_tune -
 
 distiller distill teacher.keras resnet20 --data cifar100 --objective decoupled --objective hint:block3_out:stage3
 
+distiller distill teacher.keras photos/ --task multi_label --label-file labels.csv --student resnet8
+
+distiller distill teacher.keras scenes/ --task segmentation --student unet --size 64 --out runs/masks
+
 Everything else, such as few labels, several bridges and schedules, is said in a recipe: distiller run --help
 """
+
+# Objectives where nothing is said, of tasks whose outputs are no logits.
+_USUAL = {"regression": "mean_squared_logits"}
 
 BRIDGES = ("fine_tune", "probe", "auxiliary_head", "subset")
 
@@ -73,6 +80,9 @@ def distill(
     data_dir: DataDir = None,
     classes: images.Classes = None,
     size: images.Size = None,
+    task: images.Task = "classification",
+    label_file: images.LabelFile = None,
+    derive: images.Derive = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(
@@ -186,7 +196,10 @@ def distill(
                 "kind": "run",
                 "summary": f"{teacher} teaches {student} on {data}",
                 "name": "distill",
+                "task": task,
                 "data": {
+                    "labels": label_file,
+                    "derive": derive,
                     "name": data,
                     "classes": classes.split(",") if classes else None,
                     "image_size": image_size,
@@ -196,9 +209,9 @@ def distill(
                 "bridge": _bridge(bridge, batches),
                 "student": {"name": student, "options": options},
                 "training": {**training, **plan, **views},
-                "arms": _arms(objective or ["hinton"], labels, soft, alone)
+                "arms": _arms(objective or [_USUAL.get(task, "hinton")], labels, soft, alone)
                 | (_aware(training, schemes) if quantization_aware else {}),
-                "export": {"teacher": True, **({"schemes": schemes} if schemes else {})},
+                "export": {"teacher": task == "classification", **({"schemes": schemes} if schemes else {})},
                 "seeds": seed or [0],
             },
             "distill",

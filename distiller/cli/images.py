@@ -1,7 +1,7 @@
 """The images that a command works on, from its options."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,26 @@ Size = Annotated[
     typer.Option(
         min=8,
         help="Height and width that a folder's images are resized to; by default those that the model takes, else 32.",
+        show_default=False,
+    ),
+]
+Task = Annotated[
+    Literal["classification", "multi_label", "regression", "segmentation"],
+    typer.Option(help="One class an image, several labels, numbers, or a class for each pixel.", case_sensitive=False),
+]
+LabelFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CSV",
+        help="Of several labels or numbers: a column image, and one each; labels.csv in the folder by default.",
+        show_default=False,
+    ),
+]
+Derive = Annotated[
+    str | None,
+    typer.Option(
+        help="Labels of another task made from those of classes, for a trial: superclass (cifar100), properties, "
+        "rotation, strokes (digits).",
         show_default=False,
     ),
 ]
@@ -134,9 +154,13 @@ def after_names(recipe: "RunRecipe", data_dir: Path | None) -> "Dataset":
         InputError: one of them is not, or is no network; or the images cannot be read.
     """
     from distiller import teachers
+    from distiller.runs import task_networks, tasks
     from distiller.runs.building import check_names
     from distiller.runs.views import load_views
 
+    if recipe.task != "classification":
+        tasks.check_names(recipe)
+        return task_networks.load_data(recipe.data, recipe.task, data_dir)
     check_names(recipe)
     if recipe.teacher.file and not recipe.teacher.is_external:
         teachers.load(recipe.teacher.file)
