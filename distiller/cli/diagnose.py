@@ -108,7 +108,7 @@ def diagnose(
             f"Received: {dataset.name}, of {len(dataset.classes)}"
         )
     images.check_classes(dataset, network.output_shape[-1], teacher)
-    with Reporter().task("diagnose, percent", 100) as task:
+    with Reporter().task("diagnose, percent", 100) as shown:
         found = teachers.diagnose(
             network,
             getattr(dataset, split),
@@ -117,7 +117,7 @@ def diagnose(
             augmentation=views,
             examples=samples,
             draws=draws,
-            progress=lambda done, total: task.advance_to(100 * done // total),
+            progress=lambda done, total: shown.advance_to(100 * done // total),
         )
     if out is not None:
         from distiller.report import diagnosis as figure

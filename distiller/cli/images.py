@@ -39,7 +39,7 @@ LabelFile = Annotated[
     ),
 ]
 Derive = Annotated[
-    str | None,
+    Literal["superclass", "properties", "rotation", "strokes"] | None,
     typer.Option(
         help="Labels of another task made from those of classes, for a trial: superclass (cifar100), properties, "
         "rotation, strokes (digits).",

@@ -167,3 +167,18 @@ def test_a_name_without_such_labels_is_refused():
         data.load_task("digits", "regression")
     with pytest.raises(InputError, match=r"rotation: expected the task regression. Received: segmentation"):
         data.load_task("digits", "segmentation", derive="rotation")
+
+
+def test_groups_of_cifar100_are_labels_beside_its_classes():
+    from distiller.bridges import ClassMap
+    from distiller.data.derived import superclass
+
+    groups = ClassMap.named("cifar100_coarse")
+    names = list(groups.names)
+    codes = np.array([names.index(name) for name in ("apple", "pear", "whale")])
+    found, labels = superclass(data.Split(np.zeros((3, 2, 2, 3), "uint8"), codes), names)
+    said = [{labels[i] for i in np.flatnonzero(row)} for row in found.labels]
+    assert list(said[0] & said[1]) == ["group fruit_and_vegetables"]
+    assert said[2] == {"whale", "group aquatic_mammals"}
+    with pytest.raises(InputError, match="expected the data set cifar100"):
+        superclass(data.Split(np.zeros((3, 2, 2, 3), "uint8"), codes), names[:10])
