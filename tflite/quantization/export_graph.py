@@ -7,6 +7,7 @@ from tflite.errors import ModelError
 from tflite.keras_graph.copying import copied
 from tflite.keras_graph.graph import Call, Graph, NewLayer, Value, read, write
 from tflite.quantization.affine import as_convolutions
+from tflite.quantization.flat_sums import flatten_sums
 from tflite.quantization.folding import fold
 from tflite.quantization.holding import hold_apart
 from tflite.quantization.numerics import nudged
@@ -50,6 +51,7 @@ def export_graph(aware: "keras.Model", *, pixels: bool = False, apart: bool = Fa
     _keep_ranges_apart(graph)
     _let_float_in(graph)
     _write_out_elu(graph)
+    flatten_sums(graph)
     if apart:
         hold_apart(graph)
     return write(graph, copied)

@@ -49,8 +49,8 @@ def unsupported(call: Any, bits: int) -> UnsupportedError:
     instead = f" {_INSTEAD[what]}." if what in _INSTEAD else ""
     if _key(what) in AFTER_TRAINING:
         return UnsupportedError(
-            f"{rounds}{instead} Post-training int8 writes it with integers: tflite.convert(model, path, "
-            "scheme='int8', representative=images)",
+            f"{rounds}{instead} Post-training int8 writes it with integers{_unrolled(call)}: "
+            "tflite.convert(model, path, scheme='int8', representative=images)",
             name,
         )
     if instead:
@@ -60,6 +60,12 @@ def unsupported(call: Any, bits: int) -> UnsupportedError:
         "representative",
         name,
     )
+
+
+def _unrolled(call: Any) -> str:
+    """Addition for a recurrent layer that is a loop, of which the converter cannot measure ranges."""
+    inner = getattr(call.kind, "forward_layer", call.kind)
+    return "" if getattr(inner, "unroll", True) else " with unroll=True"
 
 
 def _what(call: Any) -> str:
