@@ -7,7 +7,7 @@ The parts load on first use, so that importing this package stays quick and does
     data        images with labels, split into train, validation and test
     objectives  what the student should match of the teacher
     bridges     from the teacher's classes to the student's
-    optimizers  an optimiser that knows the teacher's gradient from the labels'
+    optimizers  an optimizer with separate momentum for task and distillation gradients
     teachers    several teachers, cached teachers, diagnosis
     privacy     what a network gives away about its training images
 """

@@ -1,6 +1,7 @@
 """The documentation's Python runs as it stands there, and its commands and options exist."""
 
 import configparser
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -55,3 +56,14 @@ def test_every_extra_is_on_the_first_page_and_in_the_readme():
     extras = set(setup["options.extras_require"]) - {"dev", "docs", "peers"}
     for page in (ROOT / "docs/index.md", ROOT / "README.md"):
         assert set(re.findall(r"'\.\[(\w+)\]'", page.read_text())) == extras
+
+
+def test_every_recipe_key_says_what_it_means():
+    spec = importlib.util.spec_from_file_location("recipe_pages", ROOT / "docs/_generate/recipe_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    ((_, text),) = module.pages()
+    rows = [re.split(r"(?<!\\) \| ", line) for line in text.splitlines() if line.startswith("| `")]
+    keys = [row for row in rows if len(row) == 4]
+    assert len(keys) > 100
+    assert [key for key, meaning, *_ in keys if not meaning.strip()] == []

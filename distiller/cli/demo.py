@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def demo(out: Out = Path("runs/demo"), resume: Resume = False, force: Force = False) -> None:
     """The whole way in a few minutes, on handwritten digits that need no download.
 
-    A teacher knows ten digits. The student needs five of them and has five labels a class; the teacher tells it about
+    A teacher knows ten digits. The student needs five of them and has five labels per class; the teacher tells it about
     the other images. Three seeds, equal steps with and without the teacher, integer TFLite files, one table.
     """
     from distiller import recipes

@@ -25,7 +25,7 @@ def load(
     image_size: tuple[int, int] | None = None,
     cache_dir: str | Path | None = None,
 ) -> Dataset:
-    """Train, validation and test images by name, from a folder that holds one folder of images a class, or from arrays.
+    """Train, validation and test images by name, from a folder with one folder per class, or from arrays.
 
     Args:
         name: "cifar10", "cifar100" (through tensorflow_datasets), "digits" (scikit-learn's 1,797 handwritten digits,

@@ -63,7 +63,7 @@ def build(name: str, classes: int, input_shape: tuple[int, int, int], *, dtype: 
     weights = None if weights == "none" else weights
     matrix, offset = _preprocessing(name)
     swapped = _swaps_colours(matrix)
-    scale = np.abs(matrix).sum(axis=1)  # one number a row
+    scale = np.abs(matrix).sum(axis=1)  # one number per row
     inputs = layers.Input(input_shape, name="pixels")
     x = inputs
     if input_shape[-1] == 1:

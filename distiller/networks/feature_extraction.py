@@ -237,7 +237,7 @@ def penultimate(model: keras.Model) -> keras.KerasTensor:
     What rounds the logits of a quantization-aware model is not its last layer.
 
     Raises:
-        InputError: the last layer is not a dense layer on a vector a sample.
+        InputError: the last layer is not a dense layer on a vector per sample.
     """
     last = model.layers[-1]
     while keras.saving.get_registered_name(type(last)) in _ROUNDING:

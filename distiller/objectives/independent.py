@@ -10,7 +10,7 @@ from distiller.objectives.softened import Softened
 
 
 def of_each_label(teacher, student, objective: Callable[..., Any]):
-    """mean over labels of objective((teacher, 0), (student, 0)), one number a sample.
+    """mean over labels of objective((teacher, 0), (student, 0)), one number per sample.
 
     A logit z of an independent label stands for the Bernoulli distribution (σ(z), 1 − σ(z)), which is the softmax of
     the two logits (z, 0); at a temperature it is that of (z, 0) / temperature. So any objective on softmaxes has a form
@@ -20,7 +20,7 @@ def of_each_label(teacher, student, objective: Callable[..., Any]):
     Args:
         teacher: logits (batch, labels).
         student: logits (batch, labels).
-        objective: compares logits (batch, 2) of the two, and returns one number a sample.
+        objective: compares logits (batch, 2) of the two, and returns one number per sample.
 
     Raises:
         InputError: their shapes differ.

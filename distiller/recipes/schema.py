@@ -178,7 +178,7 @@ class Teacher(Section):
     )
     frozen: bool = Field(
         default=False,
-        description="answers as `teachers.frozen`: normalisations folded, feature maps in bfloat16",
+        description="answers as `teachers.frozen`: normalizations folded, feature maps in bfloat16",
     )
 
     @field_validator("image_size", mode="before")

@@ -17,8 +17,6 @@ from distiller.networks.saving import save_network
 from distiller.recipes import RunRecipe
 from distiller.recipes import bridges as sections
 
-Pair = tuple[Any, Any]
-
 
 class RecipeBridges:
     """The bridges of a recipe, by their sections.

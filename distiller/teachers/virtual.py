@@ -11,7 +11,7 @@ from distiller.objectives.objective import Objective, kl_divergence, log_softmax
 
 
 def virtual(student: Any, labels: Any, correct: float = 0.99, temperature: float = 20.0) -> Any:
-    """KL(softmax(p / temperature) ‖ softmax(student)), one number a sample, for a teacher made of the label.
+    """KL(softmax(p / temperature) ‖ softmax(student)), one number per sample, for a teacher made of the label.
 
     Tf-KD_reg, Yuan et al. 2020, 1909.11723, section 5: the virtual teacher gives `correct` to the right class and the
     same to each of the others, p = correct or (1 − correct) / (classes − 1). As in the authors' code it is softened

@@ -58,7 +58,7 @@ class LabelsTerm:
             per_row = _per_row(loss, without_marks(labels, kind), ops.cast(outputs[name], "float32"))
             if not len(per_row.shape):
                 raise InputError(
-                    "Expected the loss of the labels to return one number a sample, which weights and missing labels "
+                    "Expected the loss of the labels to return one number per sample, which weights and missing labels "
                     f"need. Received: a mean or sum over the batch, from {loss!r}"
                 )
             counted = ops.ones_like(per_row)

@@ -44,7 +44,7 @@ class Targets:
         if isinstance(weights, list | tuple) or (isinstance(weights, Mapping) and len(outputs) < 2):
             by = f", or weights by output: {list(outputs)}" if len(outputs) > 1 else ""
             raise InputError(
-                f"Expected one weight a sample{by}. Received: a {type(weights).__name__} of {len(weights)} weights"
+                f"Expected one weight per sample{by}. Received: a {type(weights).__name__} of {len(weights)} weights"
             )
         if isinstance(weights, Mapping) and (other := [name for name in weights if name not in outputs]):
             raise InputError(unknown("output with weights", other[0], outputs))

@@ -25,8 +25,8 @@ class Contract:
         inspection: what the file holds.
         input: pixels of one image, (1, height, width, channels).
         output: scores of the classes, (1, classes).
-        mean: subtracted from a pixel, one number a channel.
-        std: what the difference is divided by, one number a channel.
+        mean: subtracted from a pixel, one number per channel.
+        std: what the difference is divided by, one number per channel.
         labels: names of the classes in the order of the outputs.
         probabilities: whether the outputs are probabilities by the file's last operator, and no softmax is to follow.
     """

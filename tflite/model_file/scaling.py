@@ -188,7 +188,7 @@ def _stated(path: str, metadata: "Metadata | None", port: TensorSpec) -> Numbers
 
 
 def _by_channel(values: np.ndarray, port: TensorSpec) -> np.ndarray:
-    """One number a channel, which is the last axis, or in files of other frameworks the first of an image."""
+    """One number per channel, which is the last axis, or in files of other frameworks the first of an image."""
     if values.size == 1 or values.size == port.shape[-1]:
         return values
     return values.reshape(-1, *(1 for _ in port.shape[2:]))

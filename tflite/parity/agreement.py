@@ -186,7 +186,7 @@ def _metrics(
             )
         return {"accuracy": _accuracy(largest(outputs), labels)}
     metrics = METRICS[task](threshold)
-    expected = metrics.fits(labels, (1, *outputs.shape[1:])) if len(labels) == len(outputs) else "a row a sample"
+    expected = metrics.fits(labels, (1, *outputs.shape[1:])) if len(labels) == len(outputs) else "a row per sample"
     if expected is not None:
         raise ModelError(
             f"Expected {expected} for the task {task} of {str(path)!r}. Received: labels {labels.shape} of "

@@ -65,7 +65,7 @@ class _Classes(TaskMetrics):
         self.correct = 0
 
     def fits(self, labels: np.ndarray, outputs: tuple[int, ...]) -> str | None:
-        """A class a sample."""
+        """A class per sample."""
         if len(outputs) != 2 or outputs[-1] < 2:
             return "outputs (batch, classes) of two or more classes"
         if labels.size != len(labels) or labels.dtype.kind not in "iu":

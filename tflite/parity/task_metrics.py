@@ -230,7 +230,7 @@ def task_of(labels: np.ndarray, outputs: tuple[int, ...]) -> str:
     if size > 1 and labels.ndim == 2 and labels.shape[1:] == outputs[1:] and _shares(labels):
         raise ModelError(
             f"Labels {labels.shape} whose rows are shares of one, as one-hot labels are, do not tell the task. Of one "
-            "class a sample hand over integers (n,), such as labels.argmax(-1); else name it: task='multi_label' or "
+            "class per sample hand over integers (n,), such as labels.argmax(-1); else name it: task='multi_label' or "
             "'regression'"
         )
     if len(outputs) == 4 and integers and labels.ndim >= 3:

@@ -34,8 +34,8 @@ class ServedModel:
         changes: a sentence for each port that changed.
         input: of `content`: pixels of one image, (1, height, width, channels).
         output: of `content`: scores, (1, classes).
-        mean: subtracted from a pixel, one number a channel.
-        std: what the difference is divided by, one number a channel.
+        mean: subtracted from a pixel, one number per channel.
+        std: what the difference is divided by, one number per channel.
         labels: names of the classes, in the order of the outputs; their numbers where the file has none.
         images: uint8, (n, height, width, channels).
         answers: of the file through the interpreter here, real numbers, float32, (n, classes).

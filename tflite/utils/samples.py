@@ -15,7 +15,7 @@ def batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Batches (images, labels or None) of a data set; `labelled` says whether labels, where there are any, are used.
 
-    Labels are integers (n,), or with `of_classes=False` whatever has a row a sample.
+    Labels are integers (n,), or with `of_classes=False` whatever has a row per sample.
 
     A data set is an array of images; a tuple, not a list, (images, labels) of arrays; a Keras `PyDataset`; or any
     iterable of images or of (images, labels), such as a `tf.data.Dataset`. Without labels it may also be what TFLite's

@@ -9,7 +9,7 @@ from distiller.objectives.shapes import check_pair, describe
 
 
 def attention(teacher, student):
-    """Mean over positions of (Q_teacher/‖Q_teacher‖ − Q_student/‖Q_student‖)², one number a sample.
+    """Mean over positions of (Q_teacher/‖Q_teacher‖ − Q_student/‖Q_student‖)², one number per sample.
 
     Zagoruyko & Komodakis 2017, 1612.03928, equation 2, with the attention map Q = Σ_channels features², F²_sum of
     their section 3.1. The mean of squares in place of the norm is their code's, and goes with the usual weight of

@@ -11,7 +11,7 @@ from distiller.objectives.maps import constant, flat, unit
 
 
 def cosine(teacher, student, *, pooled: bool = False):
-    """1 − cosine of the angle between the representations, one number a sample in 0 … 2.
+    """1 − cosine of the angle between the representations, one number per sample in 0 … 2.
 
     Cosine embedding loss with target 1, as in PyTorch's tutorial on knowledge distillation ("Cosine loss minimization
     run"), where it weighs 0.25 beside 0.75 for the labels. A representation that is all zero has no direction: its loss

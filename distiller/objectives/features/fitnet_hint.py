@@ -9,7 +9,7 @@ from distiller.objectives.maps import constant, flat
 
 
 def hint(teacher, student):
-    """Mean over positions and channels of (teacher − student)², one number a sample.
+    """Mean over positions and channels of (teacher − student)², one number per sample.
 
     Romero et al. 2015, 1412.6550, equation 3, where the student's features have passed the regressor. They take half
     the sum and train with it alone at first; the mean is what the usual weight of 100 beside the labels goes with, and

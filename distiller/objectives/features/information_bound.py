@@ -15,7 +15,7 @@ from distiller.objectives.shapes import check_pair, describe
 
 
 def variational_information(teacher, mean, variance):
-    """Mean over positions and channels of ½ · ((teacher − mean)² / variance + log variance), one number a sample.
+    """Mean over positions and channels of ½ · ((teacher − mean)² / variance + log variance), one number per sample.
 
     Ahn et al. 2019, 1904.05835, the Gaussian bound: the negative logarithm of a normal density, without its constant,
     whose mean is predicted from the student and whose variance is learned a channel. They sum; the mean is their

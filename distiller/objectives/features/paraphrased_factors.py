@@ -13,7 +13,7 @@ from distiller.objectives.shapes import check_pair, check_shape, convolution_wor
 
 
 def factor_transfer(teacher, student):
-    """Mean over elements of |teacher/‖teacher‖ − student/‖student‖|, one number a sample.
+    """Mean over elements of |teacher/‖teacher‖ − student/‖student‖|, one number per sample.
 
     Kim, Park & Kwak 2018, 1802.04977, the factor transfer loss with p = 1. The mean in place of the sum
     is the authors' code's, and goes with their weight of 500. The 200 of other experiments belongs to factors of

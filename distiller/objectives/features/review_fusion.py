@@ -16,7 +16,7 @@ LEVELS = (4, 2, 1)
 
 
 def knowledge_review(teacher, student):
-    """Hierarchical context loss, summed over layers, one number a sample.
+    """Hierarchical context loss, summed over layers, one number per sample.
 
     Chen et al. 2021, 2104.09044: of each pair of maps the mean squared difference, plus ½, ¼ and ⅛ of that of the maps
     averaged down to 4, 2 and 1 positions along each axis, divided by the sum of the factors. Levels that are not

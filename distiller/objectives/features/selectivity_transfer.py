@@ -12,7 +12,7 @@ from distiller.objectives.shapes import check_pair, describe
 
 
 def neuron_selectivity(teacher, student, *, degree: int = 2, offset: float = 0.0):
-    """Squared maximum mean discrepancy of the channels, each a pattern over the positions; one number a sample.
+    """Squared maximum mean discrepancy of the channels, each a pattern over the positions; one number per sample.
 
     Huang & Wang 2017, 1707.01219, the MMD loss: mean k(t, t′) + mean k(s, s′) − 2 · mean k(t, s) over the channels t of
     the teacher and s of the student, each divided by its length, with the polynomial kernel k(x, y) = (xᵀy +

@@ -15,7 +15,7 @@ SPARE = 3  # Singular vectors of the student beyond the teacher's, from which th
 
 
 def singular_vectors(teacher, student, *, rank: int = 1):
-    """Sum over consecutive layers of (R_teacher − R_student)², one number a sample.
+    """Sum over consecutive layers of (R_teacher − R_student)², one number per sample.
 
     Lee, Kim & Song 2018, 1807.06819: maps as matrices (height · width, channels) are cut to their first `rank` right
     singular vectors V, weighed by the teacher's singular values divided by their length; R are the radial basis

@@ -10,7 +10,7 @@ from distiller.objectives.shapes import common_size
 
 
 def flow(teacher, student):
-    """Mean of the squared differences of the two networks' flow matrices, one number a sample.
+    """Mean of the squared differences of the two networks' flow matrices, one number per sample.
 
     Yim et al. 2017, CVPR, equations 1 and 2: flow G = Σ_positions first ⊗ second / (height · width), a matrix of the
     channels of a first and a second layer. The larger map of the two is pooled to the smaller by the maximum. They sum

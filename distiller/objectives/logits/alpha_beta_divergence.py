@@ -13,7 +13,7 @@ from distiller.objectives.softened import Softened
 
 
 def alpha_beta(teacher, student, alpha: float = 0.8, beta: float = 0.3, temperature: float = 4.0):
-    """The α-β-divergence of the softened probabilities of teacher and student, one number a sample.
+    """The α-β-divergence of the softened probabilities of teacher and student, one number per sample.
 
     Wang et al. 2025, 2505.04560, after Cichocki et al. 2011: with p and q the softened probabilities,
     D = −1/(αβ) · Σ_j [ p^α q^β − α/(α+β) · p^(α+β) − β/(α+β) · q^(α+β) ], and its limits where one of the two is 0.

@@ -13,7 +13,7 @@ from distiller.objectives.softened import Softened
 
 
 def decoupled(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0):
-    """temperature² · (alpha · TCKD + beta · NCKD), one number a sample.
+    """temperature² · (alpha · TCKD + beta · NCKD), one number per sample.
 
     Zhao et al. 2022, 2203.08679, equation 7. With p and q the softened probabilities of teacher and student, TCKD is
     the divergence of (p_target, 1 − p_target) from (q_target, 1 − q_target), and NCKD that of the other classes'

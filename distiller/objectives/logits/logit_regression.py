@@ -8,7 +8,7 @@ from distiller.objectives.objective import Objective
 
 
 def mean_squared_logits(teacher, student):
-    """mean over classes of (student − teacher)², one number a sample.
+    """mean over classes of (student − teacher)², one number per sample.
 
     Ba & Caruana 2014, 1312.6184, equation 1, regress on logits so that no probability near 0 or 1 hides what the
     teacher knows; Kim et al. 2021, 2105.08919, find it better than the divergence at any temperature. Ba and

@@ -15,7 +15,7 @@ TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 6.0)
 
 
 def multi_level(teacher, student, temperatures: Sequence[float] = TEMPERATURES):
-    """Sum over temperatures of instance + batch + class level, one number a sample, whose mean is the paper's loss.
+    """Sum over temperatures of instance + batch + class level, one number per sample, whose mean is the paper's loss.
 
     Jin, Wang & Lin, Multi-level logit distillation, CVPR 2023, section 3. With P and Q (batch, classes) the
     probabilities of teacher and student softened by one of the temperatures,
@@ -56,7 +56,7 @@ def _levels(teacher, student, temperature: float):
     per_class = ops.mean(ops.sum(ops.square(between_classes), axis=-1))
     # No mask of confident samples. The public code has one of the teacher's less confident half, but multiplies it
     # onto losses already averaged over the batch, so it only scales them by the share of samples that it keeps.
-    # A mask of samples belongs on a loss a sample: here that is the Distiller's sample_weight.
+    # A mask of samples belongs on a loss per sample: here that is the Distiller's sample_weight.
     return hinton(teacher, student, temperature) + ops.sum(ops.square(between_samples), axis=-1) + per_class
 
 

@@ -13,7 +13,7 @@ from distiller.objectives.softened import Softened
 
 
 def refined(teacher, student, labels=None, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0):
-    """temperature² · (alpha · SCD + beta · MCD), one number a sample.
+    """temperature² · (alpha · SCD + beta · MCD), one number per sample.
 
     Sun et al. 2024, 2408.07703, equations 4 to 10. With p and q the softened probabilities of teacher and student,
     sample confidence distillation (SCD) is the divergence of (max p, 1 − max p) from (q_label, 1 − q_label): the

@@ -13,7 +13,7 @@ from distiller.objectives.softened import Softened
 
 
 def dist(teacher, student, beta: float = 2.0, gamma: float = 2.0, temperature: float = 4.0):
-    """temperature² · (beta · inter + gamma · intra), one number a sample, whose mean is the paper's loss.
+    """temperature² · (beta · inter + gamma · intra), one number per sample, whose mean is the paper's loss.
 
     Huang et al. 2022, 2205.10536: with P and Q the softened probabilities (batch, classes) of teacher and student,
 

@@ -11,7 +11,7 @@ from distiller.objectives.objective import kl_divergence, log_softmax
 
 
 def hinton(teacher, student, temperature: float = 4.0):
-    """temperature² · KL(softmax(teacher / temperature) ‖ softmax(student / temperature)), one number a sample.
+    """temperature² · KL(softmax(teacher / temperature) ‖ softmax(student / temperature)), one number per sample.
 
     Hinton, Vinyals & Dean 2015, 1503.02531, section 2: the factor temperature² keeps the size of the gradients when
     the temperature changes. The divergence differs from their cross-entropy by the teacher's entropy, which has no

@@ -36,7 +36,7 @@ def all_targets(labels, log_p):
 
 
 def one_target(labels, log_p):
-    """Mask of one target class a sample: as `all_targets`, and of soft labels the most probable of them alone."""
+    """Mask of one target class per sample: as `all_targets`, and of soft labels the most probable of them alone."""
     named = all_targets(labels, log_p)
     if labels is None:
         return named

@@ -11,7 +11,7 @@ from distiller.objectives.objective import kl_divergence, log_softmax
 
 
 def ttm(teacher, student, temperature: float = 10.0):
-    """KL(softmax(teacher / temperature) ‖ softmax(student)), one number a sample.
+    """KL(softmax(teacher / temperature) ‖ softmax(student)), one number per sample.
 
     Zheng & Yang 2024, 2402.11148, equation 2. Softening is the power transform p^γ / Σ p^γ of the teacher's
     probabilities with γ = 1 / temperature (equations 7 and 9). Against classic distillation the loss has a Rényi

@@ -13,7 +13,7 @@ from distiller.objectives.objective import log_softmax
 
 
 def wttm(teacher, student, temperature: float = 10.0):
-    """U(teacher) · KL(softmax(teacher / temperature) ‖ softmax(student)), one number a sample.
+    """U(teacher) · KL(softmax(teacher / temperature) ‖ softmax(student)), one number per sample.
 
     Zheng & Yang 2024, 2402.11148, equation 23, with the power sum U = Σ_j p_j^γ of equation 22 for the teacher's
     probabilities p and γ = 1 / temperature. U is 1 for a teacher that is sure, whose target adds little to the label,

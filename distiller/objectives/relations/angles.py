@@ -8,7 +8,7 @@ from distiller.objectives.relations.vectors import compared, count, differences,
 
 
 def relational_angle(teacher, student):
-    """Mean over two other samples i, k of huber(ψ(t_i, t_j, t_k), ψ(s_i, s_j, s_k)), one number a sample j.
+    """Mean over two other samples i, k of huber(ψ(t_i, t_j, t_k), ψ(s_i, s_j, s_k)), one number per sample j.
 
     Park et al. 2019, 1904.05068, section 3.2.2: ψ(x_i, x_j, x_k) is the cosine of the angle at x_j between x_i and x_k;
     it is 0 where two of them coincide and there is no angle. The mean over samples is the paper's loss, with its sum

@@ -22,8 +22,8 @@ def contrastive(teacher, student, labels=None, temperature: float = 0.07, others
 
     They write M · Z and N / M with M samples in the data, which cancels. A negative is another sample not known to be
     of the same class; a sample that has none has loss 0. The mean over samples is the paper's loss, which they weigh
-    by 0.8 with 16384 negatives a sample. The pair is of this step, also where the negatives are of earlier ones; their
-    code takes the other half of the pair from the memory too.
+    by 0.8 with 16384 negatives per sample. The pair is of this step, also where the negatives are of earlier ones;
+    their code takes the other half of the pair from the memory too.
 
     Args:
         teacher: embeddings (batch, dimensions).

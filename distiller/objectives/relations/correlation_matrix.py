@@ -12,7 +12,7 @@ from distiller.objectives.relations.vectors import compared, cosines
 
 
 def correlation_congruence(teacher, student, gamma: float = 0.4, order: int = 2):
-    """Mean over samples j of (K_t[i, j] − K_s[i, j])², one number a sample i.
+    """Mean over samples j of (K_t[i, j] − K_s[i, j])², one number per sample i.
 
     Peng et al. 2019, 1904.01802, section 3: for features x of length 1, the Gaussian kernel
     exp(−gamma · ‖x_i − x_j‖²) is developed to the power `order` of the inner product,

@@ -8,7 +8,7 @@ from distiller.objectives.relations.vectors import compared, count, differences,
 
 
 def relational_distance(teacher, student):
-    """Mean over the other samples j of huber(ψ(t_i, t_j), ψ(s_i, s_j)), one number a sample i.
+    """Mean over the other samples j of huber(ψ(t_i, t_j), ψ(s_i, s_j)), one number per sample i.
 
     Park et al. 2019, 1904.05068, section 3.2.1: ψ(x_i, x_j) = ‖x_i − x_j‖ / μ, where μ is the mean distance over
     all pairs of two samples of the batch, so that scale does not count. The mean over samples is the paper's loss,

@@ -11,7 +11,7 @@ _LEAST = 1e-7
 
 
 def probabilistic_transfer(teacher, student):
-    """KL(p_t(· | i) ‖ p_s(· | i)) / (batch − 1), one number a sample i.
+    """KL(p_t(· | i) ‖ p_s(· | i)) / (batch − 1), one number per sample i.
 
     Passalis & Tefas 2018, 1803.10837, section 3: p(j | i) = K(x_i, x_j) / sum over k ≠ i of K(x_i, x_k), the
     probability of j among the other samples, with the cosine kernel K(a, b) = (cos(a, b) + 1) / 2. The mean over

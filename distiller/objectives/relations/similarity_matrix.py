@@ -8,7 +8,7 @@ from distiller.objectives.relations.vectors import compared, flattened, unit
 
 
 def similarity_preserving(teacher, student):
-    """Mean over samples j of (G_t[i, j] − G_s[i, j])², one number a sample i.
+    """Mean over samples j of (G_t[i, j] − G_s[i, j])², one number per sample i.
 
     Tung & Mori 2019, 1907.09682, section 3: G holds the inner products of all samples' flattened activations,
     and each row of it is divided by its length. The mean over samples is the paper's loss ‖G_t − G_s‖² / batch². Tung

@@ -1,4 +1,4 @@
-"""One vector a sample, and the geometry of a batch of vectors, with finite gradients where vectors coincide."""
+"""One vector per sample, and the geometry of a batch of vectors, with finite gradients where vectors coincide."""
 
 from collections.abc import Callable
 from typing import Any

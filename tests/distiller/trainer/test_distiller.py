@@ -187,7 +187,7 @@ def test_a_loss_for_the_labels_is_needed():
 def test_a_loss_is_one_number_a_sample():
     made = distiller()
     made.compile("sgd", loss=lambda y, z: keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, z, True)))
-    with pytest.raises(InputError, match="one number a sample"):
+    with pytest.raises(InputError, match="one number per sample"):
         made.fit(*batch(), verbose=0)
 
 
