@@ -1,6 +1,6 @@
 """The defaults of `distiller distill` on small sets of photos: hard labels beside a distilled student.
 
-    python -m benchmarks.small_photos --data-dir DIR --seeds 0 1
+    python -m benchmarks.small_photos --data-dir DIR
 
 The photos are CIFAR-10's, written as JPEG files into folders of classes, of which a few hundred are for training. The
 teacher is a plain convolutional network that has seen five times as many. A recorded set is not run again, and an
