@@ -55,7 +55,12 @@ def register(app: typer.Typer) -> None:
 
 
 def distill(
-    teacher: Annotated[str, typer.Argument(help="A .keras file, or the name of packaged weights.", show_default=False)],
+    teacher: Annotated[
+        str,
+        typer.Argument(
+            help="A .keras, .h5, .onnx or .tflite file, or the name of packaged weights.", show_default=False
+        ),
+    ],
     images_or_student: Annotated[
         str, typer.Argument(metavar="DATA", help="Images, as --data; or the student, where --data has the images.")
     ],
