@@ -61,7 +61,7 @@ def compare(
 
     if arrays.wanted(task, threshold, data):
         split = "validation" if arrays.has(Path(data), "validation") else "test"
-        inputs, labels = arrays.load(Path(data), split, count)
+        inputs, labels = arrays.load(Path(data), split, count, task=task, model=file)
         of_one = task if not isinstance(labels, dict) else None
         found = tflite.compare(
             model, file, inputs, labels=labels, task=of_one, threshold=threshold, layers=layers, drop=drop

@@ -23,7 +23,7 @@ distiller evaluate student.tflite --data cifar100 --groups cifar100_coarse --spl
 
 distiller evaluate marks.tflite --data marks.npz --task multi_label --threshold 0.5
 
-distiller evaluate masks.tflite --data masks.npz --task segmentation --json
+distiller evaluate masks.tflite --data scenes/ --task segmentation --json
 
 distiller evaluate student.tflite --data cifar10 --android --tool android_aarch64_benchmark_model --count 200
 
@@ -82,7 +82,7 @@ def evaluate(
     if arrays.wanted(task, threshold, data):
         if android:
             raise InputError("Expected --android with images of one class each. Received: --task too")
-        samples = arrays.load(Path(data), split, count)
+        samples = arrays.load(Path(data), split, count, task=task, model=file)
         of_one = task if not isinstance(samples[1], dict) else None
         with Reporter().task("evaluate", arrays.size(samples[1])) as bar:
             evaluated = tflite.evaluate(
