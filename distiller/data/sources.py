@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from distiller.data import arrays, folders, photos, tfds_images
+from distiller.data import arrays, folders, photos, sounds, tfds_images
 from distiller.data.splits import Dataset, Split, hold_out
 from distiller.errors import InputError, WorkError
 from distiller.utils.progress import Reporter
 from distiller.utils.suggestions import unknown
 
-NAMES = ("cifar10", "cifar100", "digits")
+NAMES = ("cifar10", "cifar100", "digits", "tones")
 # Height and width that a folder's images are resized to where nothing is said, and how many are looked at before.
 _USUAL_SIZE, _LOOKED_AT = (32, 32), 5
 # Splits are part of what a data set is here: the same for every seed of training.
@@ -29,8 +29,9 @@ def load(
 
     Args:
         name: "cifar10", "cifar100" (through tensorflow_datasets), "digits" (scikit-learn's 1,797 handwritten digits,
-            8×8, no download), "tfds:NAME" of any other data set of tensorflow_datasets with an image and a label, such
-            as "tfds:oxford_flowers102", or the path of a folder. A folder with subfolders `train` and `test`, and
+            8×8, no download), "tones" (synthesised sounds as spectrograms, 49×40), "tfds:NAME" of any other data set of
+            tensorflow_datasets with an image and a label, such as "tfds:oxford_flowers102", or the path of a folder,
+            also of WAV files (`distiller.data.sounds.read`). A folder with subfolders `train` and `test`, and
             perhaps `val`, keeps that division (`Train`, `testing` and the like as well; the images in `val` are the
             test split where there is no `test`); of any other a sixth is the test split.
             What is held out follows from the names of the files: one photo more in an undivided folder moves, of its
@@ -128,6 +129,11 @@ def _divided(
     if str(name) == "digits":
         train, test, classes = _digits()
         return train, None, test, classes
+    if str(name) == "tones":
+        train, test = (sounds.synthesised(count, seed) for count, seed in ((200, 0), (75, 1)))
+        return train, None, test, sounds.CLASSES
+    if Path(name).is_dir() and sounds.is_folder_of_sounds(Path(name)):
+        return sounds.read(Path(name), validation, SPLIT_SEED)
     if Path(name).is_dir():
         if image_size is None and photos.sizes_differ(photos.find(Path(name))[0][:_LOOKED_AT], _USUAL_SIZE):
             Reporter().say(f"The images in {str(name)!r} are resized to 32×32: `image_size` says another")

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from distiller.errors import InputError
-from distiller.models import convolutional, efficientnet_lite, mobile, residual
+from distiller.models import convolutional, ds_cnn, efficientnet_lite, mobile, residual
 from distiller.models.fusing import fuse
 from distiller.utils.suggestions import unknown
 
@@ -34,6 +34,7 @@ ZOO: dict[str, Entry] = {
     "efficientnet_lite0": Entry(_lite, "teacher or student; options weights (imagenet) and resize", {}),
     "efficientnet_lite1": Entry(_lite, "teacher or student; the same, deeper", {"depth": 1.1}),
     "efficientnet_lite2": Entry(_lite, "teacher; the same, deeper and wider", {"width": 1.1, "depth": 1.2}),
+    "ds_cnn": Entry(ds_cnn.ds_cnn, "student or teacher of spectrograms and windows; options width and units", {}),
     "wide": Entry(convolutional.wide, "teacher; wide and shallow, trains on a CPU", {}),
     "wrn_16_2": Entry(residual.wide_resnet, "student or small teacher", {"depth": 16, "width": 2}),
     "wrn_40_2": Entry(residual.wide_resnet, "teacher, for a GPU", {"depth": 40, "width": 2}),

@@ -25,6 +25,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
                 {"My photos to a phone": "guides/photos_to_phone.md"},
                 {"Any teacher, any student": "guides/any_teacher.md"},
                 {"Several labels, numbers, masks": "guides/other_tasks.md"},
+                {"Sounds and sensors": "guides/sounds_and_sensors.md"},
                 {"Folders of any size, random views": "guides/images_of_any_size.md"},
                 {"Beyond one machine": "guides/beyond_one_machine.md"},
                 {"CIFAR-100 to CIFAR-10": "guides/cifar100_to_cifar10.md"},
