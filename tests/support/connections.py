@@ -28,19 +28,24 @@ def watch():
 
 
 def start():
-    """Watch this process, by the file that the environment names."""
-    path, own = os.environ.get(FILE), {*_NAMES, socket.gethostname(), socket.getfqdn()}
+    """Watch this process, once, by the file that the environment names at the time of a connection.
+
+    A worker of the tests is started with the environment of another watch, and begins one of its own.
+    """
+    if getattr(sys, "connections_watched", False) or FILE not in os.environ:
+        return
+    sys.connections_watched = True
+    own = {*_NAMES, socket.gethostname(), socket.getfqdn()}
 
     def hook(event, arguments):
         host = _host(event, arguments)
         if host in own or _is_of_this_machine(host):
             return
-        with open(path, "a") as file:
+        with open(os.environ[FILE], "a") as file:
             file.write(f"{event} {host} by {' '.join(sys.argv)[:200]}\n")
         raise ConnectionRefusedError(f"Tests ask for no connection beyond this machine. Received: {event} {host}")
 
-    if path:
-        sys.addaudithook(hook)
+    sys.addaudithook(hook)
 
 
 def seen():
