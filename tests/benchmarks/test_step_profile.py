@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+import tensorflow as tf
 
 from benchmarks.results import lines
 from benchmarks.speed import step_profile
@@ -53,6 +54,15 @@ def test_a_step_is_profiled(tmp_path):
     assert runs(taught, "Conv2D") == 2 * runs(plain, "Conv2D") == 2 * convolutions
     assert runs(taught, "Conv2DBackpropFilter") == runs(plain, "Conv2DBackpropFilter") > 0
     assert runs(plain, "FakeQuantWithMinMaxVars") == 0 < runs(aware, "FakeQuantWithMinMaxVars")
+
+
+@pytest.fixture(autouse=True)
+def _graphs_as_in_a_training():
+    """The profile is of optimized graphs, which the other tests go without."""
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    yield
+    tf.config.optimizer.set_experimental_options(before)
 
 
 def runs(line, kind):
