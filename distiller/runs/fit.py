@@ -219,7 +219,6 @@ def fit(
         WorkError: the loss is no longer a number.
     """
     steps = batches.steps
-    watched = [accuracy(plan)] if metrics is None else list(metrics)
     folder.mkdir(parents=True, exist_ok=True)
     log = EpochLog(folder / "metrics.csv")
     stopping = StopEarly(plan.early_stopping, log.path, folder, plan.epochs) if plan.early_stopping else None
@@ -228,6 +227,8 @@ def fit(
         several.sharing(model, batches) if several else nullcontext() as shared,
         reporter.task(title, plan.epochs * steps) as task,
     ):
+        # Made here: on several hosts a metric's variables are shared too.
+        watched = [accuracy(plan)] if metrics is None else list(metrics)
         model.compile(optimizer(plan, plan.epochs * steps), loss=loss or entropy(plan), metrics=watched)
         check_rates(model, plan.rates)
         # TensorFlow traces a step a second time where it makes variables.
