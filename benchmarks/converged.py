@@ -13,7 +13,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import experiments
 from benchmarks.results import lines
@@ -62,7 +62,7 @@ def first_variant(variant: str) -> str:
 def main(args: argparse.Namespace) -> Iterator[list[Line]]:
     """Train the students that have no line yet, the first ones of a network before its others."""
     chosen = args.variant or list(experiments.read(NAME).variants)
-    common = {"data_dir": args.data_dir, "processes": args.processes}
+    common: dict[str, Any] = {"data_dir": args.data_dir, "processes": args.processes, "work": args.work}
     with progress("variants", len(chosen)) as task:
         for place, variant in enumerate(chosen, start=1):
             task.say(variant)

@@ -134,6 +134,8 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
             args.work / VARIANTS[variant][2],
             args.results,
             experiment=NAME,
+            work=args.work,
+            usual=WORK,
             variant=variant,
             processes=args.processes,
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import experiments
 from benchmarks.results import lines
-from benchmarks.shell import Line, command, data_dir, option, processes, seeds, tiny, variants, work
+from benchmarks.shell import WORK, Line, command, data_dir, option, processes, seeds, tiny, variants, work
 from benchmarks.shell import ray as ray_option
 
 if TYPE_CHECKING:
@@ -32,15 +32,19 @@ def train_missing(
     data_dir: Path | None = None,
     processes: int = 1,
     ray: str | None = None,
+    work: Path = WORK,
+    usual: Path = WORK,
 ) -> list[Line]:
     """Lines of the students of a recipe that `results` does not have; they are trained in the folder `out`.
 
-    A folder that holds a run goes on as it was started.
+    A folder that holds a run goes on as it was started. Where the recipe names files in the folder `work`, a line names
+    them in the `usual` one.
     """
     from distiller.runs import pipeline
 
     recorded = {lines.key_of(line) for line in lines.read(results)}
-    keys = {(arm, seed): lines.key(recipe, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
+    asked = lines.elsewhere(recipe, work, usual)
+    keys = {(arm, seed): lines.key(asked, arm, seed) for arm in recipe.arms for seed in recipe.seeds}
     missing = {student: key for student, key in keys.items() if key not in recorded}
     if not missing:
         print(f"{experiment}, {variant}: recorded already")
@@ -55,7 +59,9 @@ def train_missing(
     )
     resume = (out / "run.json").exists()
     report = pipeline.run(recipe, out, data_dir=data_dir, resume=resume, processes=processes, ray=ray)
-    made = lines.lines_of(report, recipe, experiment, variant, json.loads((out / "run.json").read_text()))
+    run = json.loads((out / "run.json").read_text())
+    run["recipe"] = lines.elsewhere(type(recipe).model_validate(run["recipe"]), work, usual).model_dump(mode="json")
+    made = lines.lines_of(report, recipe, experiment, variant, run)
     return [line for line in made if lines.key_of(line) in missing.values()]
 
 
@@ -108,6 +114,7 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
             data_dir=args.data_dir,
             processes=args.processes,
             ray=args.ray,
+            work=args.work,
         )
 
 

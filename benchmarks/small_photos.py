@@ -123,6 +123,8 @@ def main(args: argparse.Namespace) -> Iterator[list[Line]]:
             folder / ("before" if args.before else "run"),
             args.results,
             experiment=NAME,
+            work=args.work,
+            usual=WORK,
             variant=f"{name}, before" if args.before else name,
         )
 

@@ -28,6 +28,24 @@ def key(recipe: RunRecipe, arm: str, seed: int) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def elsewhere(recipe: RunRecipe, work: Path, usual: Path) -> RunRecipe:
+    """The recipe with its paths in the folder `work` as they are in the `usual` one: lines are of no one machine.
+
+    A path is any text of the recipe that begins with the folder's.
+    """
+
+    def moved(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: moved(value) for name, value in part.items()}
+        if isinstance(part, list):
+            return [moved(value) for value in part]
+        if isinstance(part, str) and Path(part).is_relative_to(work):
+            return (usual / Path(part).relative_to(work)).as_posix()
+        return part
+
+    return RunRecipe.model_validate(moved(recipe.model_dump(mode="json")))
+
+
 def key_of(line: dict[str, Any]) -> str:
     """Key of a recorded line, from the recipe that it holds."""
     return key(RunRecipe.model_validate(line["recipe"]), line["arm"], line["seed"])

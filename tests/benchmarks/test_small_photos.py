@@ -1,5 +1,8 @@
 """The small sets of photos ask for what the command asks for, and their table says what was recorded."""
 
+import json
+from pathlib import Path, PureWindowsPath
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,3 +73,37 @@ def test_a_set_is_asked_for_as_the_command_does(command, tmp_path, monkeypatch):
     others = {"name", "summary", "export", "benchmark"}
     assert own.model_dump(exclude=others) == theirs.model_dump(exclude=others)
     assert (own.training.epochs, own.training.batch_size, own.export.teacher) == (600, 16, theirs.export.teacher)
+
+
+def test_a_recorded_set_is_known_wherever_its_runs_lie(tmp_path):
+    """The lines name files in the usual folder, and so does the recipe that is looked up among them."""
+    recorded = lines.read(lines.RESULTS / "small_photos.jsonl")
+    line = next(line for line in recorded if (line["variant"], line["arm"], line["seed"]) == ("mixed", "distilled", 1))
+    folder = tmp_path / "mixed"
+    for place in range(800):
+        photo = folder / "photos" / "train" / "bird" / f"{place}.jpg"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.touch()
+    here = small_photos.recipe_of(folder, [0, 1, 2], {})
+    asked = lines.elsewhere(here, tmp_path, small_photos.WORK)
+    assert (asked.data.name, asked.teacher.file) == (
+        "runs/small_photos/mixed/photos",
+        "runs/small_photos/mixed/teacher.keras",
+    )
+    assert lines.key(asked, "distilled", 1) == lines.key_of(line) != lines.key(here, "distilled", 1)
+
+
+@pytest.mark.parametrize("path", sorted(lines.RESULTS.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_recorded_lines_name_no_place_of_one_machine(path):
+    def texts(part):
+        if isinstance(part, dict):
+            part = list(part.values())
+        if isinstance(part, list):
+            for each in part:
+                yield from texts(each)
+        elif isinstance(part, str):
+            yield part
+
+    for line in path.read_text().splitlines():
+        found = list(texts(json.loads(line)))
+        assert not [text for text in found if Path(text).is_absolute() or PureWindowsPath(text).drive], path.name
